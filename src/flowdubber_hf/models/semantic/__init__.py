@@ -11,3 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Semantic language model: Qwen2 over text, voice and 50 Hz speech tokens."""
+
+from .configuration_semantic import FlowDubberSemanticConfig, semantic_config
+from .modeling_semantic import FlowDubberSemanticForConditionalGeneration, FlowDubberSemanticOutput
+from .tokenization_semantic import build_prompt, build_tokenizer, check_tokenizer, pad_prompts
+
+
+__all__ = [
+    "FlowDubberSemanticConfig",
+    "FlowDubberSemanticForConditionalGeneration",
+    "FlowDubberSemanticOutput",
+    "build_prompt",
+    "build_tokenizer",
+    "check_tokenizer",
+    "pad_prompts",
+    "semantic_config",
+]

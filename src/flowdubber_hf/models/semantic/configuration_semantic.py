@@ -1,0 +1,235 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Configuration of the semantic language model: a Qwen2 text configuration plus the ids of the speech tokens.
+
+The layout of the vocabulary is that of Spark-TTS (the paper's semantic model): a text vocabulary first, then the token
+families of `TOKEN_FAMILIES` in their order, then unused rows up to `vocab_size`.
+"""
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig, Qwen2Config
+
+
+SEMANTIC_TOKEN_RATE = 50  # semantic tokens a second
+GLOBAL_CODEBOOK_SIZE = 4096
+NUM_GLOBAL_TOKENS = 32
+
+TASK_NAMES = ("vc", "tts", "asr", "s2s", "t2s", "cap", "understand", "controllable_tts", "prompt_tts", "edit")
+SECTION_NAMES = ("content", "style_label", "style_prompt", "acoustic_token", "global_token", "semantic_token")
+
+# Attribute families of Spark-TTS's controllable speech; only the base vocabulary carries them.
+ATTRIBUTE_FAMILIES = (
+    ("pitch_value", 1001),
+    ("pitch_var_value", 11),
+    ("pitch_label", 5),
+    ("pitch_var_label", 5),
+    ("speed_value", 11),
+    ("speed_label", 5),
+    ("loudness_value", 31),
+    ("loudness_label", 5),
+    ("age", 5),
+    ("gender", 3),
+    ("emotion", 101),
+)
+
+
+@strict
+class FlowDubberSemanticConfig(PreTrainedConfig):
+    r"""
+    Configuration of [`FlowDubberSemanticForConditionalGeneration`]. The defaults are the `base` preset: Qwen2.5-0.5B
+    sizes and Spark-TTS's vocabulary (paper sections 6.2 and 6.3). `semantic_config("tiny")` gives the bundled sizes.
+
+    text_config (`Qwen2Config` or `dict`, *optional*):
+        The decoder. Its `vocab_size` covers text and speech tokens.
+    text_vocab_size (`int`, *optional*, defaults to 151665):
+        Number of text tokens; the id of the first speech token.
+    semantic_codebook_size (`int`, *optional*, defaults to 8192):
+        Number of 50 Hz semantic tokens of the speech tokenizer.
+    global_codebook_size (`int`, *optional*, defaults to 4096):
+        Number of different global tokens.
+    num_global_tokens (`int`, *optional*, defaults to 32):
+        Global tokens of one voice.
+    attribute_tokens (`bool`, *optional*, defaults to `True`):
+        Whether the vocabulary carries the attribute families (pitch, speed, loudness, age, gender, emotion).
+    pad_token_id (`int`, *optional*, defaults to 151643):
+        Padding.
+    end_of_text_token_id (`int`, *optional*, defaults to 151645):
+        `<|im_end|>`; ends generation as the end-of-semantics token does.
+    """
+
+    model_type = "flowdubber_semantic"
+    sub_configs_defaults = {"text_config": Qwen2Config}
+    keys_to_ignore_at_inference = ["past_key_values"]
+
+    text_config: dict | PreTrainedConfig | None = None
+    text_vocab_size: int = 151665
+    semantic_codebook_size: int = 8192
+    global_codebook_size: int = GLOBAL_CODEBOOK_SIZE
+    num_global_tokens: int = NUM_GLOBAL_TOKENS
+    attribute_tokens: bool = True
+    tie_word_embeddings: bool = True
+    initializer_range: float | int = 0.02
+    use_cache: bool = True
+    pad_token_id: int | None = 151643
+    end_of_text_token_id: int = 151645
+    eos_token_id: int | list[int] | None = None
+
+    def __post_init__(self, **kwargs: Any):
+        if self.text_config is None:
+            self.text_config = dict(TEXT_PRESETS["base"])
+        super().__post_init__(**kwargs)
+        self.text_config.tie_word_embeddings = self.tie_word_embeddings
+        self.text_config.pad_token_id = self.pad_token_id
+        if self.eos_token_id is None:
+            self.eos_token_id = list(self.stop_token_ids)
+
+    def validate_architecture(self) -> None:
+        """The speech tokens must fit behind the text tokens and inside the vocabulary."""
+        needed = self.text_vocab_size + sum(count for _, count in self.token_families)
+        if needed > self.text_config.vocab_size:
+            raise ValueError(
+                f"the text and speech tokens need a vocab_size of at least {needed}, "
+                f"but text_config.vocab_size is {self.text_config.vocab_size}."
+            )
+        if self.end_of_text_token_id >= self.text_vocab_size:
+            raise ValueError("end_of_text_token_id must be a text token, so smaller than text_vocab_size.")
+        super().validate_architecture()
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding, as generation utilities ask for it."""
+        return self.text_config.vocab_size
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden states that the aligner receives."""
+        return self.text_config.hidden_size
+
+    @property
+    def token_families(self) -> tuple[tuple[str, int], ...]:
+        """`(family, count)` in id order, the first at `text_vocab_size` (paper section 6.3)."""
+        attributes = ATTRIBUTE_FAMILIES if self.attribute_tokens else ()
+        return (
+            ("bicodec_global", self.global_codebook_size),
+            ("bicodec_semantic", self.semantic_codebook_size),
+            *attributes,
+            ("task", len(TASK_NAMES)),
+            ("start", len(SECTION_NAMES)),
+            ("end", len(SECTION_NAMES)),
+        )
+
+    def family_offset(self, family: str) -> int:
+        """Id of the first token of a family of `token_families`."""
+        offset = self.text_vocab_size
+        for name, count in self.token_families:
+            if name == family:
+                return offset
+            offset += count
+        raise ValueError(f"there is no token family {family!r}; known: {[name for name, _ in self.token_families]}.")
+
+    def speech_tokens(self) -> list[str]:
+        """All speech tokens, written as in paper section 6.3, in id order."""
+        named = {
+            "task": [f"<|task_{name}|>" for name in TASK_NAMES],
+            "start": [f"<|start_{name}|>" for name in SECTION_NAMES],
+            "end": [f"<|end_{name}|>" for name in SECTION_NAMES],
+        }
+        tokens: list[str] = []
+        for family, count in self.token_families:
+            tokens += named.get(family) or [f"<|{family}_{index}|>" for index in range(count)]
+        return tokens
+
+    @property
+    def semantic_token_offset(self) -> int:
+        """Id of `<|bicodec_semantic_0|>`."""
+        return self.family_offset("bicodec_semantic")
+
+    @property
+    def start_semantic_token_id(self) -> int:
+        """Id of `<|start_semantic_token|>`."""
+        return self.family_offset("start") + SECTION_NAMES.index("semantic_token")
+
+    @property
+    def end_semantic_token_id(self) -> int:
+        """Id of `<|end_semantic_token|>`."""
+        return self.family_offset("end") + SECTION_NAMES.index("semantic_token")
+
+    @property
+    def end_global_token_id(self) -> int:
+        """Id of `<|end_global_token|>`, the last token of a prompt without a transcript."""
+        return self.family_offset("end") + SECTION_NAMES.index("global_token")
+
+    @property
+    def stop_token_ids(self) -> tuple[int, int]:
+        """Ids that end the speech: `<|end_semantic_token|>` and `<|im_end|>` (paper section 6.4)."""
+        return self.end_semantic_token_id, self.end_of_text_token_id
+
+
+TEXT_PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "vocab_size": 5184,
+        "hidden_size": 192,
+        "intermediate_size": 640,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
+    },
+    "base": {  # Qwen2.5-0.5B with Spark-TTS's vocabulary, paper section 6.2
+        "vocab_size": 166000,
+        "hidden_size": 896,
+        "intermediate_size": 4864,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 32768,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+    },
+}
+
+# What differs from the defaults of `FlowDubberSemanticConfig`, which are the base preset.
+VOCABULARY_PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "text_vocab_size": 512,
+        "semantic_codebook_size": 512,
+        "attribute_tokens": False,
+        "pad_token_id": 0,
+        "end_of_text_token_id": 1,
+    },
+    "base": {},
+}
+
+
+def semantic_config(preset: str = "tiny", **overrides: Any) -> FlowDubberSemanticConfig:
+    """A preset, `tiny` (bundled, 2.9M parameters) or `base` (Qwen2.5-0.5B sizes).
+
+    Args:
+        preset (`str`): `tiny` or `base`.
+        overrides: fields of [`FlowDubberSemanticConfig`]; a `text_config` dict is merged into the preset's.
+    """
+    if preset not in TEXT_PRESETS:
+        raise ValueError(f"preset must be one of {sorted(TEXT_PRESETS)}, got {preset!r}.")
+    text_config = {**TEXT_PRESETS[preset], **(overrides.pop("text_config", None) or {})}
+    return FlowDubberSemanticConfig(text_config=text_config, **{**VOCABULARY_PRESETS[preset], **overrides})
+
+
+AutoConfig.register(FlowDubberSemanticConfig.model_type, FlowDubberSemanticConfig, exist_ok=True)
+
+
+__all__ = ["FlowDubberSemanticConfig", "semantic_config"]
