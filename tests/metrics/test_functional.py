@@ -1,0 +1,174 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Figures of merit against cases worked out by hand; recognition and voices on real clips where they are present."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowdubber_hf.metrics import functional
+from flowdubber_hf.metrics.functional import WordTime
+from flowdubber_hf.processing.audio import load_audio
+
+
+GRID = Path(__file__).resolve().parents[3] / "shared" / "data" / "grid"
+TEXT = "bin blue in r eight please"
+
+
+def times(*starts: float) -> list[WordTime]:
+    return [WordTime(f"w{index}", start, start + 0.1) for index, start in enumerate(starts)]
+
+
+@pytest.fixture(scope="module")
+def real_clip() -> tuple[np.ndarray, dict]:
+    """Sound and metadata of a development clip of the GRID corpus."""
+    if not (GRID / "metadata.jsonl").is_file():
+        pytest.skip("the GRID clips are not present")
+    rows = [json.loads(line) for line in (GRID / "metadata.jsonl").read_text().splitlines()]
+    row = next(row for row in rows if row["text"] == TEXT and row["split"] == "dev")
+    return load_audio(GRID / row["file_name"]), row
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Bin blue, at F2 now!", ["bin", "blue", "at", "f", "two", "now"]),
+        ("place red by ZED 0 again", ["place", "red", "by", "z", "zero", "again"]),
+        ("set white in zee nine soon", ["set", "white", "in", "z", "nine", "soon"]),
+        ("it's", ["it's"]),
+        (" ... ", []),
+    ],
+)
+def test_words_are_compared_without_case_punctuation_and_spelling_of_digits(text, words):
+    assert functional.normalize_words(text) == words
+
+
+def test_word_error_rate_counts_over_all_clips():
+    pytest.importorskip("jiwer")
+    # one of four words substituted, two of two deleted: three errors in six words
+    rate = functional.word_error_rate(["bin blue at f", "two now"], ["bin red at f", ""])
+    assert rate == pytest.approx(3 / 6)
+
+
+def test_word_error_rate_divides_by_the_reference_length():
+    pytest.importorskip("jiwer")
+    assert functional.word_error_rate(["a"], ["a b c"]) == pytest.approx(2.0)
+
+
+def test_zed_and_zee_are_the_same_word():
+    pytest.importorskip("jiwer")
+    assert functional.word_error_rate(["bin z 2"], ["bin zed two"]) == 0.0
+
+
+@pytest.mark.parametrize(("references", "hypotheses"), [([], []), (["a"], []), ([""], ["a"])])
+def test_word_error_rate_refuses_what_it_cannot_count(references, hypotheses):
+    pytest.importorskip("jiwer")
+    with pytest.raises(ValueError, match="text"):
+        functional.word_error_rate(references, hypotheses)
+
+
+def test_word_starts_differ_by_the_mean_absolute_difference():
+    assert functional.mean_word_start_difference(times(0.1, 0.5, 0.9), times(0.2, 0.5, 0.7)) == pytest.approx(0.1)
+
+
+def test_shift_is_the_median_and_keeps_its_sign():
+    reference = times(0.1, 0.5, 0.9)
+    assert functional.speech_shift(times(0.5, 0.9, 2.0), reference) == pytest.approx(0.4)
+    assert functional.speech_shift(times(0.0, 0.4, 0.9), reference) == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("other", [[], [WordTime("x", 0.0, 0.1)]])
+def test_alignments_of_other_words_do_not_compare(other):
+    with pytest.raises(ValueError, match="same words"):
+        functional.mean_word_start_difference(times(0.1), other)
+
+
+def test_onset_is_where_the_level_rises():
+    wave = np.zeros(16000, np.float32)
+    wave[4800:8000] = 0.1 * np.sin(np.arange(3200))
+    wave[1000] = 0.1  # a click is no speech
+    assert functional.speech_onset(wave) == pytest.approx(0.3)
+
+
+def test_silence_has_no_onset():
+    with pytest.raises(ValueError, match="silent"):
+        functional.speech_onset(np.zeros(16000, np.float32))
+
+
+def test_length_difference_has_a_sign():
+    assert functional.length_difference(np.zeros(10), 12) == -2
+    assert functional.length_difference(np.zeros(12), 12) == 0
+
+
+def test_grammar_hears_the_words_of_a_real_clip(real_clip):
+    pytest.importorskip("pocketsphinx")
+    assert functional.recognize_words(real_clip[0]) == TEXT.split()
+
+
+def test_silence_holds_no_words():
+    pytest.importorskip("pocketsphinx")
+    silence = np.zeros(16000, np.float32)
+    assert functional.recognize_words(silence) == []
+    with pytest.raises(ValueError, match="cannot"):
+        functional.align_words(silence[:1600], TEXT)
+
+
+def test_alignment_agrees_with_the_corpus_and_follows_a_delay(real_clip):
+    pytest.importorskip("pocketsphinx")
+    wave, row = real_clip
+    aligned = functional.align_words(wave, row["text"])
+    assert [time.word for time in aligned] == TEXT.split()
+    corpus = [WordTime(*word) for word in row["words"]]
+    assert functional.mean_word_start_difference(aligned, corpus) < 0.05
+    delayed = functional.align_words(np.concatenate([np.zeros(6400, np.float32), wave]), row["text"])
+    assert functional.speech_shift(delayed, aligned) == pytest.approx(0.4, abs=0.02)
+
+
+def test_words_that_the_dictionary_lacks_are_refused():
+    pytest.importorskip("pocketsphinx")
+    with pytest.raises(ValueError, match="cannot"):
+        functional.align_words(np.zeros(16000, np.float32), "xqzzzt")
+
+
+def test_a_voice_is_like_itself(real_clip):
+    pytest.importorskip("resemblyzer")
+    wave = real_clip[0]
+    embedding = functional.speaker_embedding(wave)
+    assert embedding.shape == (256,)
+    assert math.isclose(float(np.linalg.norm(embedding)), 1.0, abs_tol=1e-5)
+    assert functional.speaker_similarity(0.01 * wave, 0.001 * wave) > 0.999  # quiet sound is raised to one level
+    assert functional.speaker_similarity(wave, wave, trim_silences=True) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_silence_has_no_voice():
+    pytest.importorskip("resemblyzer")
+    with pytest.raises(ValueError, match="silent"):
+        functional.speaker_embedding(np.zeros(16000, np.float32))
+
+
+def test_dnsmos_prefers_clean_speech_to_noisy_speech(real_clip):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("speechmos.dnsmos")
+    wave = real_clip[0]
+    noise = 0.05 * np.random.default_rng(0).standard_normal(len(wave)).astype(np.float32)
+    assert 2.8 < functional.dnsmos_p808(wave) < 4.5
+    assert functional.dnsmos_p808(wave + noise) < functional.dnsmos_p808(wave)
+
+
+def test_a_missing_package_is_named_with_its_remedy():
+    with pytest.raises(ImportError, match=r"flowdubber-hf\[eval\]"):
+        functional.require("a_package_that_is_not_there")
