@@ -11,3 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""The dubbing pipeline."""
+
+from .pipeline_flowdubber import FlowDubberPipeline
+from .pipeline_output import FlowDubberPipelineOutput

@@ -1,0 +1,215 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where a checkpoint comes from, and whether it is whole, safe to read and at one with itself."""
+
+import importlib.resources
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ...processing.audio import MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
+from ...processing.text import PHONEMES
+
+
+INDEX_FILE = "model_index.json"
+PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+STYLE_SIZE = 256  # GE2E-compatible voice vectors
+
+
+def bundled_checkpoints() -> dict[str, Path]:
+    """Names and folders of the checkpoints inside the package."""
+    root = Path(str(importlib.resources.files("flowdubber_hf"))) / "pretrained"
+    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / INDEX_FILE).is_file()}
+
+
+def local_checkpoint(name: str | Path) -> Path | None:
+    """The folder that `name` stands for: a folder that exists or a bundled checkpoint; `None` for a Hub id.
+
+    Raises:
+        ValueError: `name` is a file, or a path that does not exist.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return path
+    bundled = bundled_checkpoints()
+    if str(name) in bundled:
+        return bundled[str(name)]
+    if path.exists():
+        raise ValueError(f"{name} is a file; give the folder of a checkpoint.")
+    looks_like_a_path = path.is_absolute() or str(name).startswith((".", "~")) or str(name).count("/") > 1
+    if looks_like_a_path or not str(name):
+        raise ValueError(f"there is no folder {str(name)!r}; bundled checkpoints: {', '.join(bundled) or 'none'}.")
+    return None
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """`model_index.json` of a checkpoint.
+
+    Raises:
+        ValueError: missing or not a JSON object.
+    """
+    file = folder / INDEX_FILE
+    if not file.is_file():
+        raise ValueError(f"{folder} is no checkpoint: it has no {INDEX_FILE}.")
+    try:
+        index = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not valid JSON ({error}).") from error
+    if not isinstance(index, dict):
+        raise ValueError(f"{file} must hold a JSON object.")
+    return index
+
+
+def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str], given: Iterable[str] = ()) -> None:
+    """Refuses a checkpoint folder with missing parts or pickled weights, before anything of it is loaded.
+
+    Args:
+        folder: the checkpoint.
+        required, optional: names of the parts.
+        given: parts that the caller passes as objects and that are not read from the folder.
+
+    Raises:
+        ValueError: naming what is missing or refused.
+    """
+    index, given = read_index(folder), set(given)
+    pickled = sorted(
+        str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix.lower() in PICKLED_SUFFIXES
+    )
+    if pickled:
+        raise ValueError(
+            f"{folder} holds pickled weights ({', '.join(pickled[:3])}), which can run code when they are read; "
+            "convert them to safetensors and remove them."
+        )
+    optional = set(optional)
+    for name in (*required, *optional):
+        entry = index.get(name)
+        absent = not (isinstance(entry, list) and len(entry) == 2 and entry[0] is not None)
+        if name in given or (absent and name in optional):
+            continue
+        if absent:
+            raise ValueError(f"{folder / INDEX_FILE} names no part {name!r}; this checkpoint is incomplete.")
+        if not (folder / name).is_dir() or not any((folder / name).iterdir()):
+            raise ValueError(f"{folder} lacks the part {name!r} (there is no folder {name}/ or it is empty).")
+
+
+def _file_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors in a part's safetensors files; only the headers are read."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt") as tensors:
+                shapes |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{file} cannot be read as safetensors ({error}); it is damaged.") from error
+    return shapes
+
+
+def check_weight_files(folder: Path, parts: Iterable[str]) -> None:
+    """Raises `ValueError` if the safetensors file of a part is damaged."""
+    for name in parts:
+        if (folder / name).is_dir():
+            _file_shapes(folder / name)
+
+
+def check_weights(folder: Path, models: Mapping[str, torch.nn.Module]) -> None:
+    """Refuses files that do not hold exactly the tensors of the models loaded from them.
+
+    The libraries only warn about a tensor that is missing and leave it random, which would dub noise.
+
+    Raises:
+        ValueError: naming the part and the tensors.
+    """
+    for name, model in models.items():
+        shapes = _file_shapes(folder / name)
+        if not shapes:
+            raise ValueError(f"{folder / name} holds no safetensors weights.")
+        state = model.state_dict()
+        stored = {tensor.data_ptr() for key, tensor in state.items() if key in shapes}
+        missing = [key for key, tensor in state.items() if key not in shapes and tensor.data_ptr() not in stored]
+        unknown = [key for key in shapes if key not in state]
+        wrong = [key for key, tensor in state.items() if key in shapes and tuple(tensor.shape) != shapes[key]]
+        for problem, keys in (("lacks", missing), ("holds unknown", unknown), ("has wrong-shaped", wrong)):
+            if keys:
+                raise ValueError(
+                    f"{folder / name} {problem} weights ({len(keys)}: {', '.join(keys[:3])}); weights and config.json of "
+                    f"{name!r} do not belong together."
+                )
+
+
+def _setting(part: Any, name: str) -> Any:
+    """A setting of a part's config (an object of transformers or a dict of diffusers), `None` where it has none."""
+    config = getattr(part, "config", None)
+    return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+
+
+def _common_settings(parts: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, Any]]:
+    """Pairs (whose, value, whose, value) that must be equal; a value is `None` where a part does not have the setting."""
+
+    def pair(part: str, name: str, other: str, other_name: str) -> tuple[str, Any, str, Any]:
+        return (
+            f"{part}.{name}",
+            _setting(parts.get(part), name),
+            f"{other}.{other_name}",
+            _setting(parts.get(other), other_name),
+        )
+
+    def house(part: str, name: str, value: Any) -> tuple[str, Any, str, Any]:
+        return f"{part}.{name}", _setting(parts.get(part), name), f"the package's {name}", value
+
+    for part in ("style_encoder", "speech_tokenizer"):
+        yield house(part, "sampling_rate", SAMPLING_RATE)
+    for name, value in MEL_SETTINGS.items():
+        yield house("vocoder", name, value)
+    yield house("vocoder", "model_in_dim", NUM_MELS)
+    yield house("vector_field", "num_mels", NUM_MELS)
+    for part in ("vector_field", "speech_tokenizer"):
+        yield house(part, "mel_settings", MEL_SETTINGS)
+    yield house("aligner", "vocab_size", len(PHONEMES))
+    yield house("aligner", "style_size", STYLE_SIZE)
+    yield pair("vector_field", "style_size", "aligner", "style_size")
+    yield pair("vector_field", "fused_size", "aligner", "hidden_size")
+    yield pair("aligner", "semantic_hidden_size", "semantic_model", "hidden_size")
+    yield pair("speech_tokenizer", "codebook_size", "semantic_model", "semantic_codebook_size")
+    yield pair("speech_tokenizer", "num_global_tokens", "semantic_model", "num_global_tokens")
+    levels = _setting(parts.get("speech_tokenizer"), "fsq_levels")
+    codes = None if levels is None else math.prod(levels)
+    known = _setting(parts.get("semantic_model"), "global_codebook_size")
+    yield "the product of speech_tokenizer.fsq_levels", codes, "semantic_model.global_codebook_size", known
+
+
+def check_components(components: Mapping[str, Any]) -> None:
+    """Refuses parts whose settings disagree with each other or with the package's mel and phonemes.
+
+    Args:
+        components: name to object, `None` for absent optional parts.
+
+    Raises:
+        ValueError: naming both settings and their values, or the optional parts of which some are missing.
+    """
+    language = {name: components.get(name) for name in ("tokenizer", "speech_tokenizer", "semantic_model")}
+    absent = [name for name, part in language.items() if part is None]
+    if absent and len(absent) < len(language):
+        raise ValueError(
+            f"the language model works only as a whole, but {', '.join(absent)} is missing; give all or none."
+        )
+    for name, found, other, value in _common_settings(components):
+        if found is not None and value is not None and found != value:
+            raise ValueError(
+                f"parts disagree: {name} is {found}, but {other} is {value}; they were not trained together."
+            )

@@ -1,0 +1,927 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The whole method: a script, a silent clip and a voice in; speech in that voice, timed by the lips, out."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers.utils import replace_example_docstring
+from diffusers.utils.torch_utils import randn_tensor
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
+from ...models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, check_tokenizer, pad_prompts
+from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
+from ...models.style import FlowDubberStyleEncoder
+from ...models.vector_field import FlowDubberVectorField, guide
+from ...models.vocoder import FlowDubberVocoder
+from ...processing.audio import (
+    MEL_FRAMES_PER_VIDEO_FRAME,
+    SAMPLING_RATE,
+    VIDEO_FRAME_RATE,
+    check_reference,
+    load_audio,
+    pad_sounds,
+)
+from ...processing.lips import FlowDubberLipFeatureExtractor
+from ...processing.text import Phonemization, phonemize
+from ...processing.video import mux_audio, write_wav
+from ...schedulers import (
+    FlowMatchMidpointDiscreteScheduler,
+    flow_sigmas,
+    flow_time,
+    scheduler_output,
+    set_flow_timesteps,
+)
+from .loading import check_components, check_folder, check_weight_files, check_weights, local_checkpoint
+from .pipeline_output import FlowDubberPipelineOutput
+
+
+EXAMPLE_DOC_STRING = """
+    Examples:
+        ```py
+        >>> import torch
+        >>> from flowdubber_hf import FlowDubberPipeline
+
+        >>> pipe = FlowDubberPipeline.from_pretrained("flowdubber-grid-tiny")
+        >>> dub = pipe(
+        ...     script="bin blue at f two now",
+        ...     video="clip.mp4",
+        ...     reference_audio="voice.wav",
+        ...     generator=torch.Generator("cpu").manual_seed(0),
+        ... )
+        >>> pipe.save_video(dub, "dubbed.mp4")
+        ```
+"""
+
+OUTPUT_TYPES = ("np", "pt", "latent")
+SEMANTIC_TOKENS_PER_SECOND = 50
+# The language model writes the speech before the lips set its length, so it may run over the clip by this factor.
+_SEMANTIC_ROOM = 2
+
+# Module names that a published checkpoint uses for this package's classes (one-line import files beside the weights).
+HUB_MODULES = {
+    "flowdubber_speech_tokenizer": FlowDubberSpeechTokenizer.__module__,
+    "flowdubber_semantic": FlowDubberSemanticForConditionalGeneration.__module__,
+    "flowdubber_style": FlowDubberStyleEncoder.__module__,
+    "flowdubber_lips": FlowDubberLipFeatureExtractor.__module__,
+    "flowdubber_aligner": FlowDubberAlignerModel.__module__,
+    "flowdubber_vector_field": FlowDubberVectorField.__module__,
+    "flowdubber_vocoder": FlowDubberVocoder.__module__,
+    "flowdubber_midpoint": FlowMatchMidpointDiscreteScheduler.__module__,
+}
+
+
+def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) -> list[tuple[str, float, float]]:
+    """When each word is spoken.
+
+    Args:
+        path (`np.ndarray` of shape `(P, F)`): 0/1, which phoneme each 25 fps frame holds.
+        phonemization: of the script.
+        duration (`float`): length of the clip in seconds, which no word exceeds.
+
+    Returns:
+        `(word, start, end)` in seconds.
+    """
+    owner = np.asarray(phonemization.word_index)
+    words = []
+    for index, word in enumerate(phonemization.words):
+        frames = np.flatnonzero(path[owner == index].any(axis=0))
+        if frames.size:
+            start, end = frames[0] / VIDEO_FRAME_RATE, (frames[-1] + 1) / VIDEO_FRAME_RATE
+            words.append((word, float(start), float(min(end, duration))))
+    return words
+
+
+class _Stopwatch:
+    """Seconds spent in each named stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def total(self) -> dict[str, float]:
+        return {**self.seconds, "total": time.perf_counter() - self._start}
+
+
+@dataclass
+class _Lips:
+    """Mouth pictures of a batch, right-padded, and what is known of each clip."""
+
+    values: torch.Tensor  # (B, F, 88, 88)
+    mask: torch.Tensor  # (B, F)
+    num_samples: list[int] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+    warnings: list[list[str]] = field(default_factory=list)
+
+    @property
+    def num_frames(self) -> list[int]:
+        return self.mask.sum(dim=1).tolist()
+
+
+@dataclass
+class _Voices:
+    """What is taken from the references: GE2E style, and the speech tokenizer's codes if there is a language model."""
+
+    style: torch.Tensor  # (B, 256)
+    global_tokens: torch.Tensor | None = None  # (B, 32)
+    semantic_tokens: list[torch.Tensor] | None = None  # each (L,)
+
+
+class FlowDubberPipeline(DiffusionPipeline):
+    r"""
+    Dubs a silent clip of a speaker: lips give the timing, the script the words, a short recording the voice.
+
+    Args:
+        style_encoder ([`FlowDubberStyleEncoder`]): reference sound to a 256-wide style vector.
+        lip_feature_extractor ([`FlowDubberLipFeatureExtractor`]): video to mouth crops.
+        aligner ([`FlowDubberAlignerModel`]): ties phonemes to lips and fuses them with the language model's knowledge.
+        vector_field ([`FlowDubberVectorField`]): mel prior and velocity of the flow.
+        scheduler (`SchedulerMixin`): a flow-matching solver: diffusers' Euler (`shift=1.0, invert_sigmas=True`) or Heun
+            scheduler, or [`FlowMatchMidpointDiscreteScheduler`].
+        vocoder ([`FlowDubberVocoder`] or `SpeechT5HifiGan`): mel to sound.
+        tokenizer (`PreTrainedTokenizerBase`), speech_tokenizer ([`FlowDubberSpeechTokenizer`]), semantic_model
+            ([`FlowDubberSemanticForConditionalGeneration`]), *optional*: the speech language model; all three or none. Without
+            them the aligner's learned null stands for its knowledge, and there is nothing to guide.
+
+    Raises:
+        ValueError: parts whose settings disagree.
+    """
+
+    model_cpu_offload_seq = "style_encoder->speech_tokenizer->semantic_model->aligner->vector_field->vocoder"
+    _optional_components = ["tokenizer", "speech_tokenizer", "semantic_model"]  # noqa: RUF012
+    _callback_tensor_inputs = ["latents", "prior"]  # noqa: RUF012
+
+    def __init__(
+        self,
+        style_encoder: FlowDubberStyleEncoder,
+        lip_feature_extractor: FlowDubberLipFeatureExtractor,
+        aligner: FlowDubberAlignerModel,
+        vector_field: FlowDubberVectorField,
+        scheduler: SchedulerMixin,
+        vocoder: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        speech_tokenizer: FlowDubberSpeechTokenizer | None = None,
+        semantic_model: FlowDubberSemanticForConditionalGeneration | None = None,
+    ):
+        super().__init__()
+        self.register_modules(
+            tokenizer=tokenizer,
+            speech_tokenizer=speech_tokenizer,
+            semantic_model=semantic_model,
+            style_encoder=style_encoder,
+            lip_feature_extractor=lip_feature_extractor,
+            aligner=aligner,
+            vector_field=vector_field,
+            scheduler=scheduler,
+            vocoder=vocoder,
+        )
+        check_components(self.components)
+        if tokenizer is not None and semantic_model is not None:
+            check_tokenizer(tokenizer, semantic_model.config)
+        self.sampling_rate = SAMPLING_RATE
+        self._guidance_scale = 1.0
+        self._num_timesteps = 0
+        self._interrupt = False
+
+    # ------------------------------------------------------------------------------------------------ loading, saving
+
+    @classmethod
+    def load_config(
+        cls, pretrained_model_name_or_path, return_unused_kwargs=False, return_commit_hash=False, **kwargs
+    ):
+        """As diffusers', with the module names of a published checkpoint mapped to this package's.
+
+        A published index names import files of its own so that plain diffusers can load it; the class at hand is
+        installed already, so none of the repository's code is run.
+        """
+        result = super().load_config(
+            pretrained_model_name_or_path,
+            return_unused_kwargs=return_unused_kwargs,
+            return_commit_hash=return_commit_hash,
+            **kwargs,
+        )
+        config = result[0] if isinstance(result, tuple) else result
+        if isinstance(config.get("_class_name"), (list, tuple)):
+            config["_class_name"] = config["_class_name"][-1]
+        for name, entry in config.items():
+            if isinstance(entry, (list, tuple)) and len(entry) == 2 and entry[0] in HUB_MODULES:
+                config[name] = [HUB_MODULES[entry[0]], entry[1]]
+        return result
+
+    @classmethod
+    def download(cls, pretrained_model_name, **kwargs) -> str:
+        """Fetches a checkpoint of the Hub, never its code or pickled weights, and returns its local folder.
+
+        Raises:
+            ValueError: there is no such repository, or it cannot be reached.
+        """
+        allowed = ("revision", "cache_dir", "token", "local_files_only", "force_download")
+        options = {key: kwargs[key] for key in allowed if kwargs.get(key) is not None}
+        patterns = ["*.py", "*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.pickle"]
+        try:
+            return snapshot_download(pretrained_model_name, ignore_patterns=patterns, **options)
+        except (HfHubHTTPError, HFValidationError, OSError) as error:
+            raise ValueError(
+                f"there is no checkpoint {str(pretrained_model_name)!r}: it is neither bundled, nor a folder, nor a "
+                f"repository of the Hub that can be reached ({type(error).__name__})."
+            ) from error
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "FlowDubberPipeline":
+        r"""
+        Loads a checkpoint: the name of a bundled one (`"flowdubber-grid-tiny"`), a folder, or a Hub id.
+
+        Args:
+            pretrained_model_name_or_path (`str` or `Path`): see above; the network is used for Hub ids only.
+            dtype (`torch.dtype` or `dict`, *optional*, defaults to `torch.float32`): of the models; weights stored in half
+                precision are widened.
+            kwargs: as `DiffusionPipeline.from_pretrained`, parts included (`scheduler=...`).
+
+        Raises:
+            ValueError: no such checkpoint; missing, damaged or wrong-shaped parts; pickled weights; parts whose settings
+                disagree.
+        """
+        folder = local_checkpoint(pretrained_model_name_or_path)
+        if folder is None:
+            folder = Path(cls.download(str(pretrained_model_name_or_path), **kwargs))
+        expected, _ = cls._get_signature_keys(cls)
+        given = {name for name in expected if name in kwargs}
+        required = [name for name in expected if name not in cls._optional_components]
+        check_folder(folder, required, cls._optional_components, given)
+        check_weight_files(folder, set(expected) - given)
+        if kwargs.get("torch_dtype") is None and kwargs.get("dtype") is None:
+            kwargs["dtype"] = torch.float32
+        try:
+            pipe = super().from_pretrained(str(folder), **{"use_safetensors": True, **kwargs})
+        except (OSError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+            raise ValueError(f"{folder} cannot be loaded: {error}") from error
+        models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
+        check_weights(folder, {name: model for name, model in models.items() if name not in given})
+        return pipe
+
+    def to_json_string(self) -> str:
+        """`model_index.json`, without the local path that diffusers would record."""
+        recorded = self._internal_dict
+        self._internal_dict = type(recorded)({k: v for k, v in recorded.items() if k != "_name_or_path"})
+        try:
+            return super().to_json_string()
+        finally:
+            self._internal_dict = recorded
+
+    # ------------------------------------------------------------------------------------------------ state of a call
+
+    @property
+    def guidance_scale(self) -> float:
+        """w = 1 + alpha of the running or last call."""
+        return self._guidance_scale
+
+    @property
+    def do_classifier_free_guidance(self) -> bool:
+        """Whether the second branch, without the language model's knowledge, is evaluated."""
+        return self._guidance_scale != 1
+
+    @property
+    def num_timesteps(self) -> int:
+        """Network evaluations of the running or last call."""
+        return self._num_timesteps
+
+    @property
+    def interrupt(self) -> bool:
+        """Set `pipe._interrupt = True` from a callback to skip the remaining steps."""
+        return self._interrupt
+
+    # ------------------------------------------------------------------------------------------------ inputs
+
+    def check_inputs(
+        self,
+        script: list[str],
+        video: list[Any],
+        reference_audio: list[Any],
+        fps: float | None = None,
+        reference_sampling_rate: int | None = None,
+        reference_text: list[str | None] | None = None,
+        mouth_box: list[Any] | None = None,
+        num_inference_steps: int = 10,
+        guidance_scale: float = 1.4,
+        temperature: float = 0.667,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+        semantic_temperature: float = 0.8,
+        semantic_top_k: int = 50,
+        semantic_top_p: float = 0.95,
+        semantic_max_new_tokens: int | None = None,
+        output_type: str = "np",
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        sigmas: Sequence[float] | None = None,
+    ) -> None:
+        """Refuses what can be refused before any work. The arguments are those of `__call__`, lists already.
+
+        Raises:
+            ValueError: saying what is wrong and what to do.
+        """
+        batch = len(script)
+        if batch == 0:
+            raise ValueError("the list of scripts is empty; give at least one.")
+        lists = {"video": video, "reference_audio": reference_audio}
+        lists |= {"reference_text": reference_text, "mouth_box": mouth_box}
+        for name, values in lists.items():
+            if values is not None and len(values) != batch:
+                raise ValueError(f"`script` has {batch} entries but `{name}` has {len(values)}; give as many of each.")
+        for text in script:
+            if not isinstance(text, str):
+                raise ValueError(f"`script` must be text or a list of texts, got {type(text).__name__}.")
+            if not text.strip():
+                raise ValueError("the script is empty; give the words to be spoken.")
+        for clip in video:
+            self._check_video(clip, fps)
+        for sound in reference_audio:
+            self._check_reference_source(sound, reference_sampling_rate)
+        for text in reference_text or ():
+            if text is not None and (not isinstance(text, str) or not text.strip()):
+                raise ValueError("`reference_text` must be the words of the reference, or None if they are not known.")
+        for box in mouth_box or ():
+            self._check_mouth_box(box)
+        self._check_sampling(num_inference_steps, guidance_scale, temperature, sigmas)
+        self._check_semantic_sampling(
+            semantic_temperature, semantic_top_k, semantic_top_p, semantic_max_new_tokens, reference_text
+        )
+        if isinstance(generator, (list, tuple)) and len(generator) != batch:
+            raise ValueError(f"a list of {len(generator)} generators was given for {batch} clips; give one for each.")
+        if generator is not None and not all(
+            isinstance(one, torch.Generator)
+            for one in (generator if isinstance(generator, (list, tuple)) else [generator])
+        ):
+            raise ValueError("`generator` must be a torch.Generator or a list of them.")
+        if latents is not None and (
+            not isinstance(latents, torch.Tensor) or latents.ndim != 3 or len(latents) != batch
+        ):
+            raise ValueError(f"`latents` must be a tensor of shape ({batch}, num_mels, mel_frames).")
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(f"`output_type` must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}.")
+        unknown = [name for name in callback_on_step_end_tensor_inputs if name not in self._callback_tensor_inputs]
+        if unknown:
+            raise ValueError(
+                f"`callback_on_step_end_tensor_inputs` has to be in {self._callback_tensor_inputs}, but found {unknown}."
+            )
+
+    @staticmethod
+    def _check_video(clip: Any, fps: float | None) -> None:
+        if isinstance(clip, (str, Path)):
+            if not Path(clip).is_file():
+                raise ValueError(f"there is no video file {clip}.")
+            return
+        shape = tuple(getattr(clip, "shape", ()))
+        if len(shape) != 4 or shape[3] != 3 or 0 in shape or str(getattr(clip, "dtype", "")).split(".")[-1] != "uint8":
+            raise ValueError(
+                f"`video` must be a path or uint8 frames of shape (frames, height, width, 3), got {shape}."
+            )
+        if fps is None or not math.isfinite(fps) or fps <= 0:
+            raise ValueError(f"frames need their rate: give `fps` as frames a second, got {fps}.")
+
+    @staticmethod
+    def _check_reference_source(sound: Any, sampling_rate: int | None) -> None:
+        if isinstance(sound, (str, Path)):
+            if not Path(sound).is_file():
+                raise ValueError(f"there is no reference file {sound}.")
+            return
+        if not isinstance(sound, (np.ndarray, torch.Tensor)):
+            raise ValueError(f"`reference_audio` must be a path or an array, got {type(sound).__name__}.")
+        if sampling_rate is None:
+            raise ValueError("a reference given as an array needs `reference_sampling_rate` in Hz.")
+
+    @staticmethod
+    def _check_mouth_box(box: Any) -> None:
+        if box is None:
+            return
+        if len(box) != 4 or not all(math.isfinite(value) for value in box) or box[2] <= box[0] or box[3] <= box[1]:
+            raise ValueError(f"`mouth_box` must be (x0, y0, x1, y1) in pixels with x0 < x1 and y0 < y1, got {box}.")
+
+    def _check_sampling(
+        self, steps: int, guidance_scale: float, temperature: float, sigmas: Sequence[float] | None
+    ) -> None:
+        if sigmas is None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= 1000):
+            raise ValueError(f"`num_inference_steps` must be a whole number from 1 to 1000, got {steps!r}.")
+        if sigmas is not None:
+            grid = [*sigmas, 0.0]
+            if len(grid) < 2 or grid[0] > 1 or any(later >= one for one, later in pairwise(grid)):
+                raise ValueError("`sigmas` must fall strictly from at most 1 and stay above 0.")
+        if not math.isfinite(guidance_scale) or not 0 <= guidance_scale <= 20:
+            raise ValueError(f"`guidance_scale` must lie between 0 and 20 (1 is no guidance), got {guidance_scale}.")
+        if guidance_scale != 1 and self.semantic_model is None:
+            raise ValueError(
+                f"guidance drops the language model's knowledge, but this pipeline has no language model; set "
+                f"`guidance_scale` to 1 (got {guidance_scale})."
+            )
+        if not math.isfinite(temperature) or not 0 <= temperature <= 10:
+            raise ValueError(f"`temperature` must lie between 0 and 10, got {temperature}.")
+
+    def _check_semantic_sampling(
+        self,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        max_new_tokens: int | None,
+        reference_text: list[str | None] | None,
+    ) -> None:
+        if not math.isfinite(temperature) or not 0 <= temperature <= 10:
+            raise ValueError(f"`semantic_temperature` must lie between 0 and 10, got {temperature}.")
+        if not isinstance(top_k, int) or top_k < 0:
+            raise ValueError(f"`semantic_top_k` must be a whole number of at least 0 (0 is no limit), got {top_k}.")
+        if not 0 < top_p <= 1:
+            raise ValueError(f"`semantic_top_p` must lie in (0, 1], got {top_p}.")
+        if max_new_tokens is not None and (not isinstance(max_new_tokens, int) or max_new_tokens < 1):
+            raise ValueError(f"`semantic_max_new_tokens` must be a whole number of at least 1, got {max_new_tokens}.")
+        if self.semantic_model is None and any(text is not None for text in reference_text or ()):
+            raise ValueError("`reference_text` serves the language model, and this pipeline has none; leave it out.")
+
+    # ------------------------------------------------------------------------------------------------ stages
+
+    def _enter(self, model: torch.nn.Module) -> torch.nn.Module:
+        """Brings an offloaded model to the device before one of its methods other than `forward` is called."""
+        hook = getattr(model, "_hf_hook", None)
+        if hook is not None and hasattr(hook, "pre_forward"):
+            hook.pre_forward(model)
+        return model
+
+    def encode_reference(self, sounds: list[np.ndarray], device: torch.device) -> _Voices:
+        """Style vectors `(B, 256)` and, with a language model, the speech tokenizer's codes of `(samples,)` sounds."""
+        values, mask = (tensor.to(device) for tensor in pad_sounds(sounds))
+        style = self._enter(self.style_encoder)(values.to(self.style_encoder.dtype), attention_mask=mask).style
+        if self.speech_tokenizer is None:
+            return _Voices(style)
+        tokenizer = self._enter(self.speech_tokenizer)
+        codes = tokenizer.encode(values.to(tokenizer.dtype), attention_mask=mask)
+        semantic = [row[keep.bool()] for row, keep in zip(codes.semantic_tokens, codes.semantic_mask, strict=True)]
+        return _Voices(style, codes.global_tokens, semantic)
+
+    def extract_lips(self, video: list[Any], fps: float | None, mouth_box: list[Any], device: torch.device) -> _Lips:
+        """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`."""
+        found = [
+            self.lip_feature_extractor(
+                str(clip) if isinstance(clip, (str, Path)) else np.asarray(clip),
+                fps=None if isinstance(clip, (str, Path)) else fps,
+                mouth_box=box,
+            )
+            for clip, box in zip(video, mouth_box, strict=True)
+        ]
+        rows = [torch.as_tensor(one["lip_values"])[0] for one in found]
+        values = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
+        lengths = torch.tensor([len(row) for row in rows], device=device)
+        mask = torch.arange(values.shape[1], device=device) < lengths[:, None]
+        durations = [float(one["duration"]) for one in found]
+        return _Lips(
+            values=values,
+            mask=mask,
+            num_samples=[round(duration * SAMPLING_RATE) for duration in durations],
+            durations=durations,
+            warnings=[[str(warning) for warning in one.get("warnings", ())] for one in found],
+        )
+
+    @staticmethod
+    def _check_room(phonemizations: list[Phonemization], lips: _Lips) -> None:
+        for phonemization, frames in zip(phonemizations, lips.num_frames, strict=True):
+            needed = len(phonemization.phonemes) - sum(phonemization.optional)
+            if needed > frames:
+                raise ValueError(
+                    f"the script has {needed} phonemes but the clip only {frames} frames at 25 a second "
+                    f"({frames / VIDEO_FRAME_RATE:.2f} s); shorten the script or give a longer clip."
+                )
+
+    def generate_semantics(
+        self,
+        phonemizations: list[Phonemization],
+        reference_text: list[str | None],
+        voices: _Voices,
+        num_frames: list[int],
+        generator: torch.Generator | list[torch.Generator] | None,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        max_new_tokens: int | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The language model's hidden states `(B, L, hidden)` at the speech it writes for each script, and their mask."""
+        prompts = [
+            build_prompt(
+                self.tokenizer,
+                " ".join(phonemization.words),
+                None if text is None else " ".join(phonemize(text).words),
+                global_tokens,
+                semantic_tokens,
+            )
+            for phonemization, text, global_tokens, semantic_tokens in zip(
+                phonemizations, reference_text, voices.global_tokens, voices.semantic_tokens, strict=True
+            )
+        ]
+        model = self._enter(self.semantic_model)
+        input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
+        if max_new_tokens is None:
+            tokens_per_frame = SEMANTIC_TOKENS_PER_SECOND // VIDEO_FRAME_RATE
+            limits = [_SEMANTIC_ROOM * tokens_per_frame * frames for frames in num_frames]
+        else:
+            limits = [max_new_tokens] * len(prompts)
+        spoken = model.generate_semantics(
+            input_ids.to(model.device),
+            attention_mask.to(model.device),
+            generator=generator,
+            max_new_tokens=max(limits),
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+        )
+        # a row stops at its own limit, whatever its neighbours' are; earlier states do not depend on later tokens
+        places = torch.arange(spoken.mask.shape[1], device=spoken.mask.device)
+        mask = spoken.mask.bool() & (places < torch.tensor(limits, device=places.device)[:, None])
+        return spoken.hidden_states, mask
+
+    def align(
+        self, phonemizations: list[Phonemization], lips: _Lips, style: torch.Tensor, device: torch.device
+    ) -> FlowDubberAlignerEncoding:
+        """Ties the phonemes of each script to the frames of its clip."""
+        rows = [torch.tensor(phonemization.ids) for phonemization in phonemizations]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        mask = torch.nn.utils.rnn.pad_sequence(
+            [torch.ones(len(row), dtype=torch.bool) for row in rows], batch_first=True
+        )
+        optional = [torch.tensor(phonemization.optional) for phonemization in phonemizations]
+        optional_mask = torch.nn.utils.rnn.pad_sequence(optional, batch_first=True)
+        aligner = self._enter(self.aligner)
+        return aligner.encode(
+            ids.to(device),
+            mask.to(device),
+            optional_mask.to(device),
+            lips.values.to(aligner.dtype),
+            lips.mask,
+            style.to(aligner.dtype),
+        )
+
+    def encode_prior(
+        self,
+        encoding: FlowDubberAlignerEncoding,
+        semantic_features: torch.Tensor | None,
+        semantic_mask: torch.Tensor | None,
+        style: torch.Tensor,
+        mel_mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """The mel prior mu `(B, 80, T)`; without semantic features mu', where the learned null stands for them."""
+        fused = self._enter(self.aligner).fuse(encoding, semantic_features, semantic_mask).fused
+        field = self._enter(self.vector_field)
+        return field.prior(fused.to(field.dtype), style.to(field.dtype), mel_mask)
+
+    def prepare_latents(
+        self,
+        num_mel_frames: list[int],
+        temperature: float,
+        generator: torch.Generator | list[torch.Generator] | None,
+        latents: torch.Tensor | None,
+        device: torch.device,
+    ) -> torch.Tensor:
+        """Noise `(B, 80, T)` scaled by the temperature, each row drawn at its own length; given latents as they are.
+
+        Raises:
+            ValueError: given latents of another shape.
+        """
+        shape = (len(num_mel_frames), self.vector_field.config.num_mels, max(num_mel_frames))
+        if latents is not None:
+            if tuple(latents.shape) != shape:
+                raise ValueError(f"`latents` must have the shape {shape} for these clips, got {tuple(latents.shape)}.")
+            return latents.to(device, torch.float32)
+        noise = torch.zeros(shape, device=device)
+        generators = generator if isinstance(generator, (list, tuple)) else [generator] * shape[0]
+        for row, (frames, one) in enumerate(zip(num_mel_frames, generators, strict=True)):
+            noise[row, :, :frames] = randn_tensor(
+                (shape[1], frames), generator=one, device=device, dtype=torch.float32
+            )
+        return noise * temperature
+
+    def _velocity(
+        self,
+        latents: torch.Tensor,
+        t: torch.Tensor,
+        priors: torch.Tensor,
+        style: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """One evaluation of the vector field, `(B, 80, T)`; with guidance both branches stand in one batch.
+
+        `priors`, `style` and `mask` have the rows of the conditional branch, then those of the null branch if there is one.
+        """
+        branches = len(priors) // len(latents)
+        field = self._enter(self.vector_field)
+        velocity = field(
+            latents.repeat(branches, 1, 1).to(priors.dtype), t.expand(len(priors)), priors, style, mask
+        ).sample.float()
+        if branches == 1:
+            return velocity
+        return guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
+
+    def sample_mel(
+        self,
+        latents: torch.Tensor,
+        prior: torch.Tensor,
+        prior_null: torch.Tensor | None,
+        style: torch.Tensor,
+        mel_mask: torch.Tensor,
+        sigmas: Sequence[float],
+        callback: Callable | None,
+        callback_inputs: Sequence[str],
+    ) -> torch.Tensor:
+        """Solves the flow from noise to the normalised mel, both `(B, 80, T)`."""
+        timesteps = set_flow_timesteps(self.scheduler, sigmas, latents.device)
+        self._num_timesteps = len(timesteps)
+        style = style.to(prior.dtype)
+
+        def stacked(rows: torch.Tensor, null_rows: torch.Tensor) -> torch.Tensor:
+            return torch.cat([rows, null_rows]) if self.do_classifier_free_guidance else rows
+
+        def conditions() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            return stacked(prior, prior_null), stacked(style, style), stacked(mel_mask, mel_mask)
+
+        built_for, inputs = self.do_classifier_free_guidance, conditions()
+        with self.progress_bar(total=len(timesteps)) as progress:
+            for index, timestep in enumerate(timesteps):
+                if self.interrupt:
+                    continue
+                t = flow_time(self.scheduler, timestep).to(prior.dtype)
+                velocity = self._velocity(latents, t, *inputs)
+                output = scheduler_output(self.scheduler, velocity)
+                latents = self.scheduler.step(output, timestep, latents, return_dict=False)[0]
+                if callback is not None:
+                    tensors = {"latents": latents, "prior": prior}
+                    changed = callback(self, index, timestep, {name: tensors[name] for name in callback_inputs}) or {}
+                    latents = changed.pop("latents", latents)
+                    new_prior = changed.pop("prior", prior)
+                    if new_prior is not prior or built_for != self.do_classifier_free_guidance:
+                        prior, built_for = new_prior, self.do_classifier_free_guidance
+                        inputs = conditions()
+                progress.update()
+        return latents
+
+    def decode(self, latents: torch.Tensor, num_mel_frames: list[int], num_samples: list[int]) -> list[torch.Tensor]:
+        """Normalised mels to `(samples,)` float32 sounds on the CPU, each vocoded alone so that padding cannot be heard."""
+        mel = self.vector_field.denormalize(latents)
+        vocoder = self._enter(self.vocoder)
+        sounds = []
+        for row, frames, samples in zip(mel, num_mel_frames, num_samples, strict=True):
+            spectrogram = row[:, :frames].T[None].to(vocoder.dtype)
+            sound = vocoder(spectrogram)[0].float().cpu().clamp(-1.0, 1.0)[:samples]
+            sounds.append(torch.nn.functional.pad(sound, (0, samples - len(sound))))
+        return sounds
+
+    # ------------------------------------------------------------------------------------------------ the call
+
+    @torch.no_grad()
+    @replace_example_docstring(EXAMPLE_DOC_STRING)
+    def __call__(
+        self,
+        script: str | list[str],
+        video: str | Path | np.ndarray | list,
+        reference_audio: str | Path | np.ndarray | torch.Tensor | list,
+        fps: float | None = None,
+        reference_sampling_rate: int | None = None,
+        reference_text: str | list[str | None] | None = None,
+        mouth_box: Sequence[float] | list[Sequence[float] | None] | None = None,
+        num_inference_steps: int = 10,
+        guidance_scale: float = 1.4,
+        temperature: float = 0.667,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: torch.Tensor | None = None,
+        semantic_temperature: float = 0.8,
+        semantic_top_k: int = 50,
+        semantic_top_p: float = 0.95,
+        semantic_max_new_tokens: int | None = None,
+        output_type: str = "np",
+        return_dict: bool = True,
+        callback_on_step_end: Callable[[Any, int, torch.Tensor, dict], dict] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        sigmas: Sequence[float] | None = None,
+    ) -> FlowDubberPipelineOutput | tuple:
+        r"""
+        Dubs one clip, or several: lists in, lists out. A single video or reference serves all scripts of a list.
+
+        Args:
+            script (`str` or `list[str]`): the words to be spoken.
+            video (`str`, `Path`, `np.ndarray` or a list): the clip's file, or `(frames, height, width, 3)` uint8 RGB frames.
+            reference_audio (`str`, `Path`, `np.ndarray`, `torch.Tensor` or a list): at least 1 s of the voice; a file, or
+                `(samples,)` floats.
+            fps (`float`, *optional*): frames a second of clips given as frames.
+            reference_sampling_rate (`int`, *optional*): Hz of references given as arrays.
+            reference_text (`str` or `list`, *optional*): what is said in the reference; helps the language model.
+            mouth_box (`(x0, y0, x1, y1)` or a list, *optional*): where the mouth is, in pixels, if it is not to be looked for.
+            num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
+            guidance_scale (`float`, *optional*, defaults to 1.4): w = 1 + alpha; 1 is the plain conditional model, which costs half.
+            temperature (`float`, *optional*, defaults to 0.667): standard deviation of the initial noise.
+            generator (`torch.Generator` or a list of one for each clip, *optional*): the only source of randomness.
+            latents (`torch.Tensor` of shape `(batch, 80, mel_frames)`, *optional*): initial noise, already scaled.
+            semantic_temperature, semantic_top_k, semantic_top_p: sampling of the language model (0 as temperature is greedy).
+            semantic_max_new_tokens (`int`, *optional*): most speech tokens it may write; twice the clip's length by default.
+            output_type (`str`, *optional*, defaults to `"np"`): `"np"`, `"pt"`, or `"latent"` for the normalised mel.
+            return_dict (`bool`, *optional*, defaults to `True`): an output object, or a tuple whose first entry is `audios`.
+            callback_on_step_end (`Callable`, *optional*): called as `(pipe, index, timestep, tensors)` after each network
+                evaluation; what it returns replaces the tensors.
+            callback_on_step_end_tensor_inputs (`list[str]`, *optional*): which of `pipe._callback_tensor_inputs` it gets.
+            sigmas (`list[float]`, *optional*): a grid of its own, 1 - t falling from 1, end point left out (`flow_sigmas`).
+
+        Examples:
+
+        Returns:
+            [`FlowDubberPipelineOutput`] or `tuple`.
+
+        Raises:
+            ValueError: bad input, saying what to do.
+        """
+        scripts, videos, references, reference_texts, boxes = self._as_lists(
+            script, video, reference_audio, reference_text, mouth_box
+        )
+        self.check_inputs(
+            scripts,
+            videos,
+            references,
+            fps,
+            reference_sampling_rate,
+            reference_texts,
+            boxes,
+            num_inference_steps,
+            guidance_scale,
+            temperature,
+            generator,
+            latents,
+            semantic_temperature,
+            semantic_top_k,
+            semantic_top_p,
+            semantic_max_new_tokens,
+            output_type,
+            callback_on_step_end_tensor_inputs,
+            sigmas,
+        )
+        self._guidance_scale = float(guidance_scale)
+        self._interrupt = False
+        device = self._execution_device
+        watch = _Stopwatch()
+
+        with watch.stage("phonemes"):
+            phonemizations = [phonemize(text) for text in scripts]
+        with watch.stage("reference"):
+            sounds = [self._load_reference(source, reference_sampling_rate) for source in references]
+        with watch.stage("lips"):
+            lips = self.extract_lips(videos, fps, boxes, device)
+        self._check_room(phonemizations, lips)
+        num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in lips.num_frames]
+        # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
+        latents = self.prepare_latents(num_mel_frames, temperature, generator, latents, device)
+        with watch.stage("reference"):
+            voices = self.encode_reference(sounds, device)
+        features, features_mask = None, None
+        if self.semantic_model is not None:
+            with watch.stage("semantics"):
+                features, features_mask = self.generate_semantics(
+                    phonemizations,
+                    reference_texts,
+                    voices,
+                    lips.num_frames,
+                    generator,
+                    semantic_temperature,
+                    semantic_top_k,
+                    semantic_top_p,
+                    semantic_max_new_tokens,
+                )
+        with watch.stage("alignment"):
+            encoding = self.align(phonemizations, lips, voices.style, device)
+            mel_mask = lips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
+            prior = self.encode_prior(encoding, features, features_mask, voices.style, mel_mask)
+            prior_null = None
+            if self.do_classifier_free_guidance:
+                prior_null = self.encode_prior(encoding, None, None, voices.style, mel_mask)
+        with watch.stage("flow"):
+            latents = self.sample_mel(
+                latents,
+                prior,
+                prior_null,
+                voices.style,
+                mel_mask,
+                flow_sigmas(num_inference_steps, self.scheduler.config.get("sway", 0.0)) if sigmas is None else sigmas,
+                callback_on_step_end,
+                callback_on_step_end_tensor_inputs,
+            )
+        audios: Any = latents
+        if output_type != "latent":
+            with watch.stage("vocoder"):
+                audios = self.decode(latents, num_mel_frames, lips.num_samples)
+            if output_type == "np":
+                audios = [sound.numpy() for sound in audios]
+        self.maybe_free_model_hooks()
+        output = self._output(audios, phonemizations, lips, encoding, videos, watch)
+        return output if return_dict else output.to_tuple()
+
+    @staticmethod
+    def _as_lists(
+        script: Any, video: Any, reference_audio: Any, reference_text: Any, mouth_box: Any
+    ) -> tuple[list, list, list, list, list]:
+        """Every input as a list; single ones are repeated for all scripts."""
+        scripts = list(script) if isinstance(script, (list, tuple)) else [script]
+
+        def rows(value: Any, single: bool) -> list:
+            return [value] * len(scripts) if single else list(value)
+
+        one_box = mouth_box is None or (len(mouth_box) > 0 and isinstance(mouth_box[0], (int, float, np.number)))
+        return (
+            scripts,
+            rows(video, not isinstance(video, (list, tuple))),
+            rows(reference_audio, not isinstance(reference_audio, (list, tuple))),
+            rows(reference_text, reference_text is None or isinstance(reference_text, str)),
+            rows(mouth_box, one_box),
+        )
+
+    @staticmethod
+    def _load_reference(source: Any, sampling_rate: int | None) -> np.ndarray:
+        is_file = isinstance(source, (str, Path))
+        sound = load_audio(source, None if is_file else sampling_rate)
+        check_reference(sound, f"the reference {source}" if is_file else "the reference")
+        return sound
+
+    def _output(
+        self,
+        audios: Any,
+        phonemizations: list[Phonemization],
+        lips: _Lips,
+        encoding: FlowDubberAlignerEncoding,
+        videos: list[Any],
+        watch: _Stopwatch,
+    ) -> FlowDubberPipelineOutput:
+        sizes = [(len(one.phonemes), frames) for one, frames in zip(phonemizations, lips.num_frames, strict=True)]
+        paths = [encoding.path[row, :p, :f].bool().cpu().numpy() for row, (p, f) in enumerate(sizes)]
+        maps = [encoding.alignment[row, :p, :f].float().exp().cpu().numpy() for row, (p, f) in enumerate(sizes)]
+        return FlowDubberPipelineOutput(
+            audios=audios,
+            sampling_rate=self.sampling_rate,
+            words=[path_words(*row) for row in zip(paths, phonemizations, lips.durations, strict=True)],
+            durations=lips.durations,
+            phonemes=[list(one.phonemes) for one in phonemizations],
+            alignments=maps,
+            paths=paths,
+            warnings=lips.warnings,
+            timings=watch.total(),
+            videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],
+        )
+
+    # ------------------------------------------------------------------------------------------------ writing
+
+    def save_video(
+        self, dub: FlowDubberPipelineOutput, path: str | Path, overwrite: bool = False, index: int = 0
+    ) -> Path:
+        """Writes the clip's own video packets with the dub as its sound.
+
+        Args:
+            dub: what the call returned, with `output_type` `"np"` or `"pt"`.
+            path: the file to write; `.wav` writes the sound alone.
+            overwrite (`bool`, *optional*, defaults to `False`): replace a file that exists.
+            index (`int`, *optional*, defaults to 0): which clip of the call.
+
+        Returns:
+            `path` as `Path`.
+
+        Raises:
+            ValueError: latents instead of sound, frames instead of a file, or a path that cannot be written.
+        """
+        if isinstance(dub.audios, torch.Tensor):
+            raise ValueError('the dub holds latents; call the pipeline with output_type="np" to get sound.')
+        path = Path(path)
+        sound = np.asarray(dub.audios[index], dtype=np.float32)
+        if path.suffix.lower() == ".wav":
+            write_wav(path, sound, dub.sampling_rate, overwrite=overwrite)
+        elif dub.videos[index] is None:
+            raise ValueError(
+                "the clip was given as frames, so there is no file to copy; write the sound to a .wav file."
+            )
+        else:
+            mux_audio(dub.videos[index], sound, dub.sampling_rate, path, overwrite=overwrite)
+        return path

@@ -1,0 +1,54 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a dub consists of."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers.utils import BaseOutput
+
+
+@dataclass
+class FlowDubberPipelineOutput(BaseOutput):
+    """
+    Output of `FlowDubberPipeline`; every list has one entry for each clip of the call.
+
+    Args:
+        audios (`list[np.ndarray]`, `list[torch.Tensor]` or `torch.Tensor`):
+            `(samples,)` float32 each, exactly `round(duration * sampling_rate)` samples. With `output_type="latent"` the
+            normalised mel latents of shape `(batch, num_mels, mel_frames)`, right-padded.
+        sampling_rate (`int`): of `audios`, in Hz.
+        words (`list[list[tuple[str, float, float]]]`): word, start and end in seconds of the clip, from the alignment that
+            was used (25 frames a second).
+        durations (`list[float]`): length of each clip in seconds.
+        phonemes (`list[list[str]]`): the phonemes of each script, the rows of `alignments`.
+        alignments (`list[np.ndarray]`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip.
+        paths (`list[np.ndarray]`): `(phonemes, frames)` bool, the monotonic path that was used.
+        warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).
+        timings (`dict[str, float]`): seconds spent in each stage, and in all (`total`).
+        videos (`list[Path | None]`): the file each clip was read from, `None` for frames.
+    """
+
+    audios: list[np.ndarray] | list[torch.Tensor] | torch.Tensor
+    sampling_rate: int
+    words: list[list[tuple[str, float, float]]]
+    durations: list[float]
+    phonemes: list[list[str]]
+    alignments: list[np.ndarray]
+    paths: list[np.ndarray]
+    warnings: list[list[str]]
+    timings: dict[str, float]
+    videos: list[Path | None] = field(default_factory=list)
