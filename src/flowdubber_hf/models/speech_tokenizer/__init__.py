@@ -11,3 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Speech tokenizer: sound to semantic (50 Hz) and global tokens and back."""
+
+from transformers import AutoConfig, AutoModel
+
+from .configuration_speech_tokenizer import SPEECH_TOKENIZER_PRESETS, FlowDubberSpeechTokenizerConfig
+from .conversion import convert_bicodec_state_dict
+from .modeling_speech_tokenizer import (
+    FlowDubberSpeechTokenizer,
+    FlowDubberSpeechTokenizerEncoderOutput,
+    FlowDubberSpeechTokenizerOutput,
+)
+
+
+AutoConfig.register("flowdubber_speech_tokenizer", FlowDubberSpeechTokenizerConfig, exist_ok=True)
+AutoModel.register(FlowDubberSpeechTokenizerConfig, FlowDubberSpeechTokenizer, exist_ok=True)

@@ -1,0 +1,446 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FlowDubber speech tokenizer: sound to semantic and global tokens and back, with BiCodec's structure."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, Wav2Vec2Model
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from .configuration_speech_tokenizer import FlowDubberSpeechTokenizerConfig
+from .front_end import (
+    length_mask,
+    mel_features,
+    normalize_volumes,
+    reference_clip,
+    sample_lengths,
+    speaker_mel,
+    unfold_mel,
+    wav2vec2_inputs,
+)
+from .layers import (
+    AdaLayerNorm,
+    EcapaTdnn,
+    FeatureDecoder,
+    FeatureEncoder,
+    PerceiverResampler,
+    ScaledUnitNorm,
+    Snake,
+    VocosBackbone,
+    WaveGenerator,
+)
+from .quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer, QuantizerOutput
+
+
+@dataclass
+class FlowDubberSpeechTokenizerEncoderOutput(ModelOutput):
+    """
+    Output of [`FlowDubberSpeechTokenizer.encode`].
+
+    Args:
+        semantic_tokens (`torch.LongTensor` of shape `(batch, tokens)`):
+            50 a second: what is said. 0 where the mask is False.
+        semantic_mask (`torch.BoolTensor` of shape `(batch, tokens)`):
+            Which of them are real.
+        global_tokens (`torch.LongTensor` of shape `(batch, 32)`):
+            Who says it.
+    """
+
+    semantic_tokens: torch.LongTensor | None = None
+    semantic_mask: torch.BoolTensor | None = None
+    global_tokens: torch.LongTensor | None = None
+
+
+@dataclass
+class FlowDubberSpeechTokenizerOutput(ModelOutput):
+    """
+    Output of [`FlowDubberSpeechTokenizer`].
+
+    Args:
+        loss (`torch.FloatTensor` of shape `()`):
+            `feature_loss + vq_loss`.
+        feature_loss (`torch.FloatTensor` of shape `()`):
+            Mean absolute difference of the postnet's features from the encoder's input.
+        vq_loss (`torch.FloatTensor` of shape `()`):
+            Weighted commitment and codebook losses; 0 in evaluation mode.
+        waveform (`torch.FloatTensor` of shape `(batch, samples)`):
+            The wave generator's sound, of the asked crop; `None` where none was asked for.
+        predicted_features (`torch.FloatTensor` of shape `(batch, feature_size, tokens)`):
+            Normalised features predicted by the postnet.
+        features (`torch.FloatTensor` of shape `(batch, feature_size, tokens)`):
+            Those of the input.
+        quantized (`torch.FloatTensor` of shape `(batch, latent_size, tokens)`):
+            Quantised latents, with straight-through gradient.
+        d_vector, x_vector (`torch.FloatTensor` of shape `(batch, latent_size)`):
+            The voice from the global tokens, and from the ECAPA-TDNN's pooling.
+        semantic_tokens, semantic_mask, global_tokens:
+            As in [`FlowDubberSpeechTokenizerEncoderOutput`].
+        perplexity, active_codes (`torch.FloatTensor` of shape `()`):
+            Of the semantic codes in this batch.
+    """
+
+    loss: torch.FloatTensor | None = None
+    feature_loss: torch.FloatTensor | None = None
+    vq_loss: torch.FloatTensor | None = None
+    waveform: torch.FloatTensor | None = None
+    predicted_features: torch.FloatTensor | None = None
+    features: torch.FloatTensor | None = None
+    quantized: torch.FloatTensor | None = None
+    d_vector: torch.FloatTensor | None = None
+    x_vector: torch.FloatTensor | None = None
+    semantic_tokens: torch.LongTensor | None = None
+    semantic_mask: torch.BoolTensor | None = None
+    global_tokens: torch.LongTensor | None = None
+    perplexity: torch.FloatTensor | None = None
+    active_codes: torch.FloatTensor | None = None
+
+
+class SpeakerEncoder(nn.Module):
+    """Mel spectrogram of a voice to 32 tokens and back to a d-vector."""
+
+    def __init__(self, config: FlowDubberSpeechTokenizerConfig):
+        super().__init__()
+        self.speaker_encoder = EcapaTdnn(
+            config.speaker_mel_bins,
+            config.ecapa_channels,
+            config.ecapa_out_channels,
+            config.ecapa_bottleneck_size,
+            config.latent_size,
+        )
+        self.perceiver_sampler = PerceiverResampler(
+            config.ecapa_out_channels,
+            config.speaker_latent_size,
+            config.num_global_tokens,
+            config.perceiver_num_layers,
+            config.perceiver_num_heads,
+            config.perceiver_head_dim,
+        )
+        self.quantizer = FiniteScalarQuantizer(config.fsq_levels, config.speaker_latent_size)
+        self.project = nn.Linear(config.speaker_latent_size * config.num_global_tokens, config.latent_size)
+
+    def d_vector(self, quantized: torch.Tensor) -> torch.Tensor:
+        """`(batch, tokens, speaker_latent_size)` -> `(batch, latent_size)`, flattened channel-major as in BiCodec."""
+        return self.project(quantized.transpose(1, 2).flatten(1))
+
+    def forward(self, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`(batch, speaker_mel_bins, length)` -> tokens `(batch, 32)`, d-vector and x-vector `(batch, latent_size)`."""
+        frames = self.speaker_encoder.frame_features(mel)
+        quantized, tokens = self.quantizer(self.perceiver_sampler(frames.transpose(1, 2)))
+        return tokens, self.d_vector(quantized), self.speaker_encoder.embed(frames)
+
+    def tokenize(self, mel: torch.Tensor) -> torch.Tensor:
+        """`(batch, speaker_mel_bins, length)` -> `(batch, 32)`."""
+        frames = self.speaker_encoder.frame_features(mel)
+        return self.quantizer(self.perceiver_sampler(frames.transpose(1, 2)))[1]
+
+    def detokenize(self, tokens: torch.Tensor) -> torch.Tensor:
+        """`(batch, 32)` -> d-vector `(batch, latent_size)`."""
+        return self.d_vector(self.quantizer.detokenize(tokens))
+
+
+class FlowDubberSpeechTokenizerPreTrainedModel(PreTrainedModel):
+    """Weight initialisation and loading of the speech tokenizer."""
+
+    config: FlowDubberSpeechTokenizerConfig
+    base_model_prefix = "speech_tokenizer"
+    main_input_name = "input_values"
+    input_modalities = ("audio",)
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["ConvNeXtBlock", "UpsamplingBlock"]
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, AdaLayerNorm):
+            init.ones_(module.scale.bias)  # starts as a plain layer norm
+        elif isinstance(module, VocosBackbone):
+            for block in module.convnext:
+                init.constant_(block.gamma, 1.0 / len(module.convnext))
+        elif isinstance(module, PerceiverResampler):
+            init.normal_(module.latents, std=self.config.initializer_range)
+        elif isinstance(module, ScaledUnitNorm):
+            init.ones_(module.gamma)
+        elif isinstance(module, Snake):
+            init.ones_(module.alpha)
+        elif isinstance(module, WaveGenerator):
+            self._init_wave_generator(module)
+        elif isinstance(module, FactorizedVectorQuantizer):
+            self._init_quantizer(module)
+        elif isinstance(module, FiniteScalarQuantizer):
+            # Spread the unit-variance latents over all levels from the start.
+            init.normal_(module.project_in.weight, std=module.project_in.in_features**-0.5)
+            init.normal_(module.project_out.weight, std=module.project_out.in_features**-0.5)
+
+    @staticmethod
+    def _init_wave_generator(module: WaveGenerator) -> None:
+        # Small weights (0.02) would vanish through the ten narrow layers of a tiny generator.
+        for layer in module.modules():
+            if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
+                init.kaiming_uniform_(layer.weight, a=5**0.5)
+
+    @staticmethod
+    def _init_quantizer(module: FactorizedVectorQuantizer) -> None:
+        for projection in (module.in_project, module.out_project):
+            init.normal_(projection.weight, std=projection.in_channels**-0.5)
+        init.normal_(module.codebook.weight)
+        init.zeros_(module.cluster_size)
+
+
+class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
+    """Speech tokenizer with BiCodec's structure (paper section 6.5).
+
+    Sound becomes semantic tokens (50 a second) and 32 global tokens; together they become sound again. Modules:
+    `encoder` and `quantizer` (semantic), `speaker_encoder` (global), `prenet` and `decoder` (sound), `postnet` (training
+    only: predicts the encoder's input) and, for `feature_type="wav2vec2"`, the frozen `wav2vec2`.
+
+    Args:
+        config ([`FlowDubberSpeechTokenizerConfig`]): sizes and front end.
+    """
+
+    def __init__(self, config: FlowDubberSpeechTokenizerConfig):
+        super().__init__(config)
+        stages = len(config.sample_ratios)
+        widths = (config.hidden_size, config.intermediate_size)
+        latent = config.latent_size
+        self.encoder = FeatureEncoder(config.feature_size, *widths, config.num_encoder_layers, latent, stages)
+        self.quantizer = FactorizedVectorQuantizer(
+            latent,
+            config.codebook_size,
+            config.codebook_dim,
+            config.commitment_weight,
+            config.codebook_weight,
+            config.codebook_decay,
+            config.dead_code_threshold,
+        )
+        self.speaker_encoder = SpeakerEncoder(config)
+        self.prenet = FeatureDecoder(latent, *widths, config.num_prenet_layers, latent, stages, latent)
+        self.postnet = FeatureDecoder(latent, *widths, config.num_postnet_layers, config.feature_size, stages)
+        self.decoder = WaveGenerator(
+            latent, config.decoder_channels, config.upsample_rates, config.upsample_kernel_sizes
+        )
+        self.wav2vec2: Wav2Vec2Model | None = None
+        if config.feature_type == "wav2vec2":
+            self.wav2vec2 = Wav2Vec2Model(config.wav2vec2_config)
+            self.wav2vec2.requires_grad_(False)
+        self.post_init()
+
+    def train(self, mode: bool = True) -> "FlowDubberSpeechTokenizer":
+        """Sets the training mode of everything but the frozen front end."""
+        super().train(mode)
+        if self.wav2vec2 is not None:
+            self.wav2vec2.eval()
+        return self
+
+    def extract_features(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The semantic branch's input.
+
+        Args:
+            input_values (`torch.Tensor` of shape `(batch, samples)`): 16 kHz sound.
+            attention_mask (`torch.Tensor` of shape `(batch, samples)`, *optional*): real samples; padding on the right.
+
+        Returns:
+            Normalised features `(batch, feature_size, samples // 320)`, zero at padding, and the mask `(batch, tokens)`.
+        """
+        lengths = sample_lengths(input_values, attention_mask)
+        with torch.no_grad():
+            if self.wav2vec2 is None:
+                features = mel_features(input_values, lengths, self.config)
+            else:
+                features = self._wav2vec2_features(input_values, lengths)
+        mask = length_mask(lengths // self.config.hop_length, features.shape[2])
+        return (features * mask[:, None]).to(self.encoder.project.weight.dtype), mask
+
+    def _wav2vec2_features(self, input_values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        values, mask = wav2vec2_inputs(input_values.float(), lengths)
+        output = self.wav2vec2(values.to(self.wav2vec2.dtype), attention_mask=mask.long(), output_hidden_states=True)
+        layers = [output.hidden_states[layer] for layer in self.config.wav2vec2_layers]
+        mean = torch.stack(layers).float().mean(dim=0).transpose(1, 2)
+        return (mean - self.config.feature_mean) / self.config.feature_std
+
+    def _speaker_mel(self, input_values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        samples = self.config.speaker_seconds * self.config.sampling_rate
+        with torch.no_grad():
+            mel = speaker_mel(reference_clip(input_values, lengths, samples), self.config)
+        return mel.to(self.encoder.project.weight.dtype)
+
+    def _prepare(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        lengths = sample_lengths(input_values, attention_mask)
+        if self.config.volume_normalize:
+            input_values = normalize_volumes(input_values, lengths)
+        return input_values, lengths, length_mask(lengths, input_values.shape[1])
+
+    @torch.no_grad()
+    def encode(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None
+    ) -> FlowDubberSpeechTokenizerEncoderOutput:
+        """Sound to tokens.
+
+        Args:
+            input_values (`torch.Tensor` of shape `(batch, samples)`): 16 kHz sound in [-1, 1], any loudness.
+            attention_mask (`torch.Tensor` of shape `(batch, samples)`, *optional*): real samples; padding on the right.
+
+        Raises:
+            ValueError: less than 40 ms of sound, or padding elsewhere than on the right.
+        """
+        values, lengths, sample_mask = self._prepare(input_values, attention_mask)
+        features, mask = self.extract_features(values, sample_mask)
+        tokens = self.quantizer.tokenize(self.encoder(features, mask[:, None]))
+        return FlowDubberSpeechTokenizerEncoderOutput(
+            semantic_tokens=tokens.masked_fill(~mask, 0),
+            semantic_mask=mask,
+            global_tokens=self.speaker_encoder.tokenize(self._speaker_mel(values, lengths)),
+        )
+
+    def encode_global(self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """The global tokens alone: `(batch, samples)` -> `(batch, 32)`."""
+        with torch.no_grad():
+            values, lengths, _ = self._prepare(input_values, attention_mask)
+            return self.speaker_encoder.tokenize(self._speaker_mel(values, lengths))
+
+    def _check_tokens(self, semantic_tokens: torch.Tensor, global_tokens: torch.Tensor) -> None:
+        expected = (len(semantic_tokens), self.config.num_global_tokens)
+        if semantic_tokens.ndim != 2 or tuple(global_tokens.shape) != expected:
+            raise ValueError(
+                f"semantic tokens must have the shape (batch, tokens) and global tokens {expected}, got "
+                f"{tuple(semantic_tokens.shape)} and {tuple(global_tokens.shape)}."
+            )
+        for name, tokens, size in (
+            ("semantic", semantic_tokens, self.config.codebook_size),
+            ("global", global_tokens, self.config.global_codebook_size),
+        ):
+            if tokens.numel() and (int(tokens.min()) < 0 or int(tokens.max()) >= size):
+                raise ValueError(f"{name} tokens must lie in 0 .. {size - 1}.")
+
+    def _decode_latents(
+        self, semantic_tokens: torch.Tensor, global_tokens: torch.Tensor, semantic_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        self._check_tokens(semantic_tokens, global_tokens)
+        mask = None if semantic_mask is None else semantic_mask.bool()[:, None]
+        voice = self.speaker_encoder.detokenize(global_tokens)
+        return self.prenet(self.quantizer.detokenize(semantic_tokens), mask, voice), voice, mask
+
+    @torch.no_grad()
+    def decode(
+        self,
+        semantic_tokens: torch.Tensor,
+        global_tokens: torch.Tensor,
+        semantic_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Tokens to sound.
+
+        Args:
+            semantic_tokens (`torch.LongTensor` of shape `(batch, tokens)`): what is said.
+            global_tokens (`torch.LongTensor` of shape `(batch, 32)`): the voice.
+            semantic_mask (`torch.BoolTensor` of shape `(batch, tokens)`, *optional*): real tokens.
+
+        Returns:
+            `torch.FloatTensor` of shape `(batch, 320 * tokens)` in [-1, 1], silent at padding.
+
+        Raises:
+            ValueError: tokens out of range or of a wrong shape.
+        """
+        latents, voice, mask = self._decode_latents(semantic_tokens, global_tokens, semantic_mask)
+        return self.decoder(latents + voice[..., None], mask)
+
+    @torch.no_grad()
+    def decode_features(
+        self,
+        semantic_tokens: torch.Tensor,
+        global_tokens: torch.Tensor,
+        semantic_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Tokens to the features that the postnet predicts, in their own units.
+
+        Returns:
+            With mel features the natural-log mel `(batch, 80, 2 * tokens)` at 100 Hz (zero-loudness information aside, a
+            vocoder's input); else `(batch, feature_size, tokens)`.
+        """
+        latents, _, mask = self._decode_latents(semantic_tokens, global_tokens, semantic_mask)
+        features = self.postnet(latents, mask)
+        if self.config.feature_type == "mel":
+            return unfold_mel(features, self.config)
+        return features * self.config.feature_std + self.config.feature_mean
+
+    def forward(
+        self,
+        input_values: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        reference_values: torch.Tensor | None = None,
+        reference_mask: torch.Tensor | None = None,
+        waveform_crop: tuple[int, int] | None = None,
+        **kwargs,
+    ) -> FlowDubberSpeechTokenizerOutput:
+        """Reconstruction with its losses, for training.
+
+        Args:
+            input_values (`torch.Tensor` of shape `(batch, samples)`): 16 kHz sound of common loudness; unlike `encode`,
+                this does not normalise the volume (a crop should keep its clip's).
+            attention_mask (`torch.Tensor` of shape `(batch, samples)`, *optional*): real samples; padding on the right.
+            reference_values, reference_mask (*optional*): sound for the global branch; `input_values` when not given.
+            waveform_crop (`(first token, tokens)`, *optional*): which part the wave generator makes; everything when not
+                given, nothing for 0 tokens.
+        """
+        features, mask = self.extract_features(input_values, attention_mask)
+        if reference_values is None:
+            reference_values, reference_mask = input_values, attention_mask
+        reference_lengths = sample_lengths(reference_values, reference_mask)
+        global_tokens, d_vector, x_vector = self.speaker_encoder(
+            self._speaker_mel(reference_values, reference_lengths)
+        )
+        quantizer_output: QuantizerOutput = self.quantizer(self.encoder(features, mask[:, None]), mask)
+        latents = self.prenet(quantizer_output.quantized, mask[:, None], d_vector)
+        predicted = self.postnet(latents, mask[:, None])
+        cells = mask.sum().clamp(min=1) * self.config.feature_size
+        feature_loss = ((predicted - features).abs() * mask[:, None]).sum() / cells
+        return FlowDubberSpeechTokenizerOutput(
+            loss=feature_loss + quantizer_output.loss,
+            feature_loss=feature_loss,
+            vq_loss=quantizer_output.loss,
+            waveform=self._waveform(latents + d_vector[..., None], mask[:, None], waveform_crop),
+            predicted_features=predicted * mask[:, None],
+            features=features,
+            quantized=quantizer_output.quantized,
+            d_vector=d_vector,
+            x_vector=x_vector,
+            semantic_tokens=quantizer_output.indices.masked_fill(~mask, 0),
+            semantic_mask=mask,
+            global_tokens=global_tokens,
+            perplexity=quantizer_output.perplexity,
+            active_codes=quantizer_output.active_codes,
+        )
+
+    def _waveform(
+        self, latents: torch.Tensor, mask: torch.Tensor, crop: tuple[int, int] | None
+    ) -> torch.Tensor | None:
+        if crop is None:
+            return self.decoder(latents, mask)
+        first, tokens = crop
+        if tokens == 0:
+            return None
+        return self.decoder(latents[..., first : first + tokens], mask[..., first : first + tokens])
+
+
+__all__ = [
+    "FlowDubberSpeechTokenizer",
+    "FlowDubberSpeechTokenizerEncoderOutput",
+    "FlowDubberSpeechTokenizerOutput",
+    "FlowDubberSpeechTokenizerPreTrainedModel",
+]
