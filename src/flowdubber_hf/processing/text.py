@@ -37,9 +37,9 @@ OPTIONAL_PHONEME = "sp"  # between two words; may last no time at all
 NOISE_PHONEME = "spn"
 
 CONSONANTS = (
-    "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split()
+    ["B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "V", "W", "Y", "Z", "ZH"]
 )  # fmt: skip
-VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
+VOWELS = ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
 STRESSES = ("0", "1", "2")
 
 #: The one inventory: the index of a phoneme is its id.
@@ -70,8 +70,8 @@ _IPA_STRESSES = {"ˈ": "1", "ˌ": "2"}
 
 _LETTER_A = ("EY1",)
 _LETTER_Z = {"us": ("Z", "IY1"), "gb": ("Z", "EH1", "D")}
-_DIGITS = frozenset("zero one two three four five six seven eight nine".split())
-_LETTER_PREPOSITIONS = frozenset("at by in with".split())
+_DIGITS = frozenset(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+_LETTER_PREPOSITIONS = frozenset(["at", "by", "in", "with"])
 
 _TYPOGRAPHY = str.maketrans(
     {
@@ -136,7 +136,9 @@ def phoneme_ids(phonemes: Iterable[str]) -> list[int]:
     try:
         return [_IDS[phoneme] for phoneme in phonemes]
     except KeyError as error:
-        raise ValueError(f"{error.args[0]!r} is no phoneme of this package; see flowdubber_hf.processing.text.PHONEMES.") from error
+        raise ValueError(
+            f"{error.args[0]!r} is no phoneme of this package; see flowdubber_hf.processing.text.PHONEMES."
+        ) from error
 
 
 def assemble(words: Sequence[str], pronunciations: Sequence[Sequence[str]]) -> Phonemization:
@@ -206,7 +208,7 @@ def normalize_text(text: str) -> str:
     foreign = sorted({c for c in text if c.isalnum() and not c.isascii()})
     if foreign:
         raise ValueError(f"only English in Latin letters can be spoken; the text holds {''.join(foreign[:10])!r}.")
-    text = "".join(c if c.isascii() and c.isprintable() or c in _CURRENCY_SIGNS else " " for c in text)
+    text = "".join(c if (c.isascii() and c.isprintable()) or c in _CURRENCY_SIGNS else " " for c in text)
     for pattern, spoken in _LATIN_ABBREVIATIONS:
         text = pattern.sub(spoken, text)
     text = " ".join(_speakable_capitals(text).split())

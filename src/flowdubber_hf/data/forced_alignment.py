@@ -1,0 +1,190 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""When each phoneme of a known text is spoken, through PocketSphinx (BSD; its acoustic model is inside the wheel).
+
+The words are given to the decoder with this package's own pronunciations, so the times belong to exactly the phonemes
+that training uses. Resolution 10 ms.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..processing.audio import SAMPLING_RATE
+from ..processing.text import (
+    Phonemization,
+    assemble,
+    phonemize,
+    pronunciation_choices,
+)
+
+
+if TYPE_CHECKING:
+    from pocketsphinx import Decoder
+
+
+FRAME_SECONDS = 0.01
+# A frame's features come from a window of 25.6 ms that starts with it: it speaks for the 10 ms in the window's middle.
+FRAME_OFFSET_SECONDS = 0.0078
+MAX_ALIGNMENT_SECONDS = 60.0
+# Beams wider than the recogniser's own: there is one path of words, so nothing is lost by keeping more of it. Without
+# `bestpath`, whose word lattice now and then yields a word shorter than its phones, on which the second pass fails.
+SEARCH = {"beam": 1e-100, "pbeam": 1e-100, "wbeam": 1e-100, "bestpath": False, "cmn": "batch"}
+# A stop after a pause begins in silence, so the decoder may draw it out over the whole pause: no closure lasts longer.
+STOPS = frozenset(["B", "CH", "D", "G", "JH", "K", "P", "T"])
+MAX_STOP_SECONDS = 0.15
+DITHER_AMPLITUDE = 2.0  # of 32768: digital silence has no spectrum
+
+
+class AlignmentError(ValueError):
+    """The text cannot be found in the sound: other words, too short, too noisy."""
+
+
+class _SpokenWord(NamedTuple):
+    name: str  # of the dictionary entry that fitted; "<sil>" and "[NOISE]" for pauses
+    phones: list[tuple[float, float]]  # seconds
+
+
+def align(waveform: np.ndarray, phonemization: Phonemization) -> list[tuple[float, float]]:
+    """Times of the phonemes of a text in its recording.
+
+    Args:
+        waveform: `(samples,)` floats in [-1, 1], 16 kHz, 0.1 to 60 s.
+        phonemization: what is said.
+
+    Returns:
+        `(start, end)` in seconds for every phoneme, contiguous from 0 to the end of the sound. An `sp` that was not
+        spoken starts where it ends.
+
+    Raises:
+        AlignmentError: the text does not fit the sound.
+        ValueError: sound of a wrong shape or length.
+        ImportError: PocketSphinx is not installed.
+    """
+    pronunciations = [[pronunciation] for pronunciation in phonemization.pronunciations]
+    return _align(waveform, phonemization.words, pronunciations)[1]
+
+
+def align_text(waveform: np.ndarray, text: str) -> tuple[Phonemization, list[tuple[float, float]]]:
+    """Like [`align`] from the text; where a word has several pronunciations ("zee", "zed") the spoken one is returned.
+
+    Raises:
+        AlignmentError, ValueError, ImportError: see [`align`] and [`~processing.text.phonemize`].
+    """
+    guess = phonemize(text)
+    pairs = zip(guess.words, guess.pronunciations, strict=True)
+    return _align(waveform, guess.words, [pronunciation_choices(*pair) for pair in pairs])
+
+
+def _align(
+    waveform: np.ndarray, words: Sequence[str], choices: Sequence[Sequence[list[str]]]
+) -> tuple[Phonemization, list[tuple[float, float]]]:
+    waveform = np.asarray(waveform, dtype=np.float32)
+    seconds = waveform.size / SAMPLING_RATE
+    if waveform.ndim != 1 or not 0.1 <= seconds <= MAX_ALIGNMENT_SECONDS:
+        raise ValueError(
+            f"alignment needs (samples,) of 0.1 to {MAX_ALIGNMENT_SECONDS:.0f} s at 16 kHz, got {waveform.shape}."
+        )
+    segments = _decode(_pcm(waveform), choices)
+    spoken = _without_long_stops(segments, choices)
+    if len(spoken) != len(words):
+        raise AlignmentError(f"only {len(spoken)} of {len(words)} words were found in the sound.")
+    chosen = [choices[index][_choice(segment.name)] for index, segment in enumerate(spoken)]
+    phonemization = assemble(words, chosen)
+    return phonemization, _times(spoken, seconds)
+
+
+def _without_long_stops(segments: Sequence[_SpokenWord], choices: Sequence[Sequence[list[str]]]) -> list[_SpokenWord]:
+    """The words among the segments; a stop that follows a pause is cut to the longest closure."""
+    words: list[_SpokenWord] = []
+    after_pause = True
+    for segment in segments:
+        if _is_word(segment.name):
+            (start, end), *rest = segment.phones
+            pronunciation = choices[len(words)][_choice(segment.name)]
+            if after_pause and pronunciation[0] in STOPS:
+                start = max(start, end - MAX_STOP_SECONDS)
+            words.append(_SpokenWord(segment.name, [(start, end), *rest]))
+        after_pause = not _is_word(segment.name)
+    return words
+
+
+def _times(spoken: Sequence[_SpokenWord], seconds: float) -> list[tuple[float, float]]:
+    """Phoneme times with the silences between the words; edges are moved inside the sound and kept in order."""
+    starts = [0.0]
+    for word in spoken:
+        starts += [start for start, _ in word.phones] + [word.phones[-1][1]]
+    # starts: sil, phones of word 1, the pause after it, phones of word 2, ... , the final sil
+    edges = np.maximum.accumulate(np.clip([*starts, seconds], 0.0, seconds))
+    edges[1] = min(max(edges[1], FRAME_SECONDS), edges[2])  # the outer silences last at least a frame
+    edges[-2] = max(min(edges[-2], seconds - FRAME_SECONDS), edges[-3])
+    return [(float(start), float(end)) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _pcm(waveform: np.ndarray) -> bytes:
+    noise = np.random.default_rng(0).uniform(-DITHER_AMPLITUDE, DITHER_AMPLITUDE, waveform.size)
+    return np.clip(np.rint(waveform * 32767.0 + noise), -32768, 32767).astype("<i2").tobytes()
+
+
+def _entry(index: int, choice: int) -> str:
+    """Name of a dictionary entry; PocketSphinx marks further pronunciations of a word as `word(2)`."""
+    return f"w{index}" if choice == 0 else f"w{index}({choice + 1})"
+
+
+def _choice(entry: str) -> int:
+    return int(entry.partition("(")[2].rstrip(")") or 1) - 1
+
+
+def _is_word(entry: str) -> bool:
+    return entry.startswith("w")
+
+
+def _decoder(choices: Sequence[Sequence[list[str]]]) -> "Decoder":
+    """A decoder whose dictionary holds just these words. New for every text: a failed alignment spoils a decoder, and
+    its running mean of the sound would make results depend on what was aligned before."""
+    try:
+        from pocketsphinx import Decoder
+    except ImportError as error:
+        raise ImportError("alignment needs PocketSphinx: pip install 'flowdubber-hf[train]'.") from error
+    decoder = Decoder(lm=None, dict=None, samprate=SAMPLING_RATE, loglevel="FATAL", **SEARCH)
+    for index, pronunciations in enumerate(choices):
+        for choice, pronunciation in enumerate(pronunciations):
+            phones = " ".join(phoneme.rstrip("012") for phoneme in pronunciation)
+            decoder.add_word(_entry(index, choice), phones, True)
+    return decoder
+
+
+def _decode(pcm: bytes, choices: Sequence[Sequence[list[str]]]) -> list[_SpokenWord]:
+    decoder = _decoder(choices)
+    try:
+        decoder.set_align_text(" ".join(_entry(index, 0) for index in range(len(choices))))
+        _process(decoder, pcm)  # words
+        decoder.set_alignment()
+        _process(decoder, pcm)  # phones inside the words
+        # The entries live only while they are iterated over: copy, never keep them.
+        return [_SpokenWord(word.name, [_seconds(phone) for phone in word]) for word in decoder.get_alignment()]
+    except (RuntimeError, TypeError) as error:
+        raise AlignmentError("the words do not fit the sound.") from error
+
+
+def _process(decoder: "Decoder", pcm: bytes) -> None:
+    decoder.start_utt()
+    decoder.process_raw(pcm, full_utt=True)
+    decoder.end_utt()
+
+
+def _seconds(phone) -> tuple[float, float]:
+    start = phone.start * FRAME_SECONDS + FRAME_OFFSET_SECONDS
+    return start, start + phone.duration * FRAME_SECONDS
