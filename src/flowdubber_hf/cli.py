@@ -1,0 +1,284 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The command `flowdubber`: dub a clip, or make the demonstration's input.
+
+Bad input ends with one line on standard error and the exit code 2; Ctrl-C with 130. Files appear whole or not at all.
+The heavy libraries are imported only when a dub begins, so that `--help` and bad arguments answer at once.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .version import __version__
+
+
+if TYPE_CHECKING:
+    from .pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
+
+
+DEFAULT_MODEL = "flowdubber-grid-tiny"
+OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad options are reported as every other bad input is."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"flowdubber: error: {message} (try flowdubber --help)", file=sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT)
+
+
+def _mouth_box(text: str) -> tuple[float, float, float, float]:
+    try:
+        x0, y0, x1, y1 = (float(value) for value in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"give four numbers x0,y0,x1,y1 in pixels, got {text!r}") from None
+    return x0, y0, x1, y1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, without any heavy import."""
+    parser = _Parser(
+        prog="flowdubber", description="Dubs a clip of a speaker: lips give the timing, a script the words."
+    )
+    parser.add_argument("--version", action="version", version=f"flowdubber {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    dub = commands.add_parser("dub", help="dub a clip", description="Dubs a clip of a speaker.")
+    dub.add_argument("--video", required=True, type=Path, help="the clip; its own sound is not used")
+    dub.add_argument("--script", required=True, help="the words to be spoken")
+    dub.add_argument(
+        "--reference", required=True, type=Path, help="at least 1 s of the voice (wav, flac, mp3, a video...)"
+    )
+    dub.add_argument(
+        "--output", required=True, type=Path, help="the dubbed clip (.mp4, .mov, .mkv), or .wav for sound only"
+    )
+    dub.add_argument("--reference-text", help="what is said in the reference, if known")
+    dub.add_argument("--steps", type=int, default=10, help="steps of the flow (default 10)")
+    dub.add_argument("--guidance-scale", type=float, default=1.4, help="1 is none and costs half (default 1.4)")
+    dub.add_argument("--temperature", type=float, default=0.667, help="of the initial noise (default 0.667)")
+    dub.add_argument("--seed", type=int, default=0, help="the same seed gives the same sound (default 0)")
+    dub.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
+    dub.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})"
+    )
+    dub.add_argument("--mouth-box", type=_mouth_box, metavar="X0,Y0,X1,Y1", help="where the mouth is, in pixels")
+    dub.add_argument(
+        "--json", type=Path, metavar="REPORT", help="write times, words, settings and warnings to this file"
+    )
+    dub.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    dub.add_argument("--quiet", action="store_true", help="no progress bar, no last line")
+    dub.set_defaults(run=_dub)
+
+    demo = commands.add_parser("demo", help="make a small input to try", description="Writes a rendered talking head.")
+    demo.add_argument("folder", type=Path, help="where to write it")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code (0, 2 for bad input, 130 for Ctrl-C)."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        arguments.run(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("flowdubber: interrupted; nothing was written.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except (ValueError, OSError) as error:
+        print(f"flowdubber: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path] = ()) -> None:
+    """Refuses a file that could not be written at the end, before the work begins.
+
+    Raises:
+        ValueError: it exists (without `overwrite`), is a folder or one of `sources`, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise ValueError(f"{name} {path} is a folder; give the name of a file.")
+    if any(_same_file(path, source) for source in sources):
+        raise ValueError(f"{name} {path} is one of the inputs; choose another name.")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{name} {path} exists; give --overwrite to replace it.")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {name} to; make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"the folder {path.parent} of {name} cannot be written ({error.strerror}).") from error
+
+
+def _check_dub(arguments: argparse.Namespace) -> None:
+    """Everything that can be refused without the models or the media."""
+    for path, option in ((arguments.video, "--video"), (arguments.reference, "--reference")):
+        if not path.is_file():
+            raise ValueError(f"{option}: there is no file {path}.")
+    if not arguments.script.strip():
+        raise ValueError("--script is empty; give the words to be spoken.")
+    if arguments.output.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise ValueError(f"--output must end in one of {', '.join(OUTPUT_SUFFIXES)}, got {arguments.output.name!r}.")
+    sources = (arguments.video, arguments.reference)
+    check_target(arguments.output, "--output", arguments.overwrite, sources)
+    if arguments.json is not None:
+        check_target(arguments.json, "--json", arguments.overwrite, sources)
+        if arguments.json.resolve() == arguments.output.resolve():
+            raise ValueError("--json and --output are the same file; choose two names.")
+    if not 0 <= arguments.seed < 2**63:
+        raise ValueError(f"--seed must lie between 0 and 2^63 - 1, got {arguments.seed}.")
+
+
+def available_cores() -> int:
+    """Processor cores this process may use: its affinity, and a container's quota if there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        cores = min(cores, max(1, -(-int(quota) // int(period))))
+    except (OSError, ValueError):  # no container, or "max": no quota
+        pass
+    return cores
+
+
+def _choose_device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--device {name} cannot be used here ({reason}); try cpu.") from error
+    return str(device)
+
+
+def _load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
+    import torch
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(available_cores())
+
+    from .pipelines.flowdubber import FlowDubberPipeline
+
+    device = _choose_device(arguments.device)
+    pipe = FlowDubberPipeline.from_pretrained(arguments.model).to(device)
+    pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
+    return pipe
+
+
+def _dub(arguments: argparse.Namespace) -> None:
+    _check_dub(arguments)
+    start = time.perf_counter()
+    pipe = _load_pipeline(arguments)
+    loaded = time.perf_counter()
+
+    import torch
+
+    dub = pipe(
+        script=arguments.script,
+        video=arguments.video,
+        reference_audio=arguments.reference,
+        reference_text=arguments.reference_text,
+        mouth_box=arguments.mouth_box,
+        num_inference_steps=arguments.steps,
+        guidance_scale=arguments.guidance_scale,
+        temperature=arguments.temperature,
+        generator=torch.Generator("cpu").manual_seed(arguments.seed),
+    )
+    for warning in dub.warnings[0]:
+        print(f"flowdubber: warning: {warning}", file=sys.stderr)
+    pipe.save_video(dub, arguments.output, overwrite=arguments.overwrite)
+    seconds = time.perf_counter() - loaded
+    if arguments.json is not None:
+        report = _report(arguments, dub, seconds, loading=loaded - start)
+        write_text(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    if not arguments.quiet:
+        duration = dub.durations[0]
+        print(f"dubbed {duration:.2f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})")
+
+
+def _report(
+    arguments: argparse.Namespace, dub: "FlowDubberPipelineOutput", seconds: float, loading: float
+) -> dict[str, Any]:
+    settings = (
+        "script",
+        "reference_text",
+        "steps",
+        "guidance_scale",
+        "temperature",
+        "seed",
+        "device",
+        "model",
+        "mouth_box",
+    )
+    return {
+        "flowdubber": __version__,
+        "video": str(arguments.video),
+        "reference": str(arguments.reference),
+        "output": str(arguments.output),
+        "duration": dub.durations[0],
+        "sampling_rate": dub.sampling_rate,
+        "samples": len(dub.audios[0]),
+        "words": [{"word": word, "start": start, "end": end} for word, start, end in dub.words[0]],
+        "settings": {name: getattr(arguments, name) for name in settings},
+        "warnings": dub.warnings[0],
+        "seconds": {"loading": loading, "dubbing": seconds, "stages": dub.timings},
+        "real_time_factor": seconds / dub.durations[0],
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, replacing one that exists."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from .processing.demo import make_demo
+
+    made = make_demo(arguments.folder)
+    print(made)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
