@@ -1,0 +1,419 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Mouth crops: from a talking head to 88 x 88 grey pictures at 25 fps, the lip encoder's input.
+
+The face is found by OpenCV's Haar cascade, which comes inside its wheel, on small grey pictures of a few frames a second.
+Between those, the eyes and the nose are followed from frame to frame; the two are joined so that slow errors of the
+following are corrected by the detector and the detector's jitter is not seen. The mouth's place in the face is refined
+once per clip by looking for the part of the lower face that moves and is dark in a mouth's way. Sizes of crop and input
+(96, centre 88) and the normalisation (0.421, 0.165) are those of lip-reading models trained on LRW.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from transformers import BatchFeature
+from transformers.feature_extraction_utils import FeatureExtractionMixin
+
+from .audio import VIDEO_FRAME_RATE
+from .video import GreyArray, GreyClip
+
+
+DETECTORS = ("auto", "haar", "mediapipe")
+MIN_MOUTH_BOX = 16
+
+# Detection runs on pictures of this height (or width, of upright ones); the second pass looks for small faces.
+_DETECT_SIDES = (160, 360)
+_DETECT_MIN_FACE = (0.18, 0.07)
+_DETECT_EVERY = 6
+
+# The mouth in the square that the cascade gives, as fractions of its side; means over frontal faces.
+_MOUTH_X, _MOUTH_Y = 0.5, 0.81
+_MOUTH_WIDTH = 0.33
+_CROP_OF_MOUTH = 1.8
+_CROP_OF_FACE = _MOUTH_WIDTH * _CROP_OF_MOUTH
+
+# Window in which the moving mouth is sought, as fractions of the face's side, and the farthest that it may lie from the mean.
+_SEEK_WIDTH, _SEEK_HEIGHT, _SEEK_REACH = 0.40, 0.18, 0.08
+_SEEK_SIZE = 64
+
+
+@dataclass
+class MouthTrack:
+    """Where the mouth is in every frame.
+
+    Attributes:
+        centres: `(F, 2)` float, x and y in pixels of the clip's own upright picture.
+        sides: `(F,)` float, side of the square crop in the same pixels.
+        found: `(F,)` bool, False where the face was not seen and the place was interpolated.
+    """
+
+    centres: np.ndarray
+    sides: np.ndarray
+    found: np.ndarray
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """Crop squares `(F, 4)`: x0, y0, x1, y1 in pixels."""
+        half = self.sides[:, None] / 2
+        return np.concatenate([self.centres - half, self.centres + half], axis=1)
+
+
+@lru_cache(maxsize=1)
+def _cascade() -> cv2.CascadeClassifier:
+    cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml"))
+    if cascade.empty():
+        raise ImportError(
+            "OpenCV has no Haar cascades here; install them: pip install 'opencv-python-headless>=4.9,<5'"
+        )
+    return cascade
+
+
+def _shrink(grey: np.ndarray, side: int) -> np.ndarray:
+    scale = side / min(grey.shape)
+    if scale >= 1:
+        return grey
+    size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+
+
+def _detect_haar(grey: np.ndarray, min_face: float) -> np.ndarray:
+    """Faces `(n, 3)`: centre x, centre y, side, in pixels of `grey`."""
+    smallest = max(20, round(min(grey.shape) * min_face))
+    boxes = _cascade().detectMultiScale(grey, 1.15, 3, minSize=(smallest, smallest))
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    return np.stack([boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 1] + boxes[:, 3] / 2, boxes[:, 2]], axis=1)
+
+
+def _best_track(detections: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Joins the faces of successive frames into tracks and keeps the largest and steadiest one.
+
+    A face continues a track if it lies within half a face of its last place and has about its size. A track's score is
+    the sum of its faces' sides: presence times size.
+    """
+    tracks: list[dict[int, np.ndarray]] = []
+    for index, faces in sorted(detections.items()):
+        open_tracks = list(range(len(tracks)))
+        for face in faces[np.argsort(-faces[:, 2])]:
+            best, best_distance = None, 0.5
+            for number in open_tracks:
+                last = tracks[number][max(tracks[number])]
+                distance = np.hypot(*(face[:2] - last[:2])) / last[2]
+                if distance < best_distance and 0.7 < face[2] / last[2] < 1.4:
+                    best, best_distance = number, distance
+            if best is None:
+                tracks.append({index: face})
+            else:
+                tracks[best][index] = face
+                open_tracks.remove(best)
+    return max(tracks, key=lambda track: sum(face[2] for face in track.values()), default={})
+
+
+def _gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Smooths `(F, ...)` over time with edges held."""
+    radius = max(1, round(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    padded = np.pad(values, [(radius, radius)] + [(0, 0)] * (values.ndim - 1), mode="edge")
+    return np.apply_along_axis(np.convolve, 0, padded, kernel, mode="valid")
+
+
+def _subpixel(response: np.ndarray, peak: tuple[int, int]) -> np.ndarray:
+    """Peak of a correlation surface, refined by a parabola on each axis. Returns x, y."""
+    x, y = peak
+    refined = np.array([x, y], dtype=np.float64)
+    for axis, (left, right) in enumerate((((y, x - 1), (y, x + 1)), ((y - 1, x), (y + 1, x)))):
+        limit = response.shape[1 - axis]
+        if 0 < (x, y)[axis] < limit - 1:
+            a, b, c = response[left], response[y, x], response[right]
+            curve = a - 2 * b + c
+            if curve < 0:
+                refined[axis] += 0.5 * (a - c) / curve
+    return refined
+
+
+def _shift(previous: np.ndarray, current: np.ndarray, face: np.ndarray) -> np.ndarray | None:
+    """How far eyes and nose moved between two frames, x and y in pixels; `None` where they cannot be followed."""
+    x, y, side = face
+    height, width = current.shape
+    reach = max(2, round(0.06 * side))
+    x0, x1 = int(max(reach, x - 0.34 * side)), int(min(width - reach, x + 0.34 * side))
+    y0, y1 = int(max(reach, y - 0.30 * side)), int(min(height - reach, y + 0.14 * side))
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return None
+    patch = previous[y0:y1, x0:x1]
+    window = current[y0 - reach : y1 + reach, x0 - reach : x1 + reach]
+    if min(patch.std(), window.std()) < 2:
+        return None
+    response = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
+    _, score, _, peak = cv2.minMaxLoc(response)
+    return _subpixel(response, peak) - reach if score > 0.6 else None
+
+
+def _interpolate(frames: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Linear interpolation of `(n, axes)` values at the `known` frames to `frames`, held at both ends."""
+    return np.stack([np.interp(frames, known, values[:, axis]) for axis in range(values.shape[1])], axis=1)
+
+
+def _follow(smalls: Sequence[np.ndarray], track: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Place and size of the face in every frame `(F, 3)` from detections in some, and in which frames it was seen `(F,)`.
+
+    The sum of frame-to-frame shifts is exact for quick movements and drifts slowly; the detections do not drift but
+    jitter. So the difference of the two is smoothed over about half a second and added back, in each stretch of frames
+    through which the face can be followed. Where there is no such stretch the place is interpolated.
+    """
+    frames = np.arange(len(smalls))
+    known = np.array(sorted(track))
+    values = np.stack([track[index] for index in known])
+    coarse = _interpolate(frames, known, values)
+    steps = [None, *(_shift(smalls[index - 1], smalls[index], coarse[index]) for index in frames[1:])]
+    starts = [index for index in frames if steps[index] is None] + [len(frames)]
+    path = np.cumsum([np.zeros(2) if step is None else step for step in steps], axis=0)
+    places = np.zeros((len(frames), 2))
+    seen = np.zeros(len(frames), dtype=bool)
+    for start, end in zip(starts, starts[1:], strict=False):
+        inside = (known >= start) & (known < end)
+        if inside.any():
+            drift = values[inside, :2] - path[known[inside]]
+            drift = np.stack([_median(drift[:, 0]), _median(drift[:, 1])], axis=1)
+            drift = _gaussian(_interpolate(frames[start:end], known[inside], drift), 12.0)
+            places[start:end] = path[start:end] + drift
+            seen[start:end] = True
+    places = _interpolate(frames, frames[seen], places[seen])
+    side = np.interp(frames, known, _median(values[:, 2]))
+    return np.concatenate([places, _gaussian(side[:, None], 25.0)], axis=1), seen
+
+
+def _median(values: np.ndarray, width: int = 5) -> np.ndarray:
+    """Running median `(n,)` with edges reflected, so that single wrong detections do not count."""
+    radius = min(width // 2, max(0, len(values) - 1))
+    padded = np.pad(values, radius, mode="reflect") if radius else values
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1), axis=-1)
+
+
+def _crop(grey: np.ndarray, centre: np.ndarray, side: float, size: int) -> np.ndarray:
+    """Square around `centre`, resampled to `(size, size)` with sub-pixel precision; what lies outside repeats the edge."""
+    step = max(1, int(side / size))
+    if step > 1:  # whole-number reduction first, so that fine structure is averaged and not skipped
+        reach = side / 2 + 2 * step
+        x0, y0 = (int(max(0, np.floor((value - reach) / step) * step)) for value in centre)
+        part = grey[y0 : int(centre[1] + reach) + step, x0 : int(centre[0] + reach) + step]
+        rows, columns = part.shape[0] // step, part.shape[1] // step
+        if rows and columns:
+            part = part[: rows * step, : columns * step]
+            grey = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+            centre = (np.asarray(centre) - (x0, y0) + 0.5) / step - 0.5
+            side = side / step
+    scale = side / size
+    corner = np.asarray(centre) - side / 2 + scale / 2 - 0.5
+    matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(grey, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _mouth_offset(greys: Iterable[np.ndarray], faces: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Where this speaker's mouth lies from the centre of the face `(2,)`, in fractions of the face's side.
+
+    Over a clip of speech the lips are what changes most in the steadied lower face. Starting from the mean place of
+    frontal faces, a window moves to the centre of the change inside it; a clip without movement keeps the mean place.
+    """
+    mean = np.array([_MOUTH_X - 0.5, _MOUTH_Y - 0.5])
+    every = max(1, int(seen.sum()) // 150)
+    chosen = set(np.flatnonzero(seen)[::every].tolist())
+    patches = [
+        _crop(grey, faces[index, :2] + mean * faces[index, 2], faces[index, 2] * 0.64, _SEEK_SIZE)
+        for index, grey in enumerate(greys)
+        if index in chosen
+    ]
+    change = np.stack(patches).astype(np.float32).std(axis=0)
+    change = np.maximum(change - 2.0, 0.0)  # sensor noise and compression
+    ticks = ((np.arange(_SEEK_SIZE) + 0.5) / _SEEK_SIZE - 0.5) * 0.64
+    offset = np.zeros(2)
+    for _ in range(6):
+        window_x = np.abs(ticks - offset[0]) <= _SEEK_WIDTH / 2
+        window_y = np.abs(ticks - offset[1]) <= _SEEK_HEIGHT / 2
+        weight = change * window_x * window_y[:, None]
+        total = weight.sum() + 0.5 * (
+            window_x.sum() * window_y.sum()
+        )  # half a grey level everywhere speaks for the mean
+        offset = np.array([(weight.sum(axis=0) * ticks).sum(), (weight.sum(axis=1) * ticks).sum()]) / total
+        offset = np.clip(offset, -_SEEK_REACH, _SEEK_REACH)
+    return mean + offset
+
+
+class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
+    r"""
+    Turns a clip of a speaker into the lip encoder's input.
+
+    Args:
+        crop_size (`int`, *optional*, defaults to 96): side of the stored grey mouth crops.
+        input_size (`int`, *optional*, defaults to 88): side of the model's input, the centre of the crop.
+        image_mean (`float`, *optional*, defaults to 0.421): subtracted after division by 255.
+        image_std (`float`, *optional*, defaults to 0.165): divided by.
+        frame_rate (`int`, *optional*, defaults to 25): of the model; other rates are mapped by the nearest time stamp.
+        detector (`str`, *optional*, defaults to `"auto"`): `"haar"` (OpenCV), `"mediapipe"` (the `mediapipe` extra), or
+            `"auto"`, which is `"haar"` whatever is installed, so that results are the same on every machine.
+    """
+
+    model_input_names = ["lip_values"]
+
+    def __init__(
+        self,
+        crop_size: int = 96,
+        input_size: int = 88,
+        image_mean: float = 0.421,
+        image_std: float = 0.165,
+        frame_rate: int = VIDEO_FRAME_RATE,
+        detector: str = "auto",
+        **kwargs,
+    ):
+        if detector not in DETECTORS:
+            raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, got {detector!r}.")
+        if not 0 < input_size <= crop_size:
+            raise ValueError(f"input_size must lie between 1 and crop_size {crop_size}, got {input_size}.")
+        if frame_rate != VIDEO_FRAME_RATE:
+            raise ValueError(f"frame_rate must be {VIDEO_FRAME_RATE}: one frame is four mel frames. Got {frame_rate}.")
+        if image_std <= 0:
+            raise ValueError(f"image_std must be greater than 0, got {image_std}.")
+        super().__init__(**kwargs)
+        self.crop_size = crop_size
+        self.input_size = input_size
+        self.image_mean = image_mean
+        self.image_std = image_std
+        self.frame_rate = frame_rate
+        self.detector = detector
+
+    def normalize(self, crops: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Model input from crops: `(..., F, 96, 96)` uint8 to `(..., F, 88, 88)` float32, centre cut and normalised."""
+        crops = torch.as_tensor(crops)
+        edge = (self.crop_size - self.input_size) // 2
+        cut = crops[..., edge : edge + self.input_size, edge : edge + self.input_size]
+        return (cut.float() / 255.0 - self.image_mean) / self.image_std
+
+    def __call__(
+        self,
+        video: str | Path | np.ndarray | torch.Tensor,
+        fps: float | None = None,
+        mouth_box: Sequence[float] | None = None,
+    ) -> BatchFeature:
+        r"""
+        Args:
+            video: path of a clip, or frames `(F, H, W, 3)` RGB or `(F, H, W)` grey, uint8.
+            fps (`float`, *optional*): rate of an array of frames; required for arrays, refused for files.
+            mouth_box (*optional*): x0, y0, x1, y1 in pixels of the upright picture, around the lips from corner to corner.
+                Skips detection and stays in place for the whole clip.
+
+        Returns:
+            `BatchFeature` with
+            - **lip_values** (`torch.Tensor` of shape `(1, F, 88, 88)`, float32),
+            - **crops** (`np.ndarray` of shape `(F, 96, 96)`, uint8),
+            - **num_frames** (`int`) F, at 25 frames a second,
+            - **num_samples** (`int`) length of the dub in samples at 16 kHz,
+            - **duration** (`float`) of the clip in seconds,
+            - **found** (`np.ndarray` of shape `(F,)`, bool), False where the face was lost and its place interpolated,
+            - **boxes** (`np.ndarray` of shape `(F, 4)`) squares that were cropped, in pixels,
+            - **warnings** (`list[str]`) about damage and lost faces.
+
+        Raises:
+            ValueError: unreadable or too long clip, no face in any frame, a mouth box outside of the picture.
+        """
+        clip = self._load(video, fps)
+        track = self._fixed(clip, mouth_box) if mouth_box is not None else self._track(clip)
+        crops = np.stack(
+            [
+                _crop(grey, centre, side, self.crop_size)
+                for grey, centre, side in zip(clip, track.centres, track.sides, strict=True)
+            ]
+        )
+        return BatchFeature(
+            {
+                "lip_values": self.normalize(crops)[None],
+                "crops": crops,
+                "num_frames": len(crops),
+                "num_samples": clip.info.num_samples,
+                "duration": clip.info.duration,
+                "found": track.found,
+                "boxes": track.boxes,
+                "warnings": [*clip.info.warnings, *self._lost(track.found)],
+            }
+        )
+
+    def _load(self, video: str | Path | np.ndarray | torch.Tensor, fps: float | None) -> GreyClip | GreyArray:
+        if isinstance(video, (str, Path)):
+            if fps is not None:
+                raise ValueError("fps belongs to arrays of frames; a file knows its own times. Leave fps out.")
+            return GreyClip(video)
+        if fps is None:
+            raise ValueError("give fps=, the rate of the frames, with an array of frames.")
+        return GreyArray(video, fps)
+
+    def _fixed(self, clip: GreyClip | GreyArray, mouth_box: Sequence[float]) -> MouthTrack:
+        box = np.asarray(mouth_box, dtype=np.float64)
+        if box.shape != (4,) or not np.isfinite(box).all():
+            raise ValueError(f"mouth_box must be four numbers x0, y0, x1, y1 in pixels, got {mouth_box}.")
+        x0, y0, x1, y1 = box
+        if not (0 <= x0 < x1 <= clip.info.width and 0 <= y0 < y1 <= clip.info.height):
+            raise ValueError(
+                f"mouth_box {mouth_box} must lie inside the picture, 0,0 to {clip.info.width},{clip.info.height}, left before "
+                "right and top before bottom."
+            )
+        if x1 - x0 < MIN_MOUTH_BOX:
+            raise ValueError(f"mouth_box must be at least {MIN_MOUTH_BOX} pixels wide, got {x1 - x0:.0f}.")
+        frames = len(clip)
+        centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        return MouthTrack(
+            centres=np.tile(centre, (frames, 1)),
+            sides=np.full(frames, (x1 - x0) * _CROP_OF_MOUTH),
+            found=np.ones(frames, dtype=bool),
+        )
+
+    def _track(self, clip: GreyClip | GreyArray) -> MouthTrack:
+        if self.detector == "mediapipe":
+            return _track_mediapipe(clip)
+        return _track_haar(clip)
+
+    def _lost(self, found: np.ndarray) -> list[str]:
+        lost = int((~found).sum())
+        if not lost:
+            return []
+        return [f"the face was not seen in {lost} of {len(found)} frames; the mouth's place there was interpolated."]
+
+
+def _track_haar(clip: GreyClip | GreyArray) -> MouthTrack:
+    for side, min_face in zip(_DETECT_SIDES, _DETECT_MIN_FACE, strict=True):
+        smalls = [_shrink(grey, side) for grey in clip]
+        track = _best_track(
+            {index: _detect_haar(smalls[index], min_face) for index in range(0, len(smalls), _DETECT_EVERY)}
+        )
+        if track:
+            break
+    else:
+        raise ValueError(
+            "no face was found in any frame. Use a clip that shows one face from the front, or say where the mouth is "
+            "with --mouth-box x0,y0,x1,y1 (mouth_box= in Python)."
+        )
+    faces, seen = _follow(smalls, track)
+    offset = _mouth_offset(smalls, faces, seen)
+    scale = min(clip.info.width, clip.info.height) / min(smalls[0].shape)
+    centres = (faces[:, :2] + offset * faces[:, 2:]) * scale
+    return MouthTrack(centres=centres, sides=faces[:, 2] * scale * _CROP_OF_FACE, found=seen)
+
+
+def _track_mediapipe(clip: GreyClip | GreyArray) -> MouthTrack:
+    raise NotImplementedError
