@@ -11,3 +11,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Lip encoder, phoneme encoder, dual contrastive aligning, semantic-aware phoneme learning, fusion."""
+
+from transformers import AutoConfig, AutoModel
+
+from .alignment import dual_contrastive_loss, durations_to_path, monotonic_search
+from .configuration_aligner import FlowDubberAlignerConfig
+from .modeling_aligner import (
+    FlowDubberAlignerEncoding,
+    FlowDubberAlignerModel,
+    FlowDubberAlignerOutput,
+    FlowDubberAlignerPreTrainedModel,
+)
+
+
+AutoConfig.register("flowdubber_aligner", FlowDubberAlignerConfig, exist_ok=True)
+AutoModel.register(FlowDubberAlignerConfig, FlowDubberAlignerModel, exist_ok=True)

@@ -11,3 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""SATL mel prior and the U-Net velocity, with the equations of flow matching."""
+
+from .flow_matching import flow_matching_loss, guide, interpolate, prior_loss, velocity_target
+from .modeling_vector_field import FlowDubberVectorField, FlowDubberVectorFieldOutput

@@ -1,0 +1,204 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Prepared features to batches for the aligner and the vector field."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE, log_mel
+from .augmentation import augment_crops, change_tempo, move_in_time, normalize_crops
+from .features import Clip, FeatureStore, feature_path
+
+
+def phoneme_frames(times: np.ndarray, optional: np.ndarray, num_frames: int) -> np.ndarray:
+    """Whole video frames of each phoneme from its times.
+
+    Boundaries go to the nearest frame; then every obligatory phoneme is given at least one frame at the cost of its
+    neighbours, and the sum is exactly `num_frames`.
+
+    Args:
+        times (`np.ndarray` of shape `(P, 2)`): seconds, in order.
+        optional (`np.ndarray` of shape `(P,)`, bool): phonemes that may take no frame.
+        num_frames (`int`): of the clip at 25 fps.
+
+    Returns:
+        `np.ndarray` of shape `(P,)`, int.
+
+    Raises:
+        ValueError: more obligatory phonemes than frames.
+    """
+    least = np.where(optional, 0, 1)
+    if least.sum() > num_frames:
+        raise ValueError(f"{least.sum()} phonemes do not fit into {num_frames} video frames.")
+    ends = np.rint(times[:, 1] * VIDEO_FRAME_RATE).astype(int)
+    ends[-1] = num_frames
+    floor = np.cumsum(least)
+    ends = np.maximum(ends, floor)
+    for index in range(1, len(ends)):
+        ends[index] = max(ends[index], ends[index - 1] + least[index])
+    ends = np.minimum(ends, num_frames - (floor[-1] - floor))
+    for index in range(len(ends) - 2, -1, -1):
+        ends[index] = min(ends[index], ends[index + 1] - least[index + 1])
+    return np.diff(ends, prepend=0)
+
+
+@dataclass
+class DubbingExample:
+    """One clip, ready to be batched.
+
+    Attributes:
+        phonemes: `(P,)` ids; optional: `(P,)` bool.
+        frame_phonemes: `(F,)` which phoneme, by its index, each 25 fps frame belongs to.
+        lips: `(F, 88, 88)` float32, or cached `(F, hidden_size)` features, or `None` for sound alone.
+        mel: `(80, 4F)` float32 natural-log mel, or `None`.
+        style: `(256,)` float32.
+        semantic: `(L, D)` float32 states of the language model, or `None`.
+    """
+
+    phonemes: np.ndarray
+    optional: np.ndarray
+    frame_phonemes: np.ndarray
+    lips: torch.Tensor | None
+    mel: torch.Tensor | None
+    style: np.ndarray
+    semantic: np.ndarray | None
+
+
+class DubbingClips:
+    """Reads clips of a feature folder into [`DubbingExample`]s, with augmentation when training.
+
+    Args:
+        store: the feature folder.
+        clips: which clips.
+        style_swap: probability that the style vector is that of another clip of the same speaker (Setting 2) and not the
+            clip's own (Setting 1); decision 4 of section 8.
+    """
+
+    def __init__(self, store: FeatureStore, clips: list[Clip], style_swap: float = 0.5):
+        self.store, self.clips, self.style_swap = store, clips, style_swap
+        self.by_speaker: dict[str, list[str]] = {}
+        for clip in clips:
+            self.by_speaker.setdefault(clip.speaker, []).append(clip.id)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def timing(self, clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Phoneme ids, optional flags and the phoneme index of each frame."""
+        phones = self.store.phones(clip.id)
+        optional = np.asarray(phones.optional)
+        frames = clip.num_frames or clip.num_samples // SAMPLES_PER_VIDEO_FRAME
+        durations = phoneme_frames(phones.times, optional, frames)
+        return np.asarray(phones.ids), optional, np.repeat(np.arange(len(durations)), durations)
+
+    def style(self, clip: Clip, generator: np.random.Generator | None) -> np.ndarray:
+        name = clip.id
+        if generator is not None and generator.random() < self.style_swap:
+            name = self.by_speaker[clip.speaker][generator.integers(len(self.by_speaker[clip.speaker]))]
+        return np.load(feature_path(self.store.root, "style", name), allow_pickle=False).astype(np.float32)
+
+    def mel(self, clip: Clip, frames: int) -> torch.Tensor:
+        sound = torch.from_numpy(self.store.audio(clip.id))[: frames * SAMPLES_PER_VIDEO_FRAME]
+        return log_mel(sound)
+
+    def semantic(self, clip: Clip, generator: np.random.Generator | None) -> np.ndarray | None:
+        """States of the language model for one of the cached samples, `None` where there is none."""
+        folder = Path(self.store.root) / "semantic" / clip.id
+        files = sorted(folder.parent.glob(f"{folder.name}.*.npy"))
+        if not files:
+            return None
+        chosen = files[0 if generator is None else generator.integers(len(files))]
+        return np.load(chosen, allow_pickle=False).astype(np.float32)
+
+    def alignment_example(self, index: int, generator: np.random.Generator | None) -> DubbingExample:
+        """Lips and timing only. With a generator the crops are augmented and the clip is moved and stretched in time."""
+        clip = self.clips[index]
+        phonemes, optional, frame_phonemes = self.timing(clip)
+        crops = self.store.crops(clip.id)
+        if generator is not None:
+            moved = move_in_time(len(frame_phonemes), 15, generator)
+            moved = moved[change_tempo(len(moved), 0.12, generator)]
+            # A tempo that skips an obligatory phoneme's only frame would leave it without a positive: keep the tempo.
+            if not np.isin(frame_phonemes, frame_phonemes[moved]).all():
+                moved = np.arange(len(frame_phonemes))
+            crops, frame_phonemes = crops[moved], frame_phonemes[moved]
+        lips = normalize_crops(crops) if generator is None else augment_crops(crops, generator)
+        style = self.style(clip, generator)
+        return DubbingExample(phonemes, optional, frame_phonemes, lips, None, style, None)
+
+    def dubbing_example(
+        self, index: int, generator: np.random.Generator | None, lips: torch.Tensor | None
+    ) -> DubbingExample:
+        """Everything the joint stage needs; `lips` are cached lip features `(F, hidden_size)` or `None`."""
+        clip = self.clips[index]
+        phonemes, optional, frame_phonemes = self.timing(clip)
+        mel = self.mel(clip, len(frame_phonemes))
+        return DubbingExample(
+            phonemes,
+            optional,
+            frame_phonemes,
+            lips,
+            mel,
+            self.style(clip, generator),
+            self.semantic(clip, generator),
+        )
+
+
+def _pad(rows: list[torch.Tensor]) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def _mask(lengths: list[int]) -> torch.Tensor:
+    return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def collate(examples: list[DubbingExample]) -> dict[str, torch.Tensor]:
+    """Pads examples to a batch.
+
+    Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, `path` `(B, P, F)` (the true one),
+    `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)`
+    with `mel_mask` `(B, 4F)`, `semantic_features` `(B, L, D)` with `semantic_mask` `(B, L)` (an example without states
+    has one zero state and False in `has_semantic` `(B,)`).
+    """
+    phonemes = [len(example.phonemes) for example in examples]
+    frames = [len(example.frame_phonemes) for example in examples]
+    path = torch.zeros(len(examples), max(phonemes), max(frames))
+    for row, example in enumerate(examples):
+        path[row, torch.from_numpy(example.frame_phonemes), torch.arange(frames[row])] = 1.0
+    batch = {
+        "input_ids": _pad([torch.from_numpy(example.phonemes) for example in examples]).long(),
+        "attention_mask": _mask(phonemes),
+        "optional_mask": _pad([torch.from_numpy(example.optional) for example in examples]).bool(),
+        "path": path,
+        "lip_mask": _mask(frames),
+        "style": torch.from_numpy(np.stack([example.style for example in examples])),
+    }
+    if examples[0].lips is not None:
+        batch["lips"] = _pad([example.lips for example in examples])
+    if examples[0].mel is not None:
+        batch["mel"] = _pad([example.mel.T for example in examples]).transpose(1, 2)
+        batch["mel_mask"] = batch["lip_mask"].repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
+    if any(example.semantic is not None for example in examples):
+        width = next(example.semantic.shape[1] for example in examples if example.semantic is not None)
+        states = [
+            torch.zeros(1, width) if example.semantic is None else torch.from_numpy(example.semantic)
+            for example in examples
+        ]
+        batch["semantic_features"] = _pad(states)
+        batch["semantic_mask"] = _mask([len(state) for state in states])
+        batch["has_semantic"] = torch.tensor([example.semantic is not None for example in examples])
+    return batch

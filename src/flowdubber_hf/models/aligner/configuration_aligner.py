@@ -1,0 +1,102 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Configuration of the FlowDubber aligner."""
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+
+@strict
+class FlowDubberAlignerConfig(PreTrainedConfig):
+    r"""
+    Sizes of the lip encoder, the phoneme encoder, dual contrastive aligning, semantic-aware phoneme learning and the
+    fusion. The defaults are the paper family's (`base`).
+
+    Args:
+        vocab_size (`int`, defaults to 73): phonemes, id 0 is padding and the CTC blank.
+        hidden_size (`int`, defaults to 256): width of every sequence.
+        num_hidden_layers (`int`, defaults to 16): transformer layers of the phoneme encoder.
+        num_attention_heads (`int`, defaults to 2): heads of the phoneme encoder.
+        intermediate_size (`int`, defaults to 768): its feed-forward width.
+        num_prenet_layers (`int`, defaults to 3): convolutions before the phoneme encoder, each 5 wide.
+        hidden_dropout (`float`, defaults to 0.1): dropout of encoders and fusion.
+        style_size (`int`, defaults to 256): width of the speaker's style vector.
+        lip_crop_size (`int`, defaults to 88): side of the grey mouth crops in pixels.
+        lip_stem_size (`int`, defaults to 64): channels of the 3-D convolution stem (5 x 7 x 7).
+        lip_stem_stride (`int`, defaults to 2): its stride over the picture; 2 is followed by a max-pool of 2 as in the
+            lip-reading ResNet, 4 does both at once for a quarter of the work.
+        lip_stage_sizes (`list[int]`, defaults to `[64, 128, 256, 512]`): channels of the residual trunk's stages.
+        lip_blocks_per_stage (`int`, defaults to 2): residual blocks in a stage (2 is ResNet-18).
+        num_lip_layers (`int`, defaults to 4): temporal convolution blocks over the lip features.
+        alignment_temperature (`float`, defaults to 0.1): tau of the contrastive loss and of both attention maps.
+        semantic_hidden_size (`int`, defaults to 896): width of the language model's hidden states.
+        num_semantic_heads (`int`, defaults to 4): heads of the phoneme-to-speech-token attention.
+        num_fusion_layers (`int`, defaults to 5): Conformer blocks of the fusion.
+        num_fusion_heads (`int`, defaults to 4): their heads.
+        fusion_kernel_size (`int`, defaults to 15): their depthwise kernel.
+        fusion_feedforward_ratio (`int`, defaults to 4): their feed-forward ratio.
+        fusion_attention_window (`int`, *optional*): how many video frames each way the fusion's attention sees; all if
+            not given.
+        initializer_range (`float`, defaults to 0.02): standard deviation of embeddings and the learned null.
+
+    Source: paper sections 2 and 3, decisions 5 to 9 of section 8.
+    """
+
+    model_type = "flowdubber_aligner"
+
+    vocab_size: int = 73
+    hidden_size: int = 256
+    num_hidden_layers: int = 16
+    num_attention_heads: int = 2
+    intermediate_size: int = 768
+    num_prenet_layers: int = 3
+    hidden_dropout: float | int = 0.1
+    style_size: int = 256
+    lip_crop_size: int = 88
+    lip_stem_size: int = 64
+    lip_stem_stride: int = 2
+    lip_stage_sizes: list[int] | tuple[int, ...] = (64, 128, 256, 512)
+    lip_blocks_per_stage: int = 2
+    num_lip_layers: int = 4
+    alignment_temperature: float | int = 0.1
+    semantic_hidden_size: int = 896
+    num_semantic_heads: int = 4
+    num_fusion_layers: int = 5
+    num_fusion_heads: int = 4
+    fusion_kernel_size: int = 15
+    fusion_feedforward_ratio: int = 4
+    fusion_attention_window: int | None = None
+    initializer_range: float | int = 0.02
+
+    def __post_init__(self, **kwargs):
+        self.lip_stage_sizes = list(self.lip_stage_sizes)
+        super().__post_init__(**kwargs)
+
+    def validate_sizes(self):
+        """Raises `ValueError` for sizes that do not fit each other."""
+        for name in ("num_attention_heads", "num_semantic_heads", "num_fusion_heads"):
+            heads = getattr(self, name)
+            if heads < 1 or self.hidden_size % (2 * heads):
+                raise ValueError(f"`hidden_size` ({self.hidden_size}) must be a multiple of 2 * `{name}` ({heads}).")
+        if not self.alignment_temperature > 0:
+            raise ValueError(f"`alignment_temperature` must be positive, got {self.alignment_temperature}.")
+        if self.lip_stem_stride not in (2, 4):
+            raise ValueError(f"`lip_stem_stride` must be 2 or 4, got {self.lip_stem_stride}.")
+        if not self.lip_stage_sizes:
+            raise ValueError("`lip_stage_sizes` needs at least one stage.")
+        if self.fusion_kernel_size % 2 == 0:
+            raise ValueError(f"`fusion_kernel_size` must be odd, got {self.fusion_kernel_size}.")
+
+
+__all__ = ["FlowDubberAlignerConfig"]

@@ -1,0 +1,544 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The FlowDubber aligner: lips and phonemes in, frame-level knowledge for the mel prior out (paper sections 2 and 3)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.utils import ModelOutput
+
+from flowdubber_hf.models.layers import (
+    ConvFeedForward,
+    RotarySelfAttention,
+    StyleAdaptiveLayerNorm,
+    TimeConv,
+    mask_sequence,
+    sinusoids,
+)
+
+from .alignment import monotonic_search
+from .configuration_aligner import FlowDubberAlignerConfig
+
+
+UPSAMPLING_SLOPE = 0.4
+
+
+@dataclass
+class FlowDubberAlignerEncoding(ModelOutput):
+    """
+    What the lips and the phonemes know of each other, before the language model's knowledge joins.
+
+    Args:
+        phoneme_states (`torch.Tensor` of shape `(B, P, hidden_size)`): z_p, visually informed.
+        lip_states (`torch.Tensor` of shape `(B, F, hidden_size)`): C_lip.
+        similarities (`tuple` of two `torch.Tensor` of shape `(B, P, F)`): cosine similarities of the lip-to-phoneme and
+            of the phoneme-to-lip attention, which the contrastive loss takes.
+        alignment (`torch.Tensor` of shape `(B, P, F)`): log-probability of each phoneme in each frame.
+        path (`torch.Tensor` of shape `(B, P, F)`): the 0/1 path of the monotonic search, or the one given.
+        phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`): bool, real positions.
+    """
+
+    phoneme_states: torch.Tensor | None = None
+    lip_states: torch.Tensor | None = None
+    similarities: tuple[torch.Tensor, torch.Tensor] | None = None
+    alignment: torch.Tensor | None = None
+    path: torch.Tensor | None = None
+    phoneme_mask: torch.Tensor | None = None
+    frame_mask: torch.Tensor | None = None
+
+
+@dataclass
+class FlowDubberAlignerOutput(ModelOutput):
+    """
+    Args:
+        fused (`torch.Tensor` of shape `(B, 4F, hidden_size)`): the sequence at the mel rate.
+        ctc_logits (`torch.Tensor` of shape `(B, 4F, vocab_size)`): phoneme logits, blank 0.
+        encoding (`FlowDubberAlignerEncoding`): alignment and path.
+    """
+
+    fused: torch.Tensor | None = None
+    ctc_logits: torch.Tensor | None = None
+    encoding: FlowDubberAlignerEncoding | None = None
+
+
+class FlowDubberLipBlock(GradientCheckpointingLayer):
+    """ResNet basic block on `(N, C, H, W)`."""
+
+    def __init__(self, in_size: int, out_size: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_size, out_size, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_size)
+        self.relu1 = nn.PReLU(out_size)
+        self.conv2 = nn.Conv2d(out_size, out_size, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_size)
+        self.relu2 = nn.PReLU(out_size)
+        self.downsample = None
+        if stride != 1 or in_size != out_size:
+            self.downsample = nn.ModuleList(
+                [nn.Conv2d(in_size, out_size, 1, stride=stride, bias=False), nn.BatchNorm2d(out_size)]
+            )
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        residual = hidden_states
+        for layer in self.downsample or ():
+            residual = layer(residual)
+        hidden_states = self.relu1(self.bn1(self.conv1(hidden_states)))
+        return self.relu2(self.bn2(self.conv2(hidden_states)) + residual)
+
+
+class FlowDubberTemporalBlock(GradientCheckpointingLayer):
+    """Dilated temporal convolution with a residual: how a mouth shape moves."""
+
+    def __init__(self, hidden_size: int, dilation: int, dropout: float):
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden_size)
+        self.conv = TimeConv(hidden_size, hidden_size, 3, dilation=dilation)
+        self.out = nn.Linear(hidden_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        update = F.silu(self.conv(self.norm(hidden_states), mask))
+        return hidden_states + self.dropout(self.out(update))
+
+
+class FlowDubberLipEncoder(nn.Module):
+    """3-D convolution stem, residual trunk on every frame, temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`.
+
+    Stem and trunk have the shape of the lip-reading ResNet-18 of the paper's family (section 3, lip front end).
+    """
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        stem = config.lip_stem_size
+        stride = config.lip_stem_stride
+        self.stem = nn.Conv3d(1, stem, (5, 7, 7), stride=(1, stride, stride), padding=(2, 3, 3), bias=False)
+        self.stem_pool = nn.MaxPool2d(3, stride=2, padding=1) if stride == 2 else nn.Identity()
+        self.stem_norm = nn.BatchNorm3d(stem)
+        self.stem_act = nn.PReLU(stem)
+        self.trunk = nn.ModuleList()
+        size = stem
+        for stage, out_size in enumerate(config.lip_stage_sizes):
+            for block in range(config.lip_blocks_per_stage):
+                stride = 2 if stage > 0 and block == 0 else 1
+                self.trunk.append(FlowDubberLipBlock(size, out_size, stride))
+                size = out_size
+        self.projection = nn.Linear(size, config.hidden_size)
+        self.temporal = nn.ModuleList(
+            [
+                FlowDubberTemporalBlock(config.hidden_size, 2 ** (layer % 3), config.hidden_dropout)
+                for layer in range(config.num_lip_layers)
+            ]
+        )
+        self.norm = nn.LayerNorm(config.hidden_size)
+
+    def frame_features(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """`(B, F, 88, 88)` to the trunk's pooled features `(B, F, lip_stage_sizes[-1])`."""
+        batch, frames = lip_values.shape[:2]
+        if mask is not None:
+            lip_values = lip_values * mask[..., None, None].to(lip_values.dtype)
+        states = self.stem_act(self.stem_norm(self.stem(lip_values[:, None])))
+        states = states.transpose(1, 2).flatten(0, 1)
+        states = self.stem_pool(states)
+        for block in self.trunk:
+            states = block(states)
+        return states.mean(dim=(2, 3)).view(batch, frames, -1)
+
+    def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        states = self.projection(self.frame_features(lip_values, mask))
+        for block in self.temporal:
+            states = block(states, mask)
+        return self.norm(states)
+
+
+class FlowDubberPhonemeLayer(GradientCheckpointingLayer):
+    """Post-norm transformer layer with style-adaptive norms (SALN) and a convolutional feed-forward."""
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        self.attention = RotarySelfAttention(config.hidden_size, config.num_attention_heads, config.hidden_dropout)
+        self.feed_forward = ConvFeedForward(config.hidden_size, config.intermediate_size, 3, config.hidden_dropout)
+        self.attention_norm = StyleAdaptiveLayerNorm(config.style_size, config.hidden_size)
+        self.feed_forward_norm = StyleAdaptiveLayerNorm(config.style_size, config.hidden_size)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        hidden_states = self.attention_norm(hidden_states + self.dropout(self.attention(hidden_states, mask)), style)
+        return self.feed_forward_norm(hidden_states + self.dropout(self.feed_forward(hidden_states, mask)), style)
+
+
+class FlowDubberPhonemeEncoder(nn.Module):
+    """Embedding, convolutional pre-net and style-adaptive transformer: `(B, P)` ids to z_p `(B, P, hidden_size)`."""
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        self.scale = config.hidden_size**0.5
+        self.embedding = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=0)
+        self.prenet = nn.ModuleList(
+            [TimeConv(config.hidden_size, config.hidden_size, 5) for _ in range(config.num_prenet_layers)]
+        )
+        self.prenet_norms = nn.ModuleList([nn.LayerNorm(config.hidden_size) for _ in range(config.num_prenet_layers)])
+        self.layers = nn.ModuleList([FlowDubberPhonemeLayer(config) for _ in range(config.num_hidden_layers)])
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, input_ids: torch.Tensor, mask: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        states = self.embedding(input_ids) * self.scale
+        for conv, norm in zip(self.prenet, self.prenet_norms, strict=True):
+            states = states + self.dropout(F.relu(norm(conv(states, mask))))
+        for layer in self.layers:
+            states = layer(states, mask, style)
+        return mask_sequence(states, mask)
+
+
+class FlowDubberContrastiveAttention(nn.Module):
+    """Cross-attention whose logits are cosine similarities over tau.
+
+    The softmax of these logits is the contrastive distribution itself, so the loss supervises the very map that carries
+    the values. One head: every head would be given the same positives.
+    """
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        self.tau = config.alignment_temperature
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(
+        self, queries: torch.Tensor, keys: torch.Tensor, key_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Queries `(B, N, C)` and keys `(B, M, C)` to the attended `(B, N, C)` and the similarity `(B, N, M)`."""
+        similarity = F.normalize(self.query(queries), dim=-1) @ F.normalize(self.key(keys), dim=-1).transpose(1, 2)
+        logits = (similarity / self.tau).masked_fill(~key_mask[:, None], torch.finfo(similarity.dtype).min)
+        attended = self.out(self.dropout(logits.softmax(-1)) @ self.value(keys))
+        return self.norm(queries + attended), similarity
+
+
+class FlowDubberSemanticAttention(nn.Module):
+    """Semantic-aware phoneme learning: phonemes ask the language model's states (paper section 2).
+
+    Both sides carry the sinusoid of their relative place (0 to 1) in their sequence: the two run at different tempos
+    but in the same order.
+    """
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        self.num_heads = config.num_semantic_heads
+        self.projection = nn.Linear(config.semantic_hidden_size, config.hidden_size)
+        self.projection_norm = nn.LayerNorm(config.hidden_size)
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size)
+
+    def forward(
+        self,
+        phoneme_states: torch.Tensor,
+        phoneme_mask: torch.Tensor,
+        semantic_features: torch.Tensor,
+        semantic_mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """`(B, P, C)` phonemes and `(B, L, D)` language-model states to LLM_p `(B, P, C)`."""
+        knowledge = self.projection_norm(self.projection(semantic_features))
+        query = self._heads(self.query(phoneme_states + self._places(phoneme_mask, phoneme_states)))
+        key = self._heads(self.key(knowledge + self._places(semantic_mask, knowledge)))
+        value = self._heads(self.value(knowledge))
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=semantic_mask[:, None, None])
+        attended = attended.transpose(1, 2).flatten(2)
+        return self.norm(phoneme_states + self.out(attended))
+
+    def _heads(self, states: torch.Tensor) -> torch.Tensor:
+        return states.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+    @staticmethod
+    def _places(mask: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        places = torch.arange(mask.shape[1], device=mask.device) / mask.sum(1, keepdim=True).clamp(min=1)
+        return sinusoids(100.0 * places, like.shape[-1]).to(like.dtype)
+
+
+class FlowDubberFusionLayer(GradientCheckpointingLayer):
+    """Conformer block: half feed-forward, attention, convolution, half feed-forward.
+
+    The convolution module normalises each frame (LayerNorm), not the batch, so padding has no say.
+    """
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        size, inner = config.hidden_size, config.hidden_size * config.fusion_feedforward_ratio
+        self.first_norm = nn.LayerNorm(size)
+        self.first_up, self.first_down = nn.Linear(size, inner), nn.Linear(inner, size)
+        self.attention_norm = nn.LayerNorm(size)
+        self.attention = RotarySelfAttention(
+            size, config.num_fusion_heads, config.hidden_dropout, window=config.fusion_attention_window
+        )
+        self.conv_norm = nn.LayerNorm(size)
+        self.conv_in = nn.Linear(size, 2 * size)
+        self.conv = TimeConv(size, size, config.fusion_kernel_size, groups=size)
+        self.conv_mid_norm = nn.LayerNorm(size)
+        self.conv_out = nn.Linear(size, size)
+        self.second_norm = nn.LayerNorm(size)
+        self.second_up, self.second_down = nn.Linear(size, inner), nn.Linear(inner, size)
+        self.norm = nn.LayerNorm(size)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        states = states + 0.5 * self.dropout(self.first_down(F.silu(self.first_up(self.first_norm(states)))))
+        states = states + self.dropout(self.attention(self.attention_norm(states), mask))
+        gated = F.glu(self.conv_in(self.conv_norm(states)), dim=-1)
+        states = states + self.dropout(self.conv_out(F.silu(self.conv_mid_norm(self.conv(gated, mask)))))
+        states = states + 0.5 * self.dropout(self.second_down(F.silu(self.second_up(self.second_norm(states)))))
+        return self.norm(states)
+
+
+class FlowDubberFusion(nn.Module):
+    """F([C_lip, Up(LLM_p, z_p, tab)]): joins both streams and brings them from 25 to 100 frames a second."""
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__()
+        size = config.hidden_size
+        self.up = nn.Linear(2 * size, 4 * size)
+        self.down = nn.Linear(4 * size, size)
+        self.layers = nn.ModuleList([FlowDubberFusionLayer(config) for _ in range(config.num_fusion_layers)])
+        self.upsamplers = nn.ModuleList(
+            [nn.ConvTranspose2d(1, 1, (3, 4), stride=(1, 2), padding=(1, 1)) for _ in range(2)]
+        )
+
+    def forward(self, expanded: torch.Tensor, lip_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        states = self.down(F.silu(self.up(torch.cat([expanded, lip_states], dim=-1))))
+        for layer in self.layers:
+            states = layer(states, mask)
+        # One-channel convolutions over the (feature, time) plane, as the sibling does; the skip keeps every feature's
+        # own identity, which a single shared kernel blurs.
+        for upsampler in self.upsamplers:
+            states = mask_sequence(states, mask)
+            smooth = upsampler(states.transpose(1, 2)[:, None])[:, 0].transpose(1, 2)
+            states = states.repeat_interleave(2, dim=1) + F.leaky_relu(smooth, UPSAMPLING_SLOPE)
+            mask = None if mask is None else mask.repeat_interleave(2, dim=1)
+        return mask_sequence(states, mask)
+
+
+class FlowDubberAlignerPreTrainedModel(PreTrainedModel):
+    config: FlowDubberAlignerConfig
+    base_model_prefix = "aligner"
+    main_input_name = "input_ids"
+    input_modalities = ("text", "video")
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["FlowDubberLipBlock", "FlowDubberPhonemeLayer", "FlowDubberFusionLayer"]
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            init.xavier_uniform_(module.weight)
+        elif isinstance(module, nn.ConvTranspose2d):
+            init.normal_(module.weight, std=0.1)
+            init.zeros_(module.bias)
+        elif isinstance(module, nn.PReLU):
+            init.constant_(module.weight, 0.25)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=self.config.hidden_size**-0.5)
+        elif isinstance(module, FlowDubberAlignerModel):
+            init.normal_(module.null_knowledge, std=self.config.initializer_range)
+            init.normal_(module.null_lips, std=self.config.initializer_range)
+        if isinstance(module, StyleAdaptiveLayerNorm):
+            init.normal_(module.affine.weight, std=self.config.initializer_range)
+            init.copy_(module.affine.bias, torch.arange(2 * module.hidden_size) < module.hidden_size)
+
+
+class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
+    r"""
+    Lip encoder, phoneme encoder, dual contrastive aligning, monotonic search, semantic-aware phoneme learning, fusion.
+
+    Example:
+        >>> encoding = aligner.encode(input_ids, attention_mask, optional_mask, lip_values, lip_mask, style)
+        >>> fused = aligner.fuse(encoding, semantic_features, semantic_mask).fused     # F([C_lip, Up(LLM_p, z_p, tab)])
+        >>> fused_null = aligner.fuse(encoding).fused                                  # the language model's part dropped
+    """
+
+    def __init__(self, config: FlowDubberAlignerConfig):
+        super().__init__(config)
+        self.lip_encoder = FlowDubberLipEncoder(config)
+        self.phoneme_encoder = FlowDubberPhonemeEncoder(config)
+        self.lip_to_phoneme = FlowDubberContrastiveAttention(config)
+        self.phoneme_to_lip = FlowDubberContrastiveAttention(config)
+        self.semantic_attention = FlowDubberSemanticAttention(config)
+        self.null_knowledge = nn.Parameter(torch.empty(config.hidden_size))
+        self.null_lips = nn.Parameter(torch.empty(config.hidden_size))
+        self.expansion = nn.Linear(2 * config.hidden_size, config.hidden_size)
+        self.fusion = FlowDubberFusion(config)
+        self.ctc_head = nn.Linear(config.hidden_size, config.vocab_size)
+        self.post_init()
+
+    def encode(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        optional_mask: torch.Tensor | None = None,
+        lip_values: torch.Tensor | None = None,
+        lip_mask: torch.Tensor | None = None,
+        style: torch.Tensor | None = None,
+        lip_features: torch.Tensor | None = None,
+        path: torch.Tensor | None = None,
+    ) -> FlowDubberAlignerEncoding:
+        """
+        Ties phonemes to lips.
+
+        Args:
+            input_ids (`torch.Tensor` of shape `(B, P)`): phoneme ids.
+            attention_mask (`torch.Tensor` of shape `(B, P)`): True on real phonemes.
+            optional_mask (`torch.Tensor` of shape `(B, P)`, *optional*): True on pauses that may take no frame.
+            lip_values (`torch.Tensor` of shape `(B, F, 88, 88)`, *optional*): normalised grey mouth crops at 25 fps.
+            lip_mask (`torch.Tensor` of shape `(B, F)`): True on real frames.
+            style (`torch.Tensor` of shape `(B, style_size)`): the speaker's style vector.
+            lip_features (`torch.Tensor` of shape `(B, F, hidden_size)`, *optional*): the lip encoder's output in place
+                of `lip_values`. With neither (sound-only training data) a learned vector stands for the lips and `path`
+                must be given.
+            path (`torch.Tensor` of shape `(B, P, F)`, *optional*): a 0/1 alignment to use instead of searching one.
+
+        Returns:
+            [`FlowDubberAlignerEncoding`].
+
+        Raises:
+            ValueError: no `style`, neither lips nor a path, or more phonemes than frames.
+        """
+        if style is None:
+            raise ValueError("`style` is required: the phoneme encoder's norms are driven by it.")
+        attention_mask, lip_mask = attention_mask.bool(), None if lip_mask is None else lip_mask.bool()
+        phonemes = self.phoneme_encoder(input_ids, attention_mask, style)
+        if lip_features is None and lip_values is not None:
+            if lip_mask is None:
+                lip_mask = torch.ones(lip_values.shape[:2], dtype=torch.bool, device=lip_values.device)
+            lip_features = self.lip_encoder(lip_values, lip_mask)
+        if lip_features is None:
+            return self._encode_without_lips(phonemes, attention_mask, lip_mask, path)
+        if lip_mask is None:
+            lip_mask = torch.ones(lip_features.shape[:2], dtype=torch.bool, device=lip_features.device)
+        lip_states, lip_similarity = self.lip_to_phoneme(lip_features, phonemes, attention_mask)
+        phoneme_states, phoneme_similarity = self.phoneme_to_lip(phonemes, lip_features, lip_mask)
+        similarities = (lip_similarity.transpose(1, 2), phoneme_similarity)
+        alignment = self._alignment(similarities, attention_mask)
+        if path is None:
+            path = monotonic_search(alignment.detach(), attention_mask.sum(1), lip_mask.sum(1), optional_mask)
+        return FlowDubberAlignerEncoding(
+            phoneme_states=phoneme_states,
+            lip_states=lip_states,
+            similarities=similarities,
+            alignment=alignment,
+            path=path.to(phoneme_states.dtype),
+            phoneme_mask=attention_mask,
+            frame_mask=lip_mask,
+        )
+
+    def _encode_without_lips(
+        self,
+        phonemes: torch.Tensor,
+        phoneme_mask: torch.Tensor,
+        frame_mask: torch.Tensor | None,
+        path: torch.Tensor | None,
+    ) -> FlowDubberAlignerEncoding:
+        if path is None:
+            raise ValueError("without `lip_values` or `lip_features` nothing gives the timing: pass `path` as well.")
+        if frame_mask is None:
+            frame_mask = path.sum(1) > 0
+        return FlowDubberAlignerEncoding(
+            phoneme_states=phonemes,
+            lip_states=self.null_lips.expand(*frame_mask.shape, -1),
+            path=path.to(phonemes.dtype),
+            phoneme_mask=phoneme_mask,
+            frame_mask=frame_mask,
+        )
+
+    def _alignment(self, similarities: tuple[torch.Tensor, torch.Tensor], phoneme_mask: torch.Tensor) -> torch.Tensor:
+        """The mean of both maps in the log domain, each frame normalised over its phonemes (decision 9)."""
+        logits = (similarities[0] + similarities[1]) / (2 * self.config.alignment_temperature)
+        logits = logits.masked_fill(~phoneme_mask[:, :, None], torch.finfo(logits.dtype).min)
+        return logits.log_softmax(dim=1)
+
+    def fuse(
+        self,
+        encoding: FlowDubberAlignerEncoding,
+        semantic_features: torch.Tensor | None = None,
+        semantic_mask: torch.Tensor | None = None,
+        knowledge_drop: torch.Tensor | None = None,
+    ) -> FlowDubberAlignerOutput:
+        """
+        Brings the language model's knowledge to the phonemes, expands along the path and fuses with the lips.
+
+        Args:
+            encoding ([`FlowDubberAlignerEncoding`]): from `encode`.
+            semantic_features (`torch.Tensor` of shape `(B, L, semantic_hidden_size)`, *optional*): hidden states of the
+                language model at its speech positions; without them the learned null stands in (mu' of the guidance).
+            semantic_mask (`torch.Tensor` of shape `(B, L)`, *optional*): True on real positions.
+            knowledge_drop (`torch.Tensor` of shape `(B,)`, bool, *optional*): rows whose knowledge is dropped; training
+                uses it so that the null is in distribution.
+
+        Returns:
+            [`FlowDubberAlignerOutput`].
+        """
+        phonemes = encoding.phoneme_states
+        null = self.null_knowledge.expand_as(phonemes)
+        if semantic_features is None:
+            knowledge = null
+        else:
+            if semantic_mask is None:
+                semantic_mask = torch.ones(
+                    semantic_features.shape[:2], dtype=torch.bool, device=semantic_features.device
+                )
+            knowledge = self.semantic_attention(
+                phonemes, encoding.phoneme_mask, semantic_features.to(phonemes.dtype), semantic_mask.bool()
+            )
+            if knowledge_drop is not None:
+                knowledge = torch.where(knowledge_drop[:, None, None], null, knowledge)
+        expanded = self.expansion(torch.cat([knowledge, phonemes], dim=-1))
+        expanded = encoding.path.transpose(1, 2) @ expanded
+        fused = self.fusion(expanded, encoding.lip_states, encoding.frame_mask)
+        return FlowDubberAlignerOutput(fused=fused, ctc_logits=self.ctc_head(fused), encoding=encoding)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        optional_mask: torch.Tensor | None = None,
+        lip_values: torch.Tensor | None = None,
+        lip_mask: torch.Tensor | None = None,
+        style: torch.Tensor | None = None,
+        semantic_features: torch.Tensor | None = None,
+        semantic_mask: torch.Tensor | None = None,
+        lip_features: torch.Tensor | None = None,
+        path: torch.Tensor | None = None,
+        knowledge_drop: torch.Tensor | None = None,
+    ) -> FlowDubberAlignerOutput:
+        """`encode` followed by `fuse`; the arguments are theirs."""
+        encoding = self.encode(
+            input_ids, attention_mask, optional_mask, lip_values, lip_mask, style, lip_features, path
+        )
+        return self.fuse(encoding, semantic_features, semantic_mask, knowledge_drop)
+
+
+__all__ = [
+    "FlowDubberAlignerEncoding",
+    "FlowDubberAlignerModel",
+    "FlowDubberAlignerOutput",
+    "FlowDubberAlignerPreTrainedModel",
+]

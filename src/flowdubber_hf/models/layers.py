@@ -1,0 +1,149 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Layers that the aligner and the vector field share. Sequences are `(batch, time, channels)`; masks are boolean, True
+on real positions. Every layer that looks along time zeroes the padding first, so padding never reaches a real position."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def mask_sequence(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Zeroes the padding of `(B, T, C)` by a boolean `(B, T)` mask; `None` means nothing is padded."""
+    return hidden_states if mask is None else hidden_states * mask[..., None].to(hidden_states.dtype)
+
+
+def rotary_angles(length: int, head_dim: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine and sine, each `(length, head_dim)`, of rotary position embeddings with base 10000."""
+    frequencies = 10000.0 ** (-torch.arange(0, head_dim, 2, device=like.device, dtype=torch.float32) / head_dim)
+    angles = torch.arange(length, device=like.device, dtype=torch.float32)[:, None] * frequencies
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+
+
+def rotate(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Applies rotary positions to `(B, heads, T, head_dim)`."""
+    first, second = states.chunk(2, dim=-1)
+    return states * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+def sinusoids(positions: torch.Tensor, size: int) -> torch.Tensor:
+    """Sinusoidal embedding of any real positions: `(...,)` to `(..., size)`, cosines after sines, base 10000."""
+    frequencies = torch.exp(
+        -torch.arange(size // 2, device=positions.device, dtype=torch.float32) * (9.210340371976184 / (size // 2 - 1))
+    )
+    angles = positions.float()[..., None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class StyleAdaptiveLayerNorm(nn.Module):
+    """SALN(x, s) = gamma(s) * LN(x) + beta(s), the affine part of SATL (paper section 4.1).
+
+    `[gamma, beta]` is one linear map of the style; its bias starts at (1..., 0...), so that it starts as LayerNorm.
+    """
+
+    def __init__(self, style_size: int, hidden_size: int):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.affine = nn.Linear(style_size, 2 * hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.affine.weight, std=0.02)
+        with torch.no_grad():
+            self.affine.bias[: self.hidden_size].fill_(1.0)
+            self.affine.bias[self.hidden_size :].zero_()
+
+    def forward(self, hidden_states: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        gamma, beta = self.affine(style)[:, None].chunk(2, dim=-1)
+        return gamma * F.layer_norm(hidden_states, (self.hidden_size,)) + beta
+
+
+def attention_mask(
+    mask: torch.Tensor | None, length: int, window: int | None, device: torch.device
+) -> torch.Tensor | None:
+    """Boolean mask that broadcasts to `(B, heads, length, length)`: real keys no further than `window` positions away."""
+    allowed = None if mask is None else mask[:, None, None]
+    if window is None or window >= length:
+        return allowed
+    places = torch.arange(length, device=device)
+    near = ((places[:, None] - places).abs() <= window)[None, None]
+    if allowed is None:
+        return near
+    # A padded query may have no real key in reach; it looks at itself, and its result is never read.
+    return (allowed & near) | torch.eye(length, dtype=torch.bool, device=device)
+
+
+class RotarySelfAttention(nn.Module):
+    """Multi-head self-attention over time with rotary positions.
+
+    With a `window` each position sees only its neighbourhood, so clips longer than any in training look the same to it.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        num_heads: int,
+        dropout: float,
+        head_dim: int | None = None,
+        window: int | None = None,
+    ):
+        super().__init__()
+        self.window = window
+        self.num_heads = num_heads
+        self.head_dim = head_dim or hidden_size // num_heads
+        self.dropout = dropout
+        inner = self.num_heads * self.head_dim
+        self.qkv = nn.Linear(hidden_size, 3 * inner)
+        self.out = nn.Linear(inner, hidden_size)
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        batch, length, _ = hidden_states.shape
+        qkv = self.qkv(hidden_states).view(batch, length, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv.unbind(0)
+        cos, sin = rotary_angles(length, self.head_dim, query)
+        attended = F.scaled_dot_product_attention(
+            rotate(query, cos, sin),
+            rotate(key, cos, sin),
+            value,
+            attn_mask=attention_mask(mask, length, self.window, hidden_states.device),
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.out(attended.transpose(1, 2).reshape(batch, length, -1))
+
+
+class TimeConv(nn.Module):
+    """Same-length 1-D convolution of `(B, T, C)` that never reads padding."""
+
+    def __init__(self, in_size: int, out_size: int, kernel_size: int, dilation: int = 1, groups: int = 1):
+        super().__init__()
+        self.conv = nn.Conv1d(
+            in_size, out_size, kernel_size, padding=dilation * (kernel_size // 2), dilation=dilation, groups=groups
+        )
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return self.conv(mask_sequence(hidden_states, mask).transpose(1, 2)).transpose(1, 2)
+
+
+class ConvFeedForward(nn.Module):
+    """Position-wise feed-forward whose first map is a convolution, as in FastSpeech's FFT block."""
+
+    def __init__(self, hidden_size: int, intermediate_size: int, kernel_size: int, dropout: float):
+        super().__init__()
+        self.conv = TimeConv(hidden_size, intermediate_size, kernel_size)
+        self.out = nn.Linear(intermediate_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return self.out(self.dropout(F.relu(self.conv(hidden_states, mask))))

@@ -1,0 +1,409 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Flow-based voice enhancing: the SATL mel prior and the 1-D U-Net velocity (paper section 4)."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.utils import BaseOutput
+from torch import nn
+from torch.nn import functional as F
+
+from flowdubber_hf.models.layers import (
+    ConvFeedForward,
+    RotarySelfAttention,
+    StyleAdaptiveLayerNorm,
+    TimeConv,
+    mask_sequence,
+    sinusoids,
+)
+
+
+@dataclass
+class FlowDubberVectorFieldOutput(BaseOutput):
+    """
+    Args:
+        sample (`torch.Tensor` of shape `(B, 80, T)`): the velocity, data minus noise, in normalised mel.
+    """
+
+    sample: torch.Tensor
+
+
+class FlowDubberPriorLayer(nn.Module):
+    """FFT block of the SATL mel decoder: self-attention and convolutional feed-forward, SALN after each."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        num_heads: int,
+        intermediate_size: int,
+        kernel_size: int,
+        style_size: int,
+        dropout: float,
+        window: int | None,
+    ):
+        super().__init__()
+        self.attention = RotarySelfAttention(hidden_size, num_heads, dropout, window=window)
+        self.attention_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
+        self.feed_forward = ConvFeedForward(hidden_size, intermediate_size, kernel_size, dropout)
+        self.feed_forward_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None, style: torch.Tensor) -> torch.Tensor:
+        states = self.attention_norm(states + self.dropout(self.attention(states, mask)), style)
+        return self.feed_forward_norm(states + self.dropout(self.feed_forward(states, mask)), style)
+
+
+class FlowDubberPostNet(nn.Module):
+    """Five convolutions that refine the prior, with one SALN shared by the first four.
+
+    The sibling's BatchNorm is left out: SALN already normalises each frame, and batch statistics would let padding and
+    other rows into a row's result.
+    """
+
+    def __init__(self, num_mels: int, hidden_size: int, style_size: int, dropout: float, num_layers: int = 5):
+        super().__init__()
+        sizes = [num_mels] + [hidden_size] * (num_layers - 1) + [num_mels]
+        self.convs = nn.ModuleList([TimeConv(a, b, 5) for a, b in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, mel: torch.Tensor, mask: torch.Tensor | None, style: torch.Tensor) -> torch.Tensor:
+        states = mel
+        for conv in self.convs[:-1]:
+            states = self.dropout(torch.tanh(self.norm(conv(states, mask), style)))
+        return self.convs[-1](states, mask)
+
+
+class FlowDubberStylePrior(nn.Module):
+    """SATL: fused sequence and style vector to the mel prior mu_SATL."""
+
+    def __init__(
+        self,
+        num_mels: int,
+        fused_size: int,
+        hidden_size: int,
+        num_layers: int,
+        num_heads: int,
+        intermediate_size: int,
+        kernel_size: int,
+        style_size: int,
+        postnet_size: int,
+        dropout: float,
+        window: int | None,
+    ):
+        super().__init__()
+        self.input = nn.Linear(fused_size, hidden_size)
+        self.layers = nn.ModuleList(
+            [
+                FlowDubberPriorLayer(
+                    hidden_size, num_heads, intermediate_size, kernel_size, style_size, dropout, window
+                )
+                for _ in range(num_layers)
+            ]
+        )
+        self.mel_linear = nn.Linear(hidden_size, num_mels)
+        self.postnet = FlowDubberPostNet(num_mels, postnet_size, style_size, dropout)
+
+    def forward(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        states = self.input(fused)
+        for layer in self.layers:
+            states = layer(states, mask, style)
+        mel = self.mel_linear(states)
+        return mask_sequence(mel + self.postnet(mel, mask, style), mask)
+
+
+class FlowDubberResnetBlock(nn.Module):
+    """Two convolutions with the time embedding between, on `(B, T, C)`.
+
+    Each frame is normalised by itself (LayerNorm over channels): Matcha's GroupNorm takes its statistics over time, so
+    a padded row would differ from the same row alone.
+    """
+
+    def __init__(self, in_size: int, out_size: int, time_size: int):
+        super().__init__()
+        self.conv1 = TimeConv(in_size, out_size, 3)
+        self.norm1 = nn.LayerNorm(out_size)
+        self.time = nn.Linear(time_size, out_size)
+        self.conv2 = TimeConv(out_size, out_size, 3)
+        self.norm2 = nn.LayerNorm(out_size)
+        self.skip = nn.Linear(in_size, out_size) if in_size != out_size else nn.Identity()
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None, time: torch.Tensor) -> torch.Tensor:
+        update = F.mish(self.norm1(self.conv1(states, mask))) + self.time(F.mish(time))[:, None]
+        return F.mish(self.norm2(self.conv2(update, mask))) + self.skip(states)
+
+
+class FlowDubberTransformerBlock(nn.Module):
+    """Pre-norm self-attention and feed-forward."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        num_heads: int,
+        head_dim: int,
+        feed_forward_ratio: int,
+        dropout: float,
+        window: int | None,
+    ):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(hidden_size)
+        self.attention = RotarySelfAttention(hidden_size, num_heads, dropout, head_dim, window)
+        self.norm2 = nn.LayerNorm(hidden_size)
+        self.up = nn.Linear(hidden_size, feed_forward_ratio * hidden_size)
+        self.down = nn.Linear(feed_forward_ratio * hidden_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        states = states + self.dropout(self.attention(self.norm1(states), mask))
+        return states + self.dropout(self.down(F.gelu(self.up(self.norm2(states)))))
+
+
+class FlowDubberUNetStage(nn.Module):
+    """ResNet block, SALN (its module belongs to the whole Down, Mid or Up path), transformer blocks."""
+
+    def __init__(
+        self,
+        in_size: int,
+        out_size: int,
+        time_size: int,
+        num_blocks: int,
+        num_heads: int,
+        head_dim: int,
+        feed_forward_ratio: int,
+        dropout: float,
+        window: int | None,
+    ):
+        super().__init__()
+        self.resnet = FlowDubberResnetBlock(in_size, out_size, time_size)
+        self.transformers = nn.ModuleList(
+            [
+                FlowDubberTransformerBlock(out_size, num_heads, head_dim, feed_forward_ratio, dropout, window)
+                for _ in range(num_blocks)
+            ]
+        )
+
+    def forward(
+        self,
+        states: torch.Tensor,
+        mask: torch.Tensor | None,
+        time: torch.Tensor,
+        style: torch.Tensor,
+        style_norm: StyleAdaptiveLayerNorm,
+    ) -> torch.Tensor:
+        states = style_norm(self.resnet(states, mask, time), style)
+        for block in self.transformers:
+            states = block(states, mask)
+        return states
+
+
+class FlowDubberVectorField(ModelMixin, ConfigMixin):
+    r"""
+    The SATL prior mu and the U-Net velocity v(phi_t, t | mu, s). The defaults are the paper family's (`base`).
+
+    Args:
+        num_mels (`int`, defaults to 80): mel bins.
+        fused_size (`int`, defaults to 256): width of the aligner's fused sequence.
+        style_size (`int`, defaults to 256): width of the style vector.
+        prior_hidden_size, num_prior_layers, num_prior_heads, prior_intermediate_size, prior_kernel_size (`int`): the FFT
+            mel decoder (256, 16, 1, 1024, 9).
+        postnet_size (`int`, defaults to 256): channels of the PostNet.
+        prior_dropout (`float`, defaults to 0.2): its dropout.
+        channels (`list[int]`, defaults to `[256, 256]`): U-Net channels; each stage but the last halves the rate.
+        num_blocks (`int`, defaults to 1): transformer blocks a stage.
+        num_mid_blocks (`int`, defaults to 2): stages in the middle.
+        num_heads, head_dim, feed_forward_ratio (`int`): of the transformer blocks (2, 64, 4).
+        dropout (`float`, defaults to 0.05): U-Net dropout.
+        attention_window (`int`, *optional*): how many positions each way every attention sees; all if not given.
+        mel_mean, mel_std (`float`): statistics that normalise the natural-log mel.
+        mel_settings (`dict`, *optional*): the log-mel's settings, compared when a pipeline is put together.
+
+    Source: paper sections 4.1 and 4.2; decision 11 of section 8.
+    """
+
+    _supports_gradient_checkpointing = True
+    _no_split_modules = ["FlowDubberUNetStage", "FlowDubberPriorLayer"]
+    _repeated_blocks = ["FlowDubberUNetStage"]
+
+    @register_to_config
+    def __init__(
+        self,
+        num_mels: int = 80,
+        fused_size: int = 256,
+        style_size: int = 256,
+        prior_hidden_size: int = 256,
+        num_prior_layers: int = 16,
+        num_prior_heads: int = 1,
+        prior_intermediate_size: int = 1024,
+        prior_kernel_size: int = 9,
+        postnet_size: int = 256,
+        prior_dropout: float = 0.2,
+        channels: list[int] | tuple[int, ...] = (256, 256),
+        num_blocks: int = 1,
+        num_mid_blocks: int = 2,
+        num_heads: int = 2,
+        head_dim: int = 64,
+        feed_forward_ratio: int = 4,
+        dropout: float = 0.05,
+        attention_window: int | None = None,
+        mel_mean: float = 0.0,
+        mel_std: float = 1.0,
+        mel_settings: dict | None = None,
+    ):
+        super().__init__()
+        if len(channels) < 1:
+            raise ValueError("`channels` needs at least one stage.")
+        if mel_std <= 0:
+            raise ValueError(f"`mel_std` must be positive, got {mel_std}.")
+        self.prior_decoder = FlowDubberStylePrior(
+            num_mels,
+            fused_size,
+            prior_hidden_size,
+            num_prior_layers,
+            num_prior_heads,
+            prior_intermediate_size,
+            prior_kernel_size,
+            style_size,
+            postnet_size,
+            prior_dropout,
+            attention_window,
+        )
+        self.time_input_size = 2 * num_mels
+        time_size = 4 * channels[0]
+        self.time_up = nn.Linear(self.time_input_size, time_size)
+        self.time_down = nn.Linear(time_size, time_size)
+        stage = (time_size, num_blocks, num_heads, head_dim, feed_forward_ratio, dropout, attention_window)
+        inputs = [2 * num_mels, *channels[:-1]]
+        self.down_stages = nn.ModuleList(
+            [FlowDubberUNetStage(a, b, *stage) for a, b in zip(inputs, channels, strict=True)]
+        )
+        self.downsamplers = nn.ModuleList([nn.Conv1d(c, c, 3, stride=2, padding=1) for c in channels[:-1]])
+        self.mid_stages = nn.ModuleList(
+            [FlowDubberUNetStage(channels[-1], channels[-1], *stage) for _ in range(num_mid_blocks)]
+        )
+        outputs = [*channels[:-1][::-1], channels[0]]
+        self.up_stages = nn.ModuleList(
+            [FlowDubberUNetStage(2 * a, b, *stage) for a, b in zip(channels[::-1], outputs, strict=True)]
+        )
+        self.upsamplers = nn.ModuleList([nn.ConvTranspose1d(c, c, 4, stride=2, padding=1) for c in outputs[:-1]])
+        self.down_norms = nn.ModuleList([StyleAdaptiveLayerNorm(style_size, c) for c in dict.fromkeys(channels)])
+        self.mid_norm = StyleAdaptiveLayerNorm(style_size, channels[-1])
+        self.up_norms = nn.ModuleList([StyleAdaptiveLayerNorm(style_size, c) for c in dict.fromkeys(channels)])
+        self.final_conv = TimeConv(channels[0], channels[0], 3)
+        self.final_norm = nn.LayerNorm(channels[0])
+        self.projection = nn.Linear(channels[0], num_mels)
+        self.gradient_checkpointing = False
+
+    @property
+    def length_multiple(self) -> int:
+        """Frames must be a multiple of this: one halving for each stage but the last."""
+        return 2 ** len(self.downsamplers)
+
+    def normalize(self, mel: torch.Tensor) -> torch.Tensor:
+        """Natural-log mel to the model's units."""
+        return (mel - self.config.mel_mean) / self.config.mel_std
+
+    def denormalize(self, mel: torch.Tensor) -> torch.Tensor:
+        """The model's units to natural-log mel."""
+        return mel * self.config.mel_std + self.config.mel_mean
+
+    def prior(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """
+        mu_SATL, the mel prior.
+
+        Args:
+            fused (`torch.Tensor` of shape `(B, T, fused_size)`): the aligner's sequence at the mel rate.
+            style (`torch.Tensor` of shape `(B, style_size)`): style vector of the reference.
+            mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): True on real frames.
+
+        Returns:
+            `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
+        """
+        return self.prior_decoder(fused, style, mask).transpose(1, 2)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        timestep: torch.Tensor,
+        prior: torch.Tensor,
+        style: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        return_dict: bool = True,
+    ) -> FlowDubberVectorFieldOutput | tuple[torch.Tensor]:
+        """
+        Velocity of the flow.
+
+        Args:
+            hidden_states (`torch.Tensor` of shape `(B, 80, T)`): phi_t; T a multiple of `length_multiple`.
+            timestep (`torch.Tensor` of shape `(B,)` or scalar): t, 0 is noise and 1 is speech.
+            prior (`torch.Tensor` of shape `(B, 80, T)`): mu_SATL.
+            style (`torch.Tensor` of shape `(B, style_size)`): style vector.
+            attention_mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): True on real frames.
+            return_dict (`bool`, defaults to `True`): an output object or a tuple.
+
+        Returns:
+            [`FlowDubberVectorFieldOutput`].
+
+        Raises:
+            ValueError: T is not a multiple of `length_multiple`.
+        """
+        length = hidden_states.shape[-1]
+        if length % self.length_multiple:
+            raise ValueError(f"the number of frames must be a multiple of {self.length_multiple}, got {length}.")
+        timestep = timestep.expand(hidden_states.shape[0]) if timestep.ndim == 0 else timestep
+        time = sinusoids(1000.0 * timestep, self.time_input_size).to(hidden_states.dtype)
+        time = self.time_down(F.silu(self.time_up(time)))
+        states = torch.cat([hidden_states, prior], dim=1).transpose(1, 2)
+        masks, skips = [attention_mask], []
+        for index, stage in enumerate(self.down_stages):
+            states = self._stage(stage, states, masks[-1], time, style, self.down_norms)
+            skips.append(states)
+            if index < len(self.downsamplers):
+                states = self._resample(self.downsamplers[index], states, masks[-1])
+                masks.append(None if masks[-1] is None else masks[-1][:, ::2])
+        for stage in self.mid_stages:
+            states = self._stage(stage, states, masks[-1], time, style, [self.mid_norm])
+        for index, stage in enumerate(self.up_stages):
+            states = torch.cat([states, skips.pop()], dim=-1)
+            states = self._stage(stage, states, masks[-1], time, style, self.up_norms)
+            if index < len(self.upsamplers):
+                states = self._resample(self.upsamplers[index], states, masks.pop())
+        states = F.mish(self.final_norm(self.final_conv(states, attention_mask)))
+        sample = mask_sequence(self.projection(states), attention_mask).transpose(1, 2)
+        return FlowDubberVectorFieldOutput(sample=sample) if return_dict else (sample,)
+
+    @staticmethod
+    def _resample(layer: nn.Module, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        return layer(mask_sequence(states, mask).transpose(1, 2)).transpose(1, 2)
+
+    def _stage(
+        self,
+        stage: FlowDubberUNetStage,
+        states: torch.Tensor,
+        mask: torch.Tensor | None,
+        time: torch.Tensor,
+        style: torch.Tensor,
+        norms: nn.ModuleList | list[nn.Module],
+    ) -> torch.Tensor:
+        """Runs a stage with its path's SALN: one module a path and width, shared by the stages of that path."""
+        width = stage.resnet.norm1.normalized_shape[0]
+        style_norm = next(norm for norm in norms if norm.hidden_size == width)
+        if torch.is_grad_enabled() and self.gradient_checkpointing:
+            return self._gradient_checkpointing_func(stage, states, mask, time, style, style_norm)
+        return stage(states, mask, time, style, style_norm)
+
+
+__all__ = ["FlowDubberVectorField", "FlowDubberVectorFieldOutput"]

@@ -1,0 +1,184 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Losses and checks of the aligner and the joint dubber stage (paper sections 3 and 4; weights of its section 0)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..models.aligner import FlowDubberAlignerModel, dual_contrastive_loss, monotonic_search
+from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput
+from ..models.vector_field import (
+    FlowDubberVectorField,
+    flow_matching_loss,
+    interpolate,
+    prior_loss,
+    velocity_target,
+)
+from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Flow 1 and prior 1 as in the paper's family; the contrastive loss is a mean here, not a sum over every phoneme
+    and frame, so it weighs 0.05 (decision 8); CTC 0.01 on the sum over time, a clip."""
+
+    flow: float = 1.0
+    prior: float = 1.0
+    contrastive: float = 0.05
+    ctc: float = 0.01
+
+
+class FlowDubberTrainingModel(nn.Module):
+    """Aligner and vector field under one roof, so that one optimiser, one EMA and one `prepare` hold both."""
+
+    def __init__(self, aligner: FlowDubberAlignerModel, vector_field: FlowDubberVectorField):
+        super().__init__()
+        self.aligner, self.vector_field = aligner, vector_field
+
+    def forward(self, batch: dict[str, torch.Tensor], weights: LossWeights, segment: int) -> dict[str, torch.Tensor]:
+        """Named losses of a joint batch (see [`dubber_losses`])."""
+        return dubber_losses(self.aligner, self.vector_field, batch, weights, segment)
+
+
+def contrastive(encoding: FlowDubberAlignerEncoding, path: torch.Tensor, tau: float) -> torch.Tensor:
+    """The dual contrastive loss, averaged over both attention modules."""
+    losses = [
+        dual_contrastive_loss(similarity, path, encoding.phoneme_mask, encoding.frame_mask, tau)
+        for similarity in encoding.similarities
+    ]
+    return sum(losses) / len(losses)
+
+
+def ctc_loss(output: FlowDubberAlignerOutput, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """CTC of the x4 sequence, summed over time, mean over the batch; pauses that took no frame are left out."""
+    spoken = (batch["path"].sum(2) > 0) & batch["attention_mask"]
+    targets = batch["input_ids"][spoken]
+    lengths = batch["lip_mask"].sum(1) * MEL_FRAMES_PER_VIDEO_FRAME
+    log_probabilities = output.ctc_logits.float().log_softmax(-1).transpose(0, 1)
+    loss = F.ctc_loss(log_probabilities, targets, lengths, spoken.sum(1), blank=0, reduction="sum", zero_infinity=True)
+    return loss / len(lengths)
+
+
+def alignment_losses(model: FlowDubberAlignerModel, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The contrastive loss alone: the first stage, lips and phonemes."""
+    encoding = model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        lip_values=batch["lips"],
+        lip_mask=batch["lip_mask"],
+        style=batch["style"],
+        path=batch["path"],
+    ).encoding
+    return {"loss": contrastive(encoding, batch["path"], model.config.alignment_temperature)}
+
+
+def choose_segments(mask: torch.Tensor, frames: int) -> torch.Tensor:
+    """Random starts `(B,)`, in video frames, of training segments of `frames` inside each row's real part."""
+    room = (mask.sum(1) - frames).clamp(min=0)
+    return (torch.rand(len(room), device=mask.device) * (room + 1)).long().clamp(max=room)
+
+
+def take_segments(sequence: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
+    """Cuts `(B, T, ...)` to `(B, length, ...)` from each row's start."""
+    index = (starts[:, None] + torch.arange(length, device=starts.device)).clamp(max=sequence.shape[1] - 1)
+    return sequence[torch.arange(len(sequence), device=starts.device)[:, None], index]
+
+
+def dubber_losses(
+    aligner: FlowDubberAlignerModel,
+    vector_field: FlowDubberVectorField,
+    batch: dict[str, torch.Tensor],
+    weights: LossWeights,
+    segment: int,
+) -> dict[str, torch.Tensor]:
+    """
+    The joint loss: L_flow + L_prior + contrastive + CTC.
+
+    The path is the searched one for half of the rows (as at inference) and the true one for the others. The language
+    model's knowledge is dropped for the rows in `batch["knowledge_drop"]`. Flow and prior see a random segment of
+    `segment` video frames.
+    """
+    encoding = aligner.encode(
+        batch["input_ids"],
+        batch["attention_mask"],
+        lip_mask=batch["lip_mask"],
+        lip_features=batch.get("lips"),
+        style=batch["style"],
+        path=batch["path"],
+    )
+    losses = {}
+    if encoding.alignment is not None:
+        losses["contrastive"] = contrastive(encoding, batch["path"], aligner.config.alignment_temperature)
+        found = monotonic_search(
+            encoding.alignment.detach(),
+            batch["attention_mask"].sum(1),
+            batch["lip_mask"].sum(1),
+            batch["optional_mask"],
+        )
+        encoding.path = torch.where(batch["use_found_path"][:, None, None], found, batch["path"])
+    output = aligner.fuse(
+        encoding, batch.get("semantic_features"), batch.get("semantic_mask"), batch.get("knowledge_drop")
+    )
+    losses["ctc"] = ctc_loss(output, batch)
+    frames = min(segment, batch["lip_mask"].shape[1])
+    starts = choose_segments(batch["lip_mask"], frames) * MEL_FRAMES_PER_VIDEO_FRAME
+    length = frames * MEL_FRAMES_PER_VIDEO_FRAME
+    fused = take_segments(output.fused, starts, length)
+    mel = vector_field.normalize(take_segments(batch["mel"].transpose(1, 2), starts, length).transpose(1, 2))
+    mask = take_segments(batch["mel_mask"], starts, length)
+    # Rows shorter than the segment end inside it; the clamped index repeats their last frame under a False mask.
+    mask = mask & (starts[:, None] + torch.arange(length, device=mask.device) < batch["mel_mask"].shape[1])
+    prior = vector_field.prior(fused, batch["style"], mask)
+    losses["prior"] = prior_loss(mel, prior, mask)
+    noise = torch.randn_like(mel)
+    time = torch.rand(len(mel), device=mel.device)
+    velocity = vector_field(interpolate(noise, mel, time), time, prior, batch["style"], mask).sample
+    losses["flow"] = flow_matching_loss(velocity, velocity_target(noise, mel), mask)
+    losses["loss"] = sum(getattr(weights, name) * value for name, value in losses.items())
+    return losses
+
+
+@torch.no_grad()
+def alignment_error(model: FlowDubberAlignerModel, batches: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+    """Mean distance in ms between searched and true starts of the phonemes that were spoken, and that of even spacing
+    between the true ends of the silences; the contrastive loss beside them."""
+    found, even, losses = [], [], []
+    device = next(model.parameters()).device
+    for batch in batches:
+        batch = {name: value.to(device) for name, value in batch.items()}
+        encoding = model.encode(
+            batch["input_ids"],
+            batch["attention_mask"],
+            batch["optional_mask"],
+            lip_values=batch["lips"],
+            lip_mask=batch["lip_mask"],
+            style=batch["style"],
+        )
+        losses.append(float(contrastive(encoding, batch["path"], model.config.alignment_temperature)))
+        for row in range(len(batch["input_ids"])):
+            true, ours = batch["path"][row].cpu().numpy(), encoding.path[row].cpu().numpy()
+            spoken = np.flatnonzero((true.sum(1) > 0) & ~batch["optional_mask"][row].cpu().numpy())[1:]
+            starts = true[spoken].argmax(1)
+            found.append(np.abs(ours[spoken].argmax(1) - starts))
+            even.append(np.abs(np.linspace(starts[0], starts[-1], len(starts)) - starts))
+    to_ms = 1000 / VIDEO_FRAME_RATE
+    return {
+        "start_error_ms": round(float(np.concatenate(found).mean()) * to_ms, 2),
+        "even_error_ms": round(float(np.concatenate(even).mean()) * to_ms, 2),
+        "contrastive_val": round(float(np.mean(losses)), 4),
+    }

@@ -1,0 +1,49 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Sizes of the aligner and the vector field: `tiny` (bundled, made for CPUs) and `base` (the paper family's)."""
+
+ALIGNER_PRESETS: dict[str, dict] = {
+    "tiny": {
+        "hidden_size": 160,
+        "num_hidden_layers": 3,
+        "intermediate_size": 320,
+        "lip_stem_size": 16,
+        "lip_stem_stride": 4,
+        "lip_stage_sizes": [16, 32, 64, 96],
+        "lip_blocks_per_stage": 1,
+        "num_lip_layers": 4,
+        "semantic_hidden_size": 192,
+        "num_fusion_layers": 2,
+        "fusion_feedforward_ratio": 2,
+        "fusion_attention_window": 25,
+    },
+    "base": {},
+}
+
+VECTOR_FIELD_PRESETS: dict[str, dict] = {
+    "tiny": {
+        "fused_size": 160,
+        "prior_hidden_size": 160,
+        "num_prior_layers": 3,
+        "num_prior_heads": 2,
+        "prior_intermediate_size": 320,
+        "prior_kernel_size": 3,
+        "postnet_size": 128,
+        "prior_dropout": 0.1,
+        "channels": [176, 176],
+        "feed_forward_ratio": 2,
+        "attention_window": 100,
+    },
+    "base": {},
+}
