@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     except KeyboardInterrupt:
-        print("flowdubber: interrupted; nothing was written.", file=sys.stderr)
+        print("flowdubber: interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (ValueError, OSError) as error:
         print(f"flowdubber: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -263,14 +263,12 @@ def _report(
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all, replacing one that exists."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _demo(arguments: argparse.Namespace) -> None:

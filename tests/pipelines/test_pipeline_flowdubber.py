@@ -1,0 +1,676 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The pipeline's contracts, with tiny random components of the real classes."""
+
+import inspect
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
+from safetensors.torch import load_file, save_file
+
+from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline, tiny_vector_field
+from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
+from flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber import path_words
+from flowdubber_hf.processing.text import phonemize
+
+
+FPS = 25
+SCRIPTS = ("bin blue now", "set red at two")
+BOXES = ((8, 8, 40, 40), (4, 6, 44, 46))
+
+
+def frames(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (count, 48, 48, 3), dtype=np.uint8)
+
+
+def voice(seconds: float = 1.2, seed: int = 0) -> np.ndarray:
+    time = np.arange(int(seconds * 16000)) / 16000
+    noise = np.random.default_rng(seed).normal(size=len(time)) * 0.02
+    return (0.3 * np.sin(2 * np.pi * (120 + 30 * seed) * time) + noise).astype(np.float32)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def inputs(**changed) -> dict:
+    return {
+        "script": SCRIPTS[0],
+        "video": frames(20),
+        "reference_audio": voice(),
+        "fps": FPS,
+        "reference_sampling_rate": 16000,
+        "mouth_box": BOXES[0],
+        "num_inference_steps": 2,
+        "semantic_max_new_tokens": 6,
+        "generator": generator(),
+        "output_type": "pt",
+        **changed,
+    }
+
+
+def batch_inputs(**changed) -> dict:
+    lists = {
+        "script": list(SCRIPTS),
+        "video": [frames(20), frames(27, seed=1)],
+        "reference_audio": [voice(), voice(1.6, seed=1)],
+        "mouth_box": list(BOXES),
+        "generator": [generator(0), generator(1)],
+    }
+    return inputs(**{**lists, **changed})
+
+
+def single_inputs(row: int, **changed) -> dict:
+    """One row of `batch_inputs`, with a generator of its own."""
+    batch = batch_inputs()
+    lists = ("script", "video", "reference_audio", "mouth_box")
+    return inputs(**{name: batch[name][row] for name in lists}, **{"generator": generator(row), **changed})
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="module")
+def reference_output(pipe):
+    return pipe(**inputs())
+
+
+@pytest.fixture(scope="module")
+def saved(pipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline") / "checkpoint"
+    pipe.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    """A copy of the saved checkpoint that a test may damage."""
+    return shutil.copytree(saved, tmp_path / "checkpoint")
+
+
+# ---------------------------------------------------------------------------------------------------- the call
+
+
+def test_call_signature():
+    parameters = inspect.signature(FlowDubberPipeline.__call__).parameters
+    expected = {
+        "script", "video", "reference_audio", "fps", "reference_sampling_rate", "reference_text", "mouth_box",
+        "num_inference_steps", "guidance_scale", "temperature", "generator", "latents", "output_type", "return_dict",
+        "callback_on_step_end", "callback_on_step_end_tensor_inputs", "sigmas",
+    }  # fmt: skip
+    assert expected <= set(parameters)
+    assert (parameters["num_inference_steps"].default, parameters["guidance_scale"].default) == (10, 1.4)
+    assert parameters["temperature"].default == 0.667
+
+
+def test_output(reference_output):
+    (sound,) = reference_output.audios
+    assert sound.shape == (20 * 640,)
+    assert torch.isfinite(sound).all()
+    assert reference_output.sampling_rate == 16000
+    assert reference_output.durations == [0.8]
+    assert [word for word, _, _ in reference_output.words[0]] == SCRIPTS[0].split()
+    starts_and_ends = [time for _, *times in reference_output.words[0] for time in times]
+    assert starts_and_ends == sorted(starts_and_ends)
+    path = reference_output.paths[0]
+    assert path.shape == (len(reference_output.phonemes[0]), 20)
+    assert (path.sum(axis=0) == 1).all()
+    np.testing.assert_allclose(reference_output.alignments[0].sum(axis=0), 1.0, rtol=1e-4)
+    assert {"phonemes", "lips", "reference", "semantics", "alignment", "flow", "vocoder", "total"} <= set(
+        reference_output.timings
+    )
+
+
+def test_same_seed_same_sound(pipe, reference_output):
+    torch.testing.assert_close(pipe(**inputs()).audios[0], reference_output.audios[0], rtol=0, atol=0)
+    assert not torch.equal(pipe(**inputs(generator=generator(1))).audios[0], reference_output.audios[0])
+
+
+def test_global_random_state_is_left_alone(pipe):
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    pipe(**inputs())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_dict_and_tuple_outputs_are_equal(pipe, reference_output):
+    result = pipe(**inputs(return_dict=False))
+    assert isinstance(result, tuple)
+    torch.testing.assert_close(result[0][0], reference_output.audios[0])
+
+
+def test_output_types(pipe, reference_output):
+    array = pipe(**inputs(output_type="np")).audios[0]
+    assert array.dtype == np.float32
+    np.testing.assert_allclose(array, reference_output.audios[0].numpy())
+    latents = pipe(**inputs(output_type="latent")).audios
+    assert latents.shape == (1, 80, 80)
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 1.4])
+def test_batch_gives_what_single_calls_give(pipe, guidance_scale):
+    batch = pipe(**batch_inputs(guidance_scale=guidance_scale))
+    for row in range(2):
+        single = pipe(**single_inputs(row, guidance_scale=guidance_scale))
+        assert batch.words[row] == single.words[0]
+        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=2e-4, rtol=1e-3)
+
+
+def test_batch_without_language_model_gives_what_single_calls_give():
+    pipe = tiny_pipeline(language_model=False)
+    batch = pipe(**batch_inputs(guidance_scale=1.0))
+    for row in range(2):
+        single = pipe(**single_inputs(row, guidance_scale=1.0))
+        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=2e-4, rtol=1e-3)
+
+
+def test_default_limit_of_the_language_model_is_each_rows_own(pipe):
+    options = {"semantic_max_new_tokens": None, "num_inference_steps": 1}
+    batch = pipe(**batch_inputs(**options))
+    for row in range(2):
+        single = pipe(**single_inputs(row, **options))
+        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=2e-4, rtol=1e-3)
+
+
+def test_one_video_and_one_voice_serve_several_scripts(pipe):
+    batch = pipe(**inputs(script=list(SCRIPTS), generator=[generator(0), generator(0)]))
+    assert len(batch.audios) == 2
+    single = pipe(**inputs(script=SCRIPTS[1]))
+    torch.testing.assert_close(batch.audios[1], single.audios[0], atol=2e-4, rtol=1e-3)
+
+
+def test_reference_text_reaches_the_language_model(pipe, reference_output):
+    spoken = pipe(**inputs(reference_text="place green"))
+    assert not torch.equal(spoken.audios[0], reference_output.audios[0])
+
+
+def test_number_of_steps(pipe):
+    for steps in (1, 3):
+        pipe(**inputs(num_inference_steps=steps))
+        assert pipe.num_timesteps == steps
+
+
+def test_sigmas_set_the_grid(pipe, reference_output):
+    uniform = pipe(**inputs(num_inference_steps=7, sigmas=[1.0, 0.5]))
+    torch.testing.assert_close(uniform.audios[0], reference_output.audios[0])
+    assert not torch.equal(pipe(**inputs(sigmas=[1.0, 0.9])).audios[0], uniform.audios[0])
+
+
+def test_given_latents_are_used(pipe, reference_output):
+    noise = torch.randn(80, 80, generator=generator())[None] * 0.667
+    given = pipe(**inputs(latents=noise))
+    # the generator was not drawn for noise, so only a pipeline without sampling elsewhere gives the same
+    pipe_without = tiny_pipeline(language_model=False)
+    drawn = pipe_without(**inputs(guidance_scale=1.0, semantic_max_new_tokens=None))
+    same = pipe_without(**inputs(guidance_scale=1.0, semantic_max_new_tokens=None, latents=noise))
+    torch.testing.assert_close(drawn.audios[0], same.audios[0])
+    assert torch.isfinite(given.audios[0]).all()
+    with pytest.raises(ValueError, match=r"shape \(1, 80, 80\)"):
+        pipe(**inputs(latents=noise[:, :, :40]))
+
+
+def test_temperature_scales_the_noise():
+    pipe = tiny_pipeline(language_model=False)
+    options = {"guidance_scale": 1.0, "temperature": 0.0}
+    one, other = (pipe(**inputs(generator=generator(seed), **options)).audios[0] for seed in (0, 1))
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "evaluations"),
+    [
+        (FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True), 3),
+        (FlowMatchEulerDiscreteScheduler(shift=1.0), 3),
+        (FlowMatchHeunDiscreteScheduler(), 5),
+        (FlowMatchMidpointDiscreteScheduler(), 6),
+        (FlowMatchMidpointDiscreteScheduler(sway=-1.0), 6),
+    ],
+)
+def test_schedulers(scheduler, evaluations):
+    pipe = tiny_pipeline(scheduler=scheduler)
+    output = pipe(**inputs(num_inference_steps=3))
+    assert pipe.num_timesteps == evaluations
+    assert torch.isfinite(output.audios[0]).all()
+
+
+def test_both_directions_of_euler_agree():
+    results = [
+        tiny_pipeline(scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=inverted))(**inputs()).audios[
+            0
+        ]
+        for inverted in (True, False)
+    ]
+    torch.testing.assert_close(*results, atol=1e-4, rtol=1e-3)
+
+
+# ---------------------------------------------------------------------------------------------------- guidance
+
+
+class CountingVectorField(type(tiny_vector_field())):
+    """The real vector field, noting the batch size of each evaluation."""
+
+    def forward(self, hidden_states, *args, **kwargs):
+        self.batches = [*getattr(self, "batches", []), len(hidden_states)]
+        return super().forward(hidden_states, *args, **kwargs)
+
+
+def counting_pipeline():
+    parts = tiny_components()
+    parts["vector_field"].__class__ = CountingVectorField
+    return tiny_pipeline(vector_field=parts["vector_field"])
+
+
+def test_guidance_scale_one_skips_the_second_branch():
+    pipe = counting_pipeline()
+    pipe(**inputs(guidance_scale=1.0))
+    assert pipe.vector_field.batches == [1, 1]
+    assert not pipe.do_classifier_free_guidance
+    pipe.vector_field.batches = []
+    pipe(**inputs(guidance_scale=1.4))
+    assert pipe.vector_field.batches == [2, 2]
+    assert pipe.do_classifier_free_guidance
+    assert pipe.guidance_scale == 1.4
+
+
+def test_guidance_changes_the_sound_linearly_in_one_step(pipe):
+    """One Euler step from the same noise is linear in alpha, so the middle scale gives the mean of both ends."""
+    latents = [
+        pipe(**inputs(num_inference_steps=1, guidance_scale=scale, output_type="latent")).audios
+        for scale in (1, 1.5, 2)
+    ]
+    assert not torch.allclose(latents[0], latents[2])
+    torch.testing.assert_close(latents[1], (latents[0] + latents[2]) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_guidance_scale_zero_is_the_null_branch(pipe):
+    without = tiny_pipeline(language_model=False)
+    noise = torch.randn(1, 80, 80, generator=generator())
+    null = without(**inputs(guidance_scale=1, latents=noise, output_type="latent")).audios
+    zero = pipe(**inputs(guidance_scale=0, latents=noise, output_type="latent")).audios
+    torch.testing.assert_close(zero, null, atol=1e-4, rtol=1e-3)
+
+
+def test_guidance_can_be_switched_off_by_a_callback():
+    pipe = counting_pipeline()
+
+    def off_after_first(pipe, index, timestep, tensors):
+        pipe._guidance_scale = 1.0
+        return tensors
+
+    pipe(**inputs(num_inference_steps=3, callback_on_step_end=off_after_first))
+    assert pipe.vector_field.batches == [2, 1, 1]
+
+
+# ---------------------------------------------------------------------------------------------------- callbacks, progress
+
+
+def test_callback_gets_what_it_asks_for_and_its_changes_take_effect(pipe):
+    seen = []
+
+    def look(pipe, index, timestep, tensors):
+        seen.append((index, set(tensors)))
+        return tensors
+
+    pipe(**inputs(callback_on_step_end=look, callback_on_step_end_tensor_inputs=["latents", "prior"]))
+    assert seen == [(0, {"latents", "prior"}), (1, {"latents", "prior"})]
+
+    def zero_at_the_end(pipe, index, timestep, tensors):
+        return {"latents": torch.zeros_like(tensors["latents"])} if index == 1 else {}
+
+    latents = pipe(**inputs(callback_on_step_end=zero_at_the_end, output_type="latent")).audios
+    assert not latents.any()
+
+
+def test_callback_may_replace_the_prior(pipe):
+    def other_prior(pipe, index, timestep, tensors):
+        return {"prior": tensors["prior"] + 1.0}
+
+    changed = pipe(
+        **inputs(callback_on_step_end=other_prior, callback_on_step_end_tensor_inputs=["prior"], output_type="latent")
+    )
+    assert not torch.allclose(changed.audios, pipe(**inputs(output_type="latent")).audios)
+
+
+def test_interrupt_skips_the_rest():
+    pipe = counting_pipeline()
+
+    def stop(pipe, index, timestep, tensors):
+        pipe._interrupt = True
+        return tensors
+
+    pipe(**inputs(num_inference_steps=4, callback_on_step_end=stop))
+    assert len(pipe.vector_field.batches) == 1
+    pipe(**inputs(num_inference_steps=2))
+    assert len(pipe.vector_field.batches) == 3
+
+
+def test_progress_bar(capfd):
+    pipe = tiny_pipeline()
+    pipe(**inputs())
+    assert capfd.readouterr().err == ""
+    pipe.set_progress_bar_config(disable=False)
+    pipe(**inputs())
+    assert "2/2" in capfd.readouterr().err
+
+
+# ---------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"script": "  "}, "script is empty"),
+        ({"script": []}, "list of scripts is empty"),
+        ({"script": 3}, "must be text"),
+        ({"script": "?!"}, "script|speech|say"),
+        (
+            {"script": "an extraordinarily long sentence that nobody says in less than one second"},
+            "phonemes but the clip",
+        ),
+        ({"video": "nowhere.mp4"}, "no video file"),
+        ({"video": np.zeros((4, 4, 3), np.uint8)}, "uint8 frames of shape"),
+        ({"video": frames(20).astype(np.float32)}, "uint8 frames of shape"),
+        ({"fps": None}, "give `fps`"),
+        ({"reference_audio": "nowhere.wav"}, "no reference file"),
+        ({"reference_audio": 5}, "path or an array"),
+        ({"reference_sampling_rate": None}, "reference_sampling_rate"),
+        ({"reference_audio": voice(0.5)}, "needs at least 1 s"),
+        ({"reference_audio": np.zeros(32000, np.float32)}, "silent"),
+        ({"reference_text": " "}, "reference_text"),
+        ({"mouth_box": (40, 8, 8, 40)}, "mouth_box"),
+        ({"mouth_box": (1, 2, 3)}, "mouth_box"),
+        ({"num_inference_steps": 0}, "num_inference_steps"),
+        ({"num_inference_steps": 2.5}, "num_inference_steps"),
+        ({"sigmas": [0.5, 1.0]}, "fall strictly"),
+        ({"sigmas": []}, "fall strictly"),
+        ({"guidance_scale": float("nan")}, "guidance_scale"),
+        ({"guidance_scale": -1.0}, "guidance_scale"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"semantic_temperature": -1.0}, "semantic_temperature"),
+        ({"semantic_top_k": -1}, "semantic_top_k"),
+        ({"semantic_top_p": 0.0}, "semantic_top_p"),
+        ({"semantic_max_new_tokens": 0}, "semantic_max_new_tokens"),
+        ({"generator": [generator(), generator()]}, "2 generators"),
+        ({"generator": 3}, "torch.Generator"),
+        ({"latents": torch.zeros(80, 80)}, "latents"),
+        ({"output_type": "wav"}, "output_type"),
+        ({"callback_on_step_end_tensor_inputs": ["secrets"]}, "secrets"),
+        ({"script": list(SCRIPTS), "video": [frames(20)]}, "as many of each"),
+        ({"script": list(SCRIPTS), "reference_text": ["one"]}, "as many of each"),
+    ],
+)
+def test_bad_input_is_refused_with_a_message(pipe, changed, message):
+    with pytest.raises(ValueError, match=message):
+        pipe(**inputs(**changed))
+
+
+def test_guidance_and_transcripts_need_the_language_model():
+    pipe = tiny_pipeline(language_model=False)
+    with pytest.raises(ValueError, match="no language model"):
+        pipe(**inputs())
+    with pytest.raises(ValueError, match="leave it out"):
+        pipe(**inputs(guidance_scale=1, reference_text="hello"))
+
+
+# ---------------------------------------------------------------------------------------------------- saving, loading, placing
+
+
+def test_save_and_load_give_the_same_sound(saved, reference_output):
+    loaded = FlowDubberPipeline.from_pretrained(saved)
+    loaded.set_progress_bar_config(disable=True)
+    torch.testing.assert_close(loaded(**inputs()).audios[0], reference_output.audios[0], atol=5e-5, rtol=1e-4)
+
+
+def test_index_holds_no_local_path(saved, tmp_path):
+    FlowDubberPipeline.from_pretrained(saved).save_pretrained(tmp_path / "again")
+    index = (tmp_path / "again" / "model_index.json").read_text()
+    assert "_name_or_path" not in index
+    assert str(tmp_path) not in index
+    assert json.loads(index) == json.loads((saved / "model_index.json").read_text())
+
+
+def test_optional_components_survive_saving(tmp_path):
+    pipe = tiny_pipeline(language_model=False)
+    pipe.save_pretrained(tmp_path)
+    loaded = FlowDubberPipeline.from_pretrained(tmp_path)
+    loaded.set_progress_bar_config(disable=True)
+    assert all(loaded.components[name] is None for name in LANGUAGE_MODEL)
+    options = inputs(guidance_scale=1)
+    expected = pipe(**inputs(guidance_scale=1)).audios[0]
+    torch.testing.assert_close(loaded(**options).audios[0], expected, atol=5e-5, rtol=1e-4)
+
+
+def test_language_model_can_be_left_out_when_loading(saved):
+    loaded = FlowDubberPipeline.from_pretrained(saved, **dict.fromkeys(LANGUAGE_MODEL))
+    assert loaded.semantic_model is None
+
+
+def test_parts_can_be_given_when_loading(saved):
+    other = tiny_components(seed=1)["aligner"]
+    scheduler = FlowMatchHeunDiscreteScheduler()
+    loaded = FlowDubberPipeline.from_pretrained(saved, aligner=other, scheduler=scheduler)
+    assert loaded.aligner is other
+    assert loaded.scheduler is scheduler
+
+
+def test_components_build_another_pipeline(pipe, reference_output):
+    other = FlowDubberPipeline(**pipe.components)
+    other.set_progress_bar_config(disable=True)
+    torch.testing.assert_close(other(**inputs()).audios[0], reference_output.audios[0])
+
+
+def test_to_device(pipe):
+    assert pipe.to("cpu").device == torch.device("cpu")
+
+
+def test_half_precision_on_disk_is_widened(saved, tmp_path):
+    half = FlowDubberPipeline.from_pretrained(saved, dtype=torch.float16)
+    assert half.aligner.dtype == torch.float16
+    half.save_pretrained(tmp_path)
+    loaded = FlowDubberPipeline.from_pretrained(tmp_path)
+    assert {part.dtype for part in loaded.components.values() if isinstance(part, torch.nn.Module)} == {torch.float32}
+
+
+def test_dtype_per_part(saved):
+    loaded = FlowDubberPipeline.from_pretrained(
+        saved, dtype={"vector_field": torch.bfloat16, "default": torch.float32}
+    )
+    loaded.set_progress_bar_config(disable=True)
+    assert loaded.vector_field.dtype == torch.bfloat16
+    assert loaded.aligner.dtype == torch.float32
+    assert torch.isfinite(loaded(**inputs()).audios[0]).all()
+
+
+def test_bfloat16_runs(saved):
+    loaded = FlowDubberPipeline.from_pretrained(saved, dtype=torch.bfloat16)
+    loaded.set_progress_bar_config(disable=True)
+    sound = loaded(**inputs()).audios[0]
+    assert sound.dtype == torch.float32
+    assert torch.isfinite(sound).all()
+
+
+def as_published(folder):
+    """Rewrites the index of a checkpoint to the form that plain diffusers loads from the Hub, with import files."""
+    from flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber import HUB_MODULES
+
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "pipeline_flowdubber.py").write_text("from flowdubber_hf import FlowDubberPipeline\n")
+    index["_class_name"] = ["pipeline_flowdubber", "FlowDubberPipeline"]
+    for shim, module in HUB_MODULES.items():
+        for name, entry in index.items():
+            if isinstance(entry, list) and entry[0] == module:
+                (folder / name / f"{shim}.py").write_text(f"from {module} import {entry[1]}\n")
+                index[name] = [shim, entry[1]]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return index
+
+
+def test_published_form_loads_without_running_its_code(copied, reference_output):
+    index = as_published(copied)
+    assert sum(entry[0].startswith("flowdubber_") for entry in index.values() if isinstance(entry, list)) == 7
+    for file in copied.rglob("*.py"):
+        file.write_text("raise RuntimeError('code of the repository was run')\n")
+    loaded = FlowDubberPipeline.from_pretrained(copied)
+    loaded.set_progress_bar_config(disable=True)
+    torch.testing.assert_close(loaded(**inputs()).audios[0], reference_output.audios[0], atol=5e-5, rtol=1e-4)
+
+
+def test_plain_diffusers_loads_the_published_form_only_with_consent(copied):
+    as_published(copied)
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        DiffusionPipeline.from_pretrained(copied)
+    assert isinstance(DiffusionPipeline.from_pretrained(copied, trust_remote_code=True), FlowDubberPipeline)
+
+
+@pytest.mark.parametrize("name", ["/nowhere/model", "./nowhere", "a/b/c"])
+def test_missing_folder_is_refused(name):
+    with pytest.raises(ValueError, match="no folder"):
+        FlowDubberPipeline.from_pretrained(name)
+
+
+def test_unknown_hub_id_is_refused():
+    with pytest.raises(ValueError, match="neither bundled, nor a folder"):
+        FlowDubberPipeline.from_pretrained("nobody/nothing")
+
+
+def test_a_file_is_refused(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"x")
+    with pytest.raises(ValueError, match="is a file"):
+        FlowDubberPipeline.from_pretrained(tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize("part", ["aligner", "vector_field", "scheduler", "lip_feature_extractor", "semantic_model"])
+def test_missing_part_is_refused(copied, part):
+    shutil.rmtree(copied / part)
+    with pytest.raises(ValueError, match=part):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+def test_part_missing_from_the_index_is_refused(copied):
+    index = json.loads((copied / "model_index.json").read_text())
+    del index["vocoder"]
+    (copied / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match="names no part 'vocoder'"):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", None])
+def test_bad_index_is_refused(copied, content):
+    index = copied / "model_index.json"
+    index.unlink() if content is None else index.write_text(content)
+    with pytest.raises(ValueError, match="model_index"):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+def weight_file(folder):
+    (file,) = folder.glob("*.safetensors")
+    return file
+
+
+@pytest.mark.parametrize("part", ["aligner", "vector_field", "vocoder"])
+def test_missing_weights_are_refused(copied, part):
+    file = weight_file(copied / part)
+    tensors = load_file(file)
+    tensors.pop(sorted(tensors)[0])
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=part):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+@pytest.mark.parametrize("part", ["aligner", "vector_field", "speech_tokenizer"])
+def test_wrong_shaped_weights_are_refused(copied, part):
+    file = weight_file(copied / part)
+    tensors = load_file(file)
+    name = next(name for name in sorted(tensors) if tensors[name].ndim > 1)
+    tensors[name] = torch.cat([tensors[name]] * 2)
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=part):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+def test_damaged_weights_are_refused(copied):
+    file = weight_file(copied / "vocoder")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match="damaged"):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+def test_weights_without_file_are_refused(copied):
+    weight_file(copied / "aligner").unlink()
+    with pytest.raises(ValueError, match="aligner"):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+def test_pickled_weights_are_refused(copied):
+    weight_file(copied / "aligner").rename(copied / "aligner" / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="pickled"):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+@pytest.mark.parametrize(
+    ("part", "file", "setting", "value"),
+    [
+        ("vocoder", "config.json", "fmin", 20.0),
+        ("vector_field", "config.json", "mel_settings", {"hop_length": 256}),
+        ("speech_tokenizer", "config.json", "sampling_rate", 24000),
+    ],
+)
+def test_disagreeing_settings_are_refused(copied, part, file, setting, value):
+    config = json.loads((copied / part / file).read_text())
+    config[setting] = value
+    (copied / part / file).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=setting):
+        FlowDubberPipeline.from_pretrained(copied)
+
+
+def test_disagreeing_parts_are_refused():
+    parts = tiny_components()
+    parts["aligner"].config.semantic_hidden_size = 64
+    with pytest.raises(ValueError, match=r"aligner.semantic_hidden_size is 64.*semantic_model.hidden_size is 32"):
+        FlowDubberPipeline(**parts)
+
+
+def test_half_a_language_model_is_refused():
+    with pytest.raises(ValueError, match="only as a whole"):
+        tiny_pipeline(tokenizer=None)
+
+
+# ---------------------------------------------------------------------------------------------------- words, files
+
+
+def test_path_words_by_hand():
+    phonemization = phonemize("at two")  # sil AE1 T sp T UW1 sil
+    assert phonemization.phonemes == ["sil", "AE1", "T", "sp", "T", "UW1", "sil"]
+    path = np.zeros((7, 8))
+    for phoneme, frame in [(0, 0), (1, 1), (2, 2), (4, 3), (4, 4), (5, 5), (5, 6), (6, 7)]:
+        path[phoneme, frame] = 1
+    assert path_words(path, phonemization, 0.32) == [("at", 0.04, 0.12), ("two", 0.12, 0.28)]
+    assert path_words(path, phonemization, 0.25)[1] == ("two", 0.12, 0.25)
+
+
+def test_save_video_of_frames_or_latents(pipe, reference_output, tmp_path):
+    pipe.save_video(reference_output, tmp_path / "dub.wav")
+    assert (tmp_path / "dub.wav").stat().st_size > 12800
+    with pytest.raises(ValueError, match=r"exist"):
+        pipe.save_video(reference_output, tmp_path / "dub.wav")
+    with pytest.raises(ValueError, match="frames"):
+        pipe.save_video(reference_output, tmp_path / "dub.mp4")
+    with pytest.raises(ValueError, match="latents"):
+        pipe.save_video(pipe(**inputs(output_type="latent")), tmp_path / "other.wav")
