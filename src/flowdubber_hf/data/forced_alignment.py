@@ -17,6 +17,7 @@ The words are given to the decoder with this package's own pronunciations, so th
 that training uses. Resolution 10 ms.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -130,7 +131,7 @@ def _times(spoken: Sequence[_SpokenWord], seconds: float) -> list[tuple[float, f
     edges = np.maximum.accumulate(np.clip([*starts, seconds], 0.0, seconds))
     edges[1] = min(max(edges[1], FRAME_SECONDS), edges[2])  # the outer silences last at least a frame
     edges[-2] = max(min(edges[-2], seconds - FRAME_SECONDS), edges[-3])
-    return [(float(start), float(end)) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [(float(start), float(end)) for start, end in itertools.pairwise(edges)]
 
 
 def _pcm(waveform: np.ndarray) -> bytes:

@@ -13,22 +13,14 @@
 # limitations under the License.
 """English text to the phonemes that every part of the package shares.
 
-Numbers, money, dates, abbreviations and unknown names are spoken by gruut (MIT; its model is inside the wheel), whose
-IPA is mapped to ARPAbet with stress, the alphabet of the dubbing benchmarks' forced alignments. This module adds what
-gruut leaves open: letters as letter names, capitals, typographic characters, and silences.
+The words and their IPA come from [`english`](english.py); here they become ARPAbet with stress, the alphabet of the
+dubbing benchmarks' forced alignments, letters get their names, and silences are laid between the words.
 """
 
-import re
-import threading
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
-
-if TYPE_CHECKING:
-    from gruut import TextProcessor
+from .english import SpokenWord, spoken_words
 
 
 PAD_PHONEME = "<pad>"  # id 0, the blank of CTC too
@@ -54,7 +46,6 @@ PHONEMES: tuple[str, ...] = (
 _IDS = {phoneme: index for index, phoneme in enumerate(PHONEMES)}
 
 ACCENTS = ("us", "gb")
-MAX_TEXT_CHARACTERS = 5000
 
 # gruut's English IPA (its lexicon is CMUdict in IPA) back to ARPAbet.
 _IPA_CONSONANTS = {
@@ -72,26 +63,6 @@ _LETTER_A = ("EY1",)
 _LETTER_Z = {"us": ("Z", "IY1"), "gb": ("Z", "EH1", "D")}
 _DIGITS = frozenset(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 _LETTER_PREPOSITIONS = frozenset(["at", "by", "in", "with"])
-
-_TYPOGRAPHY = str.maketrans(
-    {
-        "‘": "'", "’": "'", "‚": "'", "‛": "'", "ʼ": "'", "′": "'", "`": "'", "´": "'",
-        "“": " ", "”": " ", "„": " ", "«": " ", "»": " ", "‹": " ", "›": " ", '"': " ", "″": " ",
-        "‐": "-", "‑": "-", "–": ", ", "—": ", ", "―": ", ", "−": "-", "…": "...", "•": ", ", "°": " degrees ",
-        "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D",
-        "ð": "th", "Ð": "Th", "þ": "th", "Þ": "Th", "ı": "i",
-    }
-)  # fmt: skip
-_CURRENCY_SIGNS = "£€¥₹"
-_LATIN_ABBREVIATIONS = (
-    (re.compile(r"\be\.\s?g\.,?", re.IGNORECASE), "for example "),
-    (re.compile(r"\bi\.\s?e\.,?", re.IGNORECASE), "that is "),
-    (re.compile(r"\betc\.(?=\s+[a-z0-9,;])|\betc\b\.?", re.IGNORECASE), "et cetera"),
-)
-_CAPITALS = re.compile(r"(?<![\w.])[A-Z]{2,}(?![\w.][A-Za-z])(?=\W|$)")
-_LONGEST_INITIALISM = 5
-# Spelled in running text although the lexicon knows a word of the same letters.
-_SPELLED_CAPITALS = frozenset({"US", "IT", "UN", "AM", "PM", "ID"})
 
 
 @dataclass(frozen=True)
@@ -148,7 +119,7 @@ def assemble(words: Sequence[str], pronunciations: Sequence[Sequence[str]]) -> P
         ValueError: no words.
     """
     if not words:
-        raise ValueError("the text has no words to say.")
+        raise ValueError("the text has no words to say; give a sentence in English.")
     phonemes, word_index = [SILENCE_PHONEME], [-1]
     for index, pronunciation in enumerate(pronunciations):
         if index:
@@ -174,16 +145,13 @@ def phonemize(text: str, accent: str = "us") -> Phonemization:
     """
     if accent not in ACCENTS:
         raise ValueError(f"unknown accent {accent!r}; choose from {', '.join(ACCENTS)}.")
-    tokens = _tokens(normalize_text(text))
-    words = [token for token in tokens if token.pronunciation]
-    if not words:
-        raise ValueError("the text has no words to say; give a sentence in English.")
+    spoken = spoken_words(text)
     pronunciations = [
-        _letter_pronunciation(token.text, before, after, accent) or token.pronunciation
-        for before, token, after in _with_neighbours(tokens)
-        if token.pronunciation
+        _letter_pronunciation(word.text, before, after, accent) or _arpabet(word.text, word.ipa)
+        for before, word, after in _with_neighbours(spoken)
+        if word.ipa
     ]
-    return assemble([token.text.lower() for token in words], pronunciations)
+    return assemble([word.text.lower() for word in spoken if word.ipa], pronunciations)
 
 
 def pronunciation_choices(word: str, pronunciation: Sequence[str]) -> list[list[str]]:
@@ -191,79 +159,6 @@ def pronunciation_choices(word: str, pronunciation: Sequence[str]) -> list[list[
     if word == "z":
         return [list(choice) for choice in _LETTER_Z.values()]
     return [list(pronunciation)]
-
-
-def normalize_text(text: str) -> str:
-    """Typography, accents and capitals as gruut expects them.
-
-    Raises:
-        ValueError: not a string, empty, too long, or letters of another script than Latin.
-    """
-    if not isinstance(text, str):
-        raise ValueError(f"the text must be a string, got {type(text).__name__}.")
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise ValueError(f"the text has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are spoken at once.")
-    text = unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHY)).translate(_TYPOGRAPHY)
-    text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
-    foreign = sorted({c for c in text if c.isalnum() and not c.isascii()})
-    if foreign:
-        raise ValueError(f"only English in Latin letters can be spoken; the text holds {''.join(foreign[:10])!r}.")
-    text = "".join(c if (c.isascii() and c.isprintable()) or c in _CURRENCY_SIGNS else " " for c in text)
-    for pattern, spoken in _LATIN_ABBREVIATIONS:
-        text = pattern.sub(spoken, text)
-    text = " ".join(_speakable_capitals(text).split())
-    if not any(c.isalnum() for c in text):
-        raise ValueError("the text has no words to say; give a sentence in English.")
-    return text
-
-
-def _speakable_capitals(text: str) -> str:
-    """Capitals that are words ("NASA", "BIN BLUE") in lower case; initialisms ("FBI", "US") are left to be spelled."""
-    shouted = not any(c.islower() for c in text)
-
-    def replace(match: re.Match) -> str:
-        word = match.group()
-        if not shouted and word in _SPELLED_CAPITALS:
-            return word
-        is_word = _in_lexicon(word.lower()) or len(word) > _LONGEST_INITIALISM
-        return word.lower() if is_word else word
-
-    return _CAPITALS.sub(replace, text)
-
-
-_LOCAL = threading.local()
-
-
-def _processor() -> "TextProcessor":
-    """gruut's processor of this thread: it holds a database connection, which belongs to one thread."""
-    if not hasattr(_LOCAL, "processor"):
-        from gruut import TextProcessor
-
-        _LOCAL.processor = TextProcessor(default_lang="en_US")
-    return _LOCAL.processor
-
-
-@lru_cache(maxsize=4096)
-def _in_lexicon(word: str) -> bool:
-    return _processor().get_settings("en_US").lookup_phonemes(word, do_transforms=False) is not None
-
-
-@dataclass(frozen=True)
-class _Token:
-    text: str
-    pronunciation: tuple[str, ...]  # empty: punctuation
-
-
-@lru_cache(maxsize=512)
-def _tokens(text: str) -> tuple[_Token, ...]:
-    processor = _processor()
-    graph, root = processor(text)
-    tokens: list[_Token] = []
-    for sentence in processor.sentences(graph, root):
-        for word in sentence.words:
-            spoken = _arpabet(word.text, word.phonemes) if word.is_spoken and word.phonemes else ()
-            tokens.append(_Token(word.text, spoken))
-    return tuple(tokens)
 
 
 def _arpabet(word: str, ipa: Sequence[str]) -> tuple[str, ...]:
@@ -280,10 +175,10 @@ def _arpabet(word: str, ipa: Sequence[str]) -> tuple[str, ...]:
     return tuple(phonemes)
 
 
-def _with_neighbours(tokens: Sequence[_Token]) -> Iterable[tuple[str | None, _Token, str | None]]:
-    """Each token with the words beside it; `None` at the ends and at punctuation."""
-    texts = [token.text if token.pronunciation else None for token in tokens]
-    return zip([None, *texts[:-1]], tokens, [*texts[1:], None], strict=True)
+def _with_neighbours(words: Sequence[SpokenWord]) -> Iterable[tuple[str | None, SpokenWord, str | None]]:
+    """Each word with the words beside it; `None` at the ends and at punctuation."""
+    texts = [word.text if word.ipa else None for word in words]
+    return zip([None, *texts[:-1]], words, [*texts[1:], None], strict=True)
 
 
 def _is_letter(word: str | None) -> bool:
