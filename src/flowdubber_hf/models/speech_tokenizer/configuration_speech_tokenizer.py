@@ -44,8 +44,8 @@ SPEECH_TOKENIZER_PRESETS: dict[str, dict] = {
     "tiny": {
         "feature_type": "mel",
         "feature_size": MEL_SETTINGS["num_mels"] * MEL_FRAMES_PER_TOKEN,
-        "feature_mean": -5.5,
-        "feature_std": 2.4,
+        "feature_mean": -6.4,
+        "feature_std": 2.2,
         "hidden_size": 128,
         "intermediate_size": 512,
         "latent_size": 128,

@@ -14,6 +14,7 @@
 """FlowDubber speech tokenizer: sound to semantic and global tokens and back, with BiCodec's structure."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -160,7 +161,7 @@ class FlowDubberSpeechTokenizerPreTrainedModel(PreTrainedModel):
     main_input_name = "input_values"
     input_modalities = ("audio",)
     supports_gradient_checkpointing = True
-    _no_split_modules = ["ConvNeXtBlock", "UpsamplingBlock"]
+    _no_split_modules: ClassVar[list[str]] = ["ConvNeXtBlock", "UpsamplingBlock"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -279,9 +280,17 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             mel = speaker_mel(reference_clip(input_values, lengths, samples), self.config)
         return mel.to(self.encoder.project.weight.dtype)
 
-    def _prepare(
+    def prepare(
         self, input_values: torch.Tensor, attention_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Checks `(batch, samples)` sound and its mask, and brings it to a common loudness as configured.
+
+        Returns:
+            The sound, its lengths `(batch,)` and its mask `(batch, samples)`.
+
+        Raises:
+            ValueError: as in [`encode`].
+        """
         lengths = sample_lengths(input_values, attention_mask)
         if self.config.volume_normalize:
             input_values = normalize_volumes(input_values, lengths)
@@ -300,7 +309,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         Raises:
             ValueError: less than 40 ms of sound, or padding elsewhere than on the right.
         """
-        values, lengths, sample_mask = self._prepare(input_values, attention_mask)
+        values, lengths, sample_mask = self.prepare(input_values, attention_mask)
         features, mask = self.extract_features(values, sample_mask)
         tokens = self.quantizer.tokenize(self.encoder(features, mask[:, None]))
         return FlowDubberSpeechTokenizerEncoderOutput(
@@ -312,7 +321,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
     def encode_global(self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """The global tokens alone: `(batch, samples)` -> `(batch, 32)`."""
         with torch.no_grad():
-            values, lengths, _ = self._prepare(input_values, attention_mask)
+            values, lengths, _ = self.prepare(input_values, attention_mask)
             return self.speaker_encoder.tokenize(self._speaker_mel(values, lengths))
 
     def _check_tokens(self, semantic_tokens: torch.Tensor, global_tokens: torch.Tensor) -> None:
@@ -394,7 +403,8 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             input_values (`torch.Tensor` of shape `(batch, samples)`): 16 kHz sound of common loudness; unlike `encode`,
                 this does not normalise the volume (a crop should keep its clip's).
             attention_mask (`torch.Tensor` of shape `(batch, samples)`, *optional*): real samples; padding on the right.
-            reference_values, reference_mask (*optional*): sound for the global branch; `input_values` when not given.
+            reference_values, reference_mask (*optional*): sound for the global branch; `input_values` when not given. With
+                fewer rows than `input_values`, each voice serves as many consecutive rows as there are more.
             waveform_crop (`(first token, tokens)`, *optional*): which part the wave generator makes; everything when not
                 given, nothing for 0 tokens.
         """
@@ -405,6 +415,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         global_tokens, d_vector, x_vector = self.speaker_encoder(
             self._speaker_mel(reference_values, reference_lengths)
         )
+        d_vector = self._share_voices(d_vector, len(features))
         quantizer_output: QuantizerOutput = self.quantizer(self.encoder(features, mask[:, None]), mask)
         latents = self.prenet(quantizer_output.quantized, mask[:, None], d_vector)
         predicted = self.postnet(latents, mask[:, None])
@@ -426,6 +437,12 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             perplexity=quantizer_output.perplexity,
             active_codes=quantizer_output.active_codes,
         )
+
+    @staticmethod
+    def _share_voices(d_vector: torch.Tensor, rows: int) -> torch.Tensor:
+        if rows % len(d_vector):
+            raise ValueError(f"{len(d_vector)} references cannot be shared evenly by {rows} sounds.")
+        return d_vector.repeat_interleave(rows // len(d_vector), dim=0)
 
     def _waveform(
         self, latents: torch.Tensor, mask: torch.Tensor, crop: tuple[int, int] | None

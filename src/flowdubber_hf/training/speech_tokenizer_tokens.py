@@ -1,0 +1,181 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a trained speech tokenizer does with whole clips: figures on held-out ones, and the token files."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tqdm.auto import tqdm
+
+from ..data.features import Clip, FeatureStore, save_text
+from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
+from ..processing.audio import SAMPLING_RATE, pad_sounds
+from .speech_tokenizer_data import IGNORED, SILENCES, frame_labels
+from .speech_tokenizer_losses import SpeechTokenizerObjective, phoneme_loss
+
+
+SPEECH_MARGIN = 0.1  # seconds of silence that stay around the speech
+
+
+def speech_span(store: FeatureStore, clip: Clip, num_tokens: int, token_rate: int) -> tuple[int, int]:
+    """First token and last + 1 of a clip's speech with a margin of 0.1 s; the whole clip where its times are unknown."""
+    if store.path("phones", clip.id).is_file():
+        phones = store.phones(clip.id)
+        times = [
+            time
+            for phoneme, time in zip(phones.phonemes, phones.times.tolist(), strict=True)
+            if phoneme not in SILENCES
+        ]
+    else:
+        times = [(start, end) for _, start, end in clip.words or []]
+    if not times:
+        return 0, num_tokens
+    first = max(0, int((times[0][0] - SPEECH_MARGIN) * token_rate))
+    end = min(num_tokens, int((times[-1][1] + SPEECH_MARGIN) * token_rate) + 1)
+    return (first, end) if end > first else (0, num_tokens)
+
+
+def tokens_path(root: str | Path, clip_id: str) -> Path:
+    """Where the tokens of a clip lie."""
+    return Path(root) / "tokens" / f"{clip_id}.json"
+
+
+def _batches(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
+    """Clips of similar length together, at most `seconds` of padded sound at once."""
+    batch: list[Clip] = []
+    for clip in sorted(clips, key=lambda clip: clip.num_samples):
+        if batch and clip.num_samples * (len(batch) + 1) > seconds * SAMPLING_RATE:
+            yield batch
+            batch = []
+        batch.append(clip)
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def extract_tokens(
+    tokenizer: FlowDubberSpeechTokenizer,
+    store: FeatureStore,
+    clips: Sequence[Clip],
+    batch_seconds: float = 120.0,
+    progress: bool = True,
+) -> int:
+    """Writes `tokens/<id>.json` for each clip and returns their number.
+
+    A file holds `semantic_tokens` (the whole clip at 50 Hz) and `global_tokens`, `speech` (first token and last + 1 of
+    the speech), and under `semantic`, `semantic_full` and `global` the tokens of the speech, of all and of the voice.
+    """
+    tokenizer.eval()
+    device = tokenizer.device
+    with tqdm(total=len(clips), desc="tokens", disable=not progress, mininterval=1.0) as bar:
+        for batch in _batches(clips, batch_seconds):
+            sounds, mask = pad_sounds([store.audio(clip.id) for clip in batch])
+            output = tokenizer.encode(sounds.to(device), mask.to(device))
+            for row, clip in enumerate(batch):
+                semantic = output.semantic_tokens[row][output.semantic_mask[row]].tolist()
+                _write_tokens(tokenizer, store, clip, semantic, output.global_tokens[row].tolist())
+            bar.update(len(batch))
+    return len(clips)
+
+
+def _write_tokens(
+    tokenizer: FlowDubberSpeechTokenizer, store: FeatureStore, clip: Clip, semantic: list[int], voice: list[int]
+) -> None:
+    first, end = speech_span(store, clip, len(semantic), tokenizer.config.token_rate)
+    row = {
+        "semantic": semantic[first:end],
+        "semantic_full": semantic,
+        "global": voice,
+        "speech": [first, end],
+        "semantic_tokens": semantic,
+        "global_tokens": voice,
+    }
+    save_text(tokens_path(store.root, clip.id), json.dumps(row))
+
+
+@torch.inference_mode()
+def evaluate_tokenizer(
+    objective: SpeechTokenizerObjective, store: FeatureStore, clips: Sequence[Clip], batch_seconds: float = 60.0
+) -> dict[str, float]:
+    """Figures on whole clips.
+
+    Returns:
+        `features` (mean absolute difference in normalised units through the postnet), `accuracy` (phoneme classes of
+        labelled frames) and `accuracy_speech` (those of them that are not silence), `codes` (different ones used) and
+        `perplexity` of the codes, `same_speaker` and `other_speaker` (mean cosine of centred d-vectors of two clips).
+    """
+    tokenizer = objective.tokenizer
+    was_training = objective.training
+    objective.eval()
+    totals: dict[str, float] = defaultdict(float)
+    counts = torch.zeros(tokenizer.config.codebook_size)
+    voices: list[torch.Tensor] = []
+    speakers: list[str] = []
+    for batch in _batches(clips, batch_seconds):
+        output, labels = _evaluate_batch(objective, store, batch)
+        cells = int(output.semantic_mask.sum())
+        totals["features"] += float(output.feature_loss) * cells
+        totals["tokens"] += cells
+        logits = objective.phoneme_head(output.quantized.transpose(1, 2))
+        for name, wanted in (("accuracy", labels), ("accuracy_speech", labels.masked_fill(labels == 0, IGNORED))):
+            known = int((wanted != IGNORED).sum())
+            totals[name] += float(phoneme_loss(logits, wanted)[1]) * known
+            totals[f"{name}_count"] += known
+        counts += torch.bincount(
+            output.semantic_tokens[output.semantic_mask].cpu(), minlength=tokenizer.config.codebook_size
+        )
+        voices.append(output.d_vector.float().cpu())
+        speakers += [clip.speaker for clip in batch]
+    objective.train(was_training)
+    shares = counts / counts.sum()
+    same, other = _voice_cosines(torch.cat(voices), speakers)
+    return {
+        "features": totals["features"] / totals["tokens"],
+        "accuracy": totals["accuracy"] / max(1.0, totals["accuracy_count"]),
+        "accuracy_speech": totals["accuracy_speech"] / max(1.0, totals["accuracy_speech_count"]),
+        "codes": float((counts > 0).sum()),
+        "perplexity": float(torch.exp(-(shares * torch.log(shares + 1e-10)).sum())),
+        "same_speaker": same,
+        "other_speaker": other,
+    }
+
+
+def _evaluate_batch(objective: SpeechTokenizerObjective, store: FeatureStore, batch: Sequence[Clip]):
+    tokenizer = objective.tokenizer
+    sounds, mask = pad_sounds([store.audio(clip.id) for clip in batch])
+    values, _, mask = tokenizer.prepare(sounds.to(tokenizer.device), mask.to(tokenizer.device))
+    output = tokenizer(values, mask, waveform_crop=(0, 0))
+    labels = torch.full(output.semantic_tokens.shape, IGNORED)
+    for row, clip in enumerate(batch):
+        if store.path("phones", clip.id).is_file():
+            of_clip = frame_labels(
+                store.phones(clip.id), int(output.semantic_mask[row].sum()), tokenizer.config.token_rate
+            )
+            labels[row, : len(of_clip)] = torch.from_numpy(of_clip)
+    return output, labels.to(tokenizer.device)
+
+
+def _voice_cosines(voices: torch.Tensor, speakers: Sequence[str]) -> tuple[float, float]:
+    """Mean cosine of pairs of the same and of different speakers, after the mean voice is taken away."""
+    voices = F.normalize(voices - voices.mean(dim=0), dim=1)
+    pairs: dict[bool, list[float]] = {True: [], False: []}
+    for first, second in combinations(range(len(speakers)), 2):
+        pairs[speakers[first] == speakers[second]].append(float(voices[first] @ voices[second]))
+    same, other = (sum(values) / len(values) if values else float("nan") for values in (pairs[True], pairs[False]))
+    return same, other
