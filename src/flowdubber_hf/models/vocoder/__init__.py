@@ -11,3 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Log-mel to waveform."""
+
+from .configuration_vocoder import FlowDubberVocoderConfig
+from .modeling_vocoder import FlowDubberVocoder, FlowDubberVocoderFilterOutput, FlowDubberVocoderPitchOutput
