@@ -127,14 +127,15 @@ def test_silence_holds_no_words():
         functional.align_words(silence[:1600], TEXT)
 
 
-def test_alignment_agrees_with_the_corpus_and_follows_a_delay(real_clip):
+@pytest.mark.parametrize("align", [functional.align_words, functional.align_words_steadily])
+def test_alignment_agrees_with_the_corpus_and_follows_a_delay(real_clip, align):
     pytest.importorskip("pocketsphinx")
     wave, row = real_clip
-    aligned = functional.align_words(wave, row["text"])
+    aligned = align(wave, row["text"])
     assert [time.word for time in aligned] == TEXT.split()
     corpus = [WordTime(*word) for word in row["words"]]
     assert functional.mean_word_start_difference(aligned, corpus) < 0.05
-    delayed = functional.align_words(np.concatenate([np.zeros(6400, np.float32), wave]), row["text"])
+    delayed = align(np.concatenate([np.zeros(6400, np.float32), wave]), row["text"])
     assert functional.speech_shift(delayed, aligned) == pytest.approx(0.4, abs=0.02)
 
 
@@ -142,6 +143,8 @@ def test_words_that_the_dictionary_lacks_are_refused():
     pytest.importorskip("pocketsphinx")
     with pytest.raises(ValueError, match="cannot"):
         functional.align_words(np.zeros(16000, np.float32), "xqzzzt")
+    with pytest.raises(ValueError, match="lacks"):
+        functional.align_words_steadily(np.zeros(16000, np.float32), "xqzzzt")
 
 
 def test_a_voice_is_like_itself(real_clip):
