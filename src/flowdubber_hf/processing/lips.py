@@ -23,6 +23,7 @@ once per clip by looking for the part of the lower face that moves and is dark i
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -187,7 +188,7 @@ def _follow(smalls: Sequence[np.ndarray], track: dict[int, np.ndarray]) -> tuple
     path = np.cumsum([np.zeros(2) if step is None else step for step in steps], axis=0)
     places = np.zeros((len(frames), 2))
     seen = np.zeros(len(frames), dtype=bool)
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         inside = (known >= start) & (known < end)
         if inside.any():
             drift = values[inside, :2] - path[known[inside]]
@@ -271,7 +272,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             `"auto"`, which is `"haar"` whatever is installed, so that results are the same on every machine.
     """
 
-    model_input_names = ["lip_values"]
+    model_input_names = ["lip_values"]  # noqa: RUF012 - the base class declares it so
 
     def __init__(
         self,

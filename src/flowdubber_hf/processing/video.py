@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -147,7 +148,7 @@ def _times(
 ) -> list[Fraction]:
     """Starts of all frames and the end of the last one, in seconds from the first frame. Length: frames + 1."""
     step = 1 / rate
-    if any(value is None for value in pts) or any(b <= a for a, b in zip(pts, pts[1:], strict=False)):
+    if any(value is None for value in pts) or any(b <= a for a, b in pairwise(pts)):
         return [index * step for index in range(len(pts) + 1)]  # no usable time stamps: the nominal rate
     starts = [(value - pts[0]) * time_base for value in pts]
     last = durations[-1] * time_base if durations[-1] else step
