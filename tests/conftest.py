@@ -14,22 +14,45 @@
 """Settings of every test: no network, no cache of the user's, one thread; `tests/` itself is importable."""
 
 import os
+import sys
 import tempfile
-
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
-
 from pathlib import Path
 
 import pytest
 
 
+# Before any test module is imported, and with it the libraries that read these once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
+sys.path.insert(0, str(Path(__file__).parent))  # for `components`; pytest's importlib mode adds no path itself
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """More threads make small tests slower and floating-point sums depend on the machine."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with `grid/` and `speech/`; tests that need it are skipped where it is not there."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("FLOWDUBBER_TEST_DATA", default))
+    folder = Path(os.environ.get("FLOWDUBBER_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     if not (folder / "grid" / "metadata.jsonl").is_file():
         pytest.skip("no test data; set FLOWDUBBER_TEST_DATA to the folder that holds grid/ and speech/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data(data_folder: Path) -> Path:
+    """Another name of `data_folder`."""
+    return data_folder

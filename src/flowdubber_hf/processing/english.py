@@ -87,7 +87,7 @@ def _plain_characters(text: str) -> str:
 
 def _money(match: re.Match) -> str:
     unit, units, part, parts = _CURRENCIES[match["sign"]]
-    whole, fraction = match["whole"], match["fraction"] or ""
+    whole, fraction = match["whole"] or "0", match["fraction"] or ""
     magnitude = match["magnitude"]
     if magnitude:
         amount = whole + (f".{fraction}" if fraction else "")
@@ -154,18 +154,18 @@ _EXPRESSIONS: tuple[tuple[re.Pattern, str | Callable[[re.Match], str]], ...] = t
         (r"(?<=[a-z] )(?<!street )(?<!Street )St\.(?=\s+[A-Z][a-z]+('s)?\b)", "Saint"),
         (r"\b(Jan|Feb|Aug|Sept?|Oct|Nov|Dec)\b\.?(?=\s\d)", lambda match: _MONTHS[match[1]]),
         (r"(?<!\S)'n'(?!\S)", "and"),
-        (r"\bwww\b", "W W W"),
+        (r"\bwww\.", "W W W dot "),
         (r"\b[A-Z]{1,3}&[A-Z]{1,3}\b", lambda match: " ".join(match[0]).replace("&", "and")),
         (r"(?<![A-Za-z0-9])(?:[A-Za-z]\.){2,}[A-Za-z]?", _spelled),
         (
-            rf"(?P<sign>[$£€¥₹])\s?(?P<whole>\d[\d,]*)(?:\.(?P<fraction>\d{{1,2}}))?"
+            rf"(?P<sign>[$£€¥₹])\s?(?P<whole>\d+(?:,\d{{3}})*|(?=\.\d))(?:\.(?P<fraction>\d{{1,2}}))?"
             rf"(?:\s?(?P<magnitude>(?:k|K|m|M|bn|b|B|tn)\b|(?<=\s)(?:{_MAGNITUDE_WORDS})\b))?",
             _money,
         ),
         (r"\b\d{3}-\d{4}\b|(?<![\d.,:/-])0\d+\b(?![.,:/]\d)|(?<![\d,.])\d{8,}\b", _spelled),
         (r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])", _fraction),
         (r"\b(\d*\d0)'?s\b", _decade),
-        (r"(?<=\d)-(?=\d)(?!\d+-)", " to "),
+        (r"(?<![\d-])(\d+)-(\d+)(?![\d-])", r"\1 to \2"),
         (r" degrees\s+C\b", " degrees celsius"),
         (r" degrees\s+F\b", " degrees fahrenheit"),
         (r"\s+%", "%"),
