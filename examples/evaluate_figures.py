@@ -64,7 +64,13 @@ from tqdm import tqdm
 
 import flowdubber_hf
 from flowdubber_hf.metrics import functional
-from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, load_audio, log_mel
+from flowdubber_hf.processing.audio import (
+    SAMPLES_PER_VIDEO_FRAME,
+    SAMPLING_RATE,
+    VIDEO_FRAME_RATE,
+    load_audio,
+    log_mel,
+)
 from flowdubber_hf.processing.video import iter_frames, probe_video
 
 
@@ -201,33 +207,22 @@ class Dubber:
             return self.pipe.vocoder(mel.to(self.pipe.vocoder.device)).float().cpu().reshape(-1).numpy()
 
     def with_true_times(self, clip: Clip) -> np.ndarray:
+        """The dub on the path that the truth's forced alignment gives, in place of the one searched on the lips."""
+        from flowdubber_hf.data.dubbing import phoneme_frames
         from flowdubber_hf.data.forced_alignment import align as align_phonemes
         from flowdubber_hf.processing.text import phonemize
 
         phonemes = phonemize(clip.text)
-        path = path_from_times(align_phonemes(clip.truth, phonemes), clip.num_samples / SAMPLING_RATE)
+        times = np.array(align_phonemes(clip.truth, phonemes))
+        frames = phoneme_frames(times, np.array(phonemes.optional), clip.num_samples // SAMPLES_PER_VIDEO_FRAME)
+        owner = torch.repeat_interleave(torch.arange(len(frames)), torch.from_numpy(frames))
+        path = torch.nn.functional.one_hot(owner, len(frames)).T[None]
         encode = self.pipe.aligner.encode
-        self.pipe.aligner.encode = lambda *inputs, **named: encode(*inputs, **named, path=path[None])
+        self.pipe.aligner.encode = lambda *inputs, **named: encode(*inputs, **named | {"path": path})
         try:
             return self(clip)
         finally:
             del self.pipe.aligner.encode  # the instance's attribute: the class's own method shows again
-
-
-def path_from_times(times: Sequence[tuple[float, float]], duration: float) -> torch.Tensor:
-    """0/1 path `(phonemes, video frames)` from phoneme times in seconds: each frame takes the phoneme spoken at its
-    middle, and a phoneme that is spoken but shorter than a frame takes the frame of its own middle."""
-    frames = round(duration * VIDEO_FRAME_RATE)
-    middles = (np.arange(frames) + 0.5) / VIDEO_FRAME_RATE
-    owner = np.zeros(frames, dtype=int)
-    for phoneme, (start, end) in enumerate(times):
-        owner[(middles >= start) & (middles < end)] = phoneme
-    owner = np.maximum.accumulate(owner)
-    for phoneme, (start, end) in enumerate(times):
-        if end > start and phoneme not in owner:
-            frame = min(int((start + end) / 2 * VIDEO_FRAME_RATE), frames - 1)
-            owner[frame] = phoneme
-    return torch.nn.functional.one_hot(torch.from_numpy(np.maximum.accumulate(owner)), len(times)).T.float()
 
 
 def milliseconds(
@@ -407,13 +402,51 @@ def shown(value: float | None, pattern: str) -> str:
     return "-" if value is None else pattern.format(value)
 
 
-def table_of_sounds(rows: dict[str, dict]) -> list[str]:
+def heading(results: dict[str, Any]) -> list[str]:
+    setup = results["machine"]
+    return [
+        f"`{results['model']}`, {results['clips']} clips of `{results['split']}`, seed {results['seed']}, default settings; "
+        f"reference = the next clip of the speaker ({results['own_references']} clips are their own reference). "
+        f"{setup['cpu']}, {setup['cores']} cores, Python {setup['python']}, torch {setup['torch']}, {setup['date']}.",
+        "",
+    ]
+
+
+def figures_table(results: dict[str, Any]) -> list[str]:
+    """The figures of the dub beside the bar that each has to pass and beside the true sound."""
+    sounds = {name: results["sounds"].get(name, {}) for name in ("dub", "truth")}
+    delay, speed, memory = (results.get(name, {}) for name in ("delay", "speed", "memory"))
+
+    def row(title: str, bar: str, key: str, pattern: str, factor: float = 1) -> str:
+        values = [sounds[name].get(key) for name in ("dub", "truth")]
+        cells = [shown(None if value is None else factor * value, pattern) for value in values]
+        return f"| {title} | {bar} | {cells[0]} | {cells[1]} |"
+
+    return [
+        "| figure | bar | dub | true sound |",
+        "|---|---|---|---|",
+        row("words wrong, PocketSphinx with GRID's grammar", "<= 18 %", "words_wrong", "{:.1f} %", 100),
+        row("mean difference of word starts, forced alignment", "<= 40 ms", "word_starts_ms", "{:.0f} ms"),
+        row("the same, steadier alignment", "", "word_starts_steady_ms", "{:.0f} ms"),
+        row("GE2E similarity to the reference, whole clips", ">= 0.80", "ge2e", "{:.3f}"),
+        row("the same, silences trimmed", "", "ge2e_trimmed", "{:.3f}"),
+        row("DNSMOS P.808", ">= 3.0", "dnsmos", "{:.2f}"),
+        row("length against the clip (largest), samples", "0", "length_difference", "{:d}"),
+        f"| picture {DELAY_FRAMES} frames late: shift of the speech, median / mean | 0.34 to 0.46 s "
+        f"| {shown(delay.get('median'), '{:.3f}')} / {shown(delay.get('mean'), '{:.3f} s')} | |",
+        f"| warm real-time factor, {THREADS} threads, from the file to the samples | <= 0.4 "
+        f"| {shown(speed.get('real_time_factor'), '{:.2f}')} | |",
+        f"| peak memory of `flowdubber dub` | <= 2.5 GB | {shown(memory.get('peak_gb'), '{:.2f} GB')} | |",
+    ]
+
+
+def sounds_table(results: dict[str, Any]) -> list[str]:
+    """Where the error sits: one row a sound, from the truth to the dub."""
     lines = [
-        "| sound | words wrong | word starts against the truth | the same, steadier alignment | GE2E | GE2E, silences trimmed "
-        "| DNSMOS P808 | length |",
+        "| sound | words wrong | word starts | steadier alignment | GE2E | GE2E, trimmed | DNSMOS | length |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for stage, row in rows.items():
+    for stage, row in results["sounds"].items():
         aside = f" ({row['not_aligned']} clips not aligned)" if row["not_aligned"] else ""
         own = f" (own clip {row['ge2e_own']:.3f})" if row["ge2e_own"] is not None else ""
         lines.append(
@@ -422,51 +455,63 @@ def table_of_sounds(rows: dict[str, dict]) -> list[str]:
             f"| {shown(row['ge2e'], '{:.3f}')}{own} | {shown(row['ge2e_trimmed'], '{:.3f}')} | {row['dnsmos']:.2f} "
             f"| {row['length_difference']:+d} |"
         )
+    if "truth" in results["sounds"]:
+        noise = shown(results["sounds"]["truth"]["word_starts_corpus_ms"], "{:.0f} ms")
+        lines += ["", f"The plain alignment of the true sound is {noise} from the corpus' own word starts on average."]
     return lines
 
 
-def report(results: dict[str, Any]) -> str:
-    """The figures as Markdown."""
-    setup = results["machine"]
-    lines = [
-        f"`{results['model']}` on the {results['clips']} clips of `{results['split']}`, seed {results['seed']}, default "
-        f"settings; reference = the next clip of the speaker ({results['own_references']} clips are their own reference).",
-        f"{setup['cpu']}, {setup['cores']} cores, Python {setup['python']}, torch {setup['torch']}, {setup['date']}.",
-        "",
-        *table_of_sounds(results["sounds"]),
-    ]
-    truth = results["sounds"].get("truth")
-    if truth:
-        lines += [
-            "",
-            "The recogniser's word starts of the true sound differ from the corpus' own alignment by "
-            f"{shown(truth['word_starts_corpus_ms'], '{:.0f} ms')} on average.",
-        ]
-    others = ["", "| figure | measured |", "|---|---|"]
+def timing_lines(results: dict[str, Any]) -> list[str]:
+    lines = []
     if "delay" in results:
         delay = results["delay"]
-        others += [
-            f"| picture late by {delay['expected']:.2f} s: shift of the word starts | median {shown(delay['median'], '{:.3f} s')}, "
-            f"mean {shown(delay['mean'], '{:.3f} s')} ({len(delay['clips'])} clips, {delay['not_aligned']} not aligned) |",
-            f"| the same: shift of the speech onset by level | median {delay['onset_median']:.3f} s, "
-            f"mean {delay['onset_mean']:.3f} s |",
-        ]
+        lines.append(
+            f"- Picture late by {delay['expected']:.2f} s, {len(delay['clips'])} clips ({delay['not_aligned']} not aligned): "
+            f"speech onset by level moves by median {delay['onset_median']:.3f} s, mean {delay['onset_mean']:.3f} s."
+        )
     if "speed" in results:
         speed = results["speed"]
-        others += [
-            f"| warm real-time factor, {speed['threads']} threads | median {speed['real_time_factor']:.2f}, best {speed['best']:.2f} "
-            f"({speed['guidance_off']:.2f} without guidance; load average before {shown(speed['load_before'], '{:.1f}')}) |"
-        ]
+        lines.append(
+            f"- Warm real-time factor: best {speed['best']:.2f}, without guidance {speed['guidance_off']:.2f} (median); load "
+            f"average of the machine before the test {shown(speed['load_before'], '{:.1f}')}."
+        )
     if "memory" in results:
-        memory = results["memory"]
-        others += [
-            f"| peak memory of `flowdubber dub` | {memory['peak_gb']:.2f} GB ({memory['seconds']:.1f} s with loading) |"
-        ]
-    lines += others if len(others) > 3 else []
-    lines += ["", "| clip | script | heard |", "|---|---|---|"]
-    best = next((stage for stage in reversed(SOUND_STAGES) if stage in results["sounds"]), None)
-    lines += [f"| {name} | {f['script']} | {f['heard']} |" for name, f in results["words"].get(best, {}).items()]
-    return "\n".join(lines) + "\n"
+        lines.append(f"- The command takes {results['memory']['seconds']:.1f} s with loading and writing the video.")
+    return ["", *lines] if lines else []
+
+
+def words_table(results: dict[str, Any], every: int) -> list[str]:
+    """Scripts beside what the recogniser hears in the last sound that was measured (the dub, if it was)."""
+    stage = list(results["words"])[-1]
+    rows = list(results["words"][stage].items())[::every]
+    return [
+        f"| clip | script | heard in the {TITLES[stage].strip('*')} |",
+        "|---|---|---|",
+        *(f"| {name} | {figure['script']} | {figure['heard']} |" for name, figure in rows),
+    ]
+
+
+def report(results: dict[str, Any], every: int = 1) -> str:
+    """All figures as Markdown, with the words of every `every`-th clip."""
+    parts = [
+        figures_table(results),
+        [""],
+        sounds_table(results),
+        timing_lines(results),
+        [""],
+        words_table(results, every),
+    ]
+    return "\n".join([*heading(results), *(line for part in parts for line in part)]) + "\n"
+
+
+def insert(path: Path, section: str, text: str) -> None:
+    """Puts text between `<!-- section -->` and `<!-- end section -->` of a Markdown file."""
+    start, end = f"<!-- {section} -->\n", f"<!-- end {section} -->"
+    content = path.read_text(encoding="utf-8")
+    if start not in content or end not in content:
+        raise SystemExit(f"{path} has no section between {start.strip()} and {end}.")
+    before, _, rest = content.partition(start)
+    path.write_text(before + start + text + end + rest.partition(end)[2], encoding="utf-8")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -478,6 +523,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--output", type=Path, default=Path("outputs/eval"))
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES, metavar="STAGE")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--docs", type=Path, help="repository whose README.md and docs/benchmarks.md take the figures")
     return parser.parse_args(arguments)
 
 
@@ -518,6 +564,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     args.output.mkdir(parents=True, exist_ok=True)
     save_json(args.output / f"figures-{args.split}.json", results)
+    if args.docs is not None:
+        insert(args.docs / "docs" / "benchmarks.md", f"figures {args.split}", report(results, every=4))
+        if args.split == "dev":
+            insert(args.docs / "README.md", "figures", "\n".join(figures_table(results)) + "\n")
     text = report(results)
     (args.output / f"figures-{args.split}.md").write_text(text, encoding="utf-8")
     print(text)

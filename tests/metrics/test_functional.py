@@ -15,7 +15,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,6 @@ from flowdubber_hf.metrics.functional import WordTime
 from flowdubber_hf.processing.audio import load_audio
 
 
-GRID = Path(__file__).resolve().parents[3] / "shared" / "data" / "grid"
 TEXT = "bin blue in r eight please"
 
 
@@ -34,13 +32,11 @@ def times(*starts: float) -> list[WordTime]:
 
 
 @pytest.fixture(scope="module")
-def real_clip() -> tuple[np.ndarray, dict]:
+def real_clip(shared_data) -> tuple[np.ndarray, dict]:
     """Sound and metadata of a development clip of the GRID corpus."""
-    if not (GRID / "metadata.jsonl").is_file():
-        pytest.skip("the GRID clips are not present")
-    rows = [json.loads(line) for line in (GRID / "metadata.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (shared_data / "grid" / "metadata.jsonl").read_text().splitlines()]
     row = next(row for row in rows if row["text"] == TEXT and row["split"] == "dev")
-    return load_audio(GRID / row["file_name"]), row
+    return load_audio(shared_data / "grid" / row["file_name"]), row
 
 
 @pytest.mark.parametrize(
