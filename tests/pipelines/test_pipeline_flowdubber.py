@@ -164,36 +164,37 @@ def test_output_types(pipe, reference_output):
     assert latents.shape == (1, 80, 80)
 
 
+def assert_batch_equals_singles(pipe, **changed):
+    """Mels agree to rounding. A random vocoder's phase enlarges that in the sound, which is compared more loosely."""
+    batch = pipe(**batch_inputs(**changed))
+    latents = pipe(**batch_inputs(**changed, output_type="latent")).audios
+    for row in range(2):
+        single = pipe(**single_inputs(row, **changed))
+        assert batch.words[row] == single.words[0]
+        assert batch.audios[row].shape == single.audios[0].shape
+        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=1e-2, rtol=0)
+        alone = pipe(**single_inputs(row, **changed, output_type="latent")).audios[0]
+        torch.testing.assert_close(latents[row, :, : alone.shape[1]], alone, atol=5e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("guidance_scale", [1.0, 1.4])
 def test_batch_gives_what_single_calls_give(pipe, guidance_scale):
-    batch = pipe(**batch_inputs(guidance_scale=guidance_scale))
-    for row in range(2):
-        single = pipe(**single_inputs(row, guidance_scale=guidance_scale))
-        assert batch.words[row] == single.words[0]
-        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=2e-4, rtol=1e-3)
+    assert_batch_equals_singles(pipe, guidance_scale=guidance_scale)
 
 
 def test_batch_without_language_model_gives_what_single_calls_give():
-    pipe = tiny_pipeline(language_model=False)
-    batch = pipe(**batch_inputs(guidance_scale=1.0))
-    for row in range(2):
-        single = pipe(**single_inputs(row, guidance_scale=1.0))
-        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=2e-4, rtol=1e-3)
+    assert_batch_equals_singles(tiny_pipeline(language_model=False), guidance_scale=1.0)
 
 
 def test_default_limit_of_the_language_model_is_each_rows_own(pipe):
-    options = {"semantic_max_new_tokens": None, "num_inference_steps": 1}
-    batch = pipe(**batch_inputs(**options))
-    for row in range(2):
-        single = pipe(**single_inputs(row, **options))
-        torch.testing.assert_close(batch.audios[row], single.audios[0], atol=2e-4, rtol=1e-3)
+    assert_batch_equals_singles(pipe, semantic_max_new_tokens=None, num_inference_steps=1)
 
 
 def test_one_video_and_one_voice_serve_several_scripts(pipe):
-    batch = pipe(**inputs(script=list(SCRIPTS), generator=[generator(0), generator(0)]))
+    batch = pipe(**inputs(script=list(SCRIPTS), generator=[generator(0), generator(0)], output_type="latent"))
     assert len(batch.audios) == 2
-    single = pipe(**inputs(script=SCRIPTS[1]))
-    torch.testing.assert_close(batch.audios[1], single.audios[0], atol=2e-4, rtol=1e-3)
+    single = pipe(**inputs(script=SCRIPTS[1], output_type="latent"))
+    torch.testing.assert_close(batch.audios[1], single.audios[0], atol=5e-5, rtol=1e-4)
 
 
 def test_reference_text_reaches_the_language_model(pipe, reference_output):

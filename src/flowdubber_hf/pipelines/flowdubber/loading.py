@@ -16,12 +16,14 @@
 import importlib.resources
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from transformers import PreTrainedModel
 
 from ...processing.audio import MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
@@ -132,6 +134,10 @@ def check_weights(folder: Path, models: Mapping[str, torch.nn.Module]) -> None:
 
     The libraries only warn about a tensor that is missing and leave it random, which would dub noise.
 
+    Args:
+        folder: the checkpoint.
+        models: name of the part to the model; one on the meta device is compared by names and shapes alone.
+
     Raises:
         ValueError: naming the part and the tensors.
     """
@@ -140,16 +146,45 @@ def check_weights(folder: Path, models: Mapping[str, torch.nn.Module]) -> None:
         if not shapes:
             raise ValueError(f"{folder / name} holds no safetensors weights.")
         state = model.state_dict()
-        stored = {tensor.data_ptr() for key, tensor in state.items() if key in shapes}
-        missing = [key for key, tensor in state.items() if key not in shapes and tensor.data_ptr() not in stored]
+        # a tied tensor is stored under one of its names only
+        stored = {_storage(tensor) for key, tensor in state.items() if key in shapes}
+        missing = [key for key, tensor in state.items() if key not in shapes and _storage(tensor) not in stored]
         unknown = [key for key in shapes if key not in state]
         wrong = [key for key, tensor in state.items() if key in shapes and tuple(tensor.shape) != shapes[key]]
-        for problem, keys in (("lacks", missing), ("holds unknown", unknown), ("has wrong-shaped", wrong)):
+        for problem, keys in (("has wrong-shaped", wrong), ("lacks", missing), ("holds unknown", unknown)):
             if keys:
                 raise ValueError(
                     f"{folder / name} {problem} weights ({len(keys)}: {', '.join(keys[:3])}); weights and config.json of "
                     f"{name!r} do not belong together."
                 )
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    """A number that tensors share if and only if they share their memory; works on the meta device too."""
+    return tensor.untyped_storage()._cdata
+
+
+def explain_failure(folder: Path, parts: Iterable[str]) -> None:
+    """After a load that failed: builds each part's model without memory and compares it with its file.
+
+    Raises:
+        ValueError: naming the part, if a part's weights are the reason. Returns if they are not.
+    """
+    index = read_index(folder)
+    for name in parts:
+        library, class_name = index.get(name) or (None, None)
+        part = getattr(sys.modules.get(library), class_name, None) if library else None
+        if not (isinstance(part, type) and issubclass(part, torch.nn.Module)):
+            continue
+        try:
+            with torch.device("meta"):
+                if issubclass(part, PreTrainedModel):
+                    model = part(part.config_class.from_pretrained(folder / name))
+                else:
+                    model = part.from_config(part.load_config(folder / name))
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise ValueError(f"{folder / name} cannot be loaded: {error}") from error
+        check_weights(folder, {name: model})
 
 
 def _setting(part: Any, name: str) -> Any:

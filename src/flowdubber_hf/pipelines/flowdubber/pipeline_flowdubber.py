@@ -17,7 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,14 @@ from ...schedulers import (
     scheduler_output,
     set_flow_timesteps,
 )
-from .loading import check_components, check_folder, check_weight_files, check_weights, local_checkpoint
+from .loading import (
+    check_components,
+    check_folder,
+    check_weight_files,
+    check_weights,
+    explain_failure,
+    local_checkpoint,
+)
 from .pipeline_output import FlowDubberPipelineOutput
 
 
@@ -139,9 +146,9 @@ class _Lips:
 
     values: torch.Tensor  # (B, F, 88, 88)
     mask: torch.Tensor  # (B, F)
-    num_samples: list[int] = field(default_factory=list)
-    durations: list[float] = field(default_factory=list)
-    warnings: list[list[str]] = field(default_factory=list)
+    num_samples: list[int]  # of the dubs
+    durations: list[float]  # seconds
+    warnings: list[list[str]]
 
     @property
     def num_frames(self) -> list[int]:
@@ -283,7 +290,8 @@ class FlowDubberPipeline(DiffusionPipeline):
             kwargs["dtype"] = torch.float32
         try:
             pipe = super().from_pretrained(str(folder), **{"use_safetensors": True, **kwargs})
-        except (OSError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+        except (ValueError, OSError, RuntimeError, LookupError, TypeError, AttributeError, SafetensorError) as error:
+            explain_failure(folder, sorted(set(expected) - given))
             raise ValueError(f"{folder} cannot be loaded: {error}") from error
         models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
         check_weights(folder, {name: model for name, model in models.items() if name not in given})
@@ -498,13 +506,12 @@ class FlowDubberPipeline(DiffusionPipeline):
         values = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
         lengths = torch.tensor([len(row) for row in rows], device=device)
         mask = torch.arange(values.shape[1], device=device) < lengths[:, None]
-        durations = [float(one["duration"]) for one in found]
         return _Lips(
             values=values,
             mask=mask,
-            num_samples=[round(duration * SAMPLING_RATE) for duration in durations],
-            durations=durations,
-            warnings=[[str(warning) for warning in one.get("warnings", ())] for one in found],
+            num_samples=[int(one["num_samples"]) for one in found],
+            durations=[float(one["duration"]) for one in found],
+            warnings=[list(one["warnings"]) for one in found],
         )
 
     @staticmethod
