@@ -54,6 +54,8 @@ SPEECH_TOKENIZER_PRESETS: dict[str, dict] = {
         "num_postnet_layers": 2,
         "sample_ratios": [],
         "codebook_size": 512,
+        "normalize_codes": True,
+        "codebook_decay": 0.9,
         "speaker_log_mel": True,
         "ecapa_channels": 64,
         "ecapa_out_channels": 192,
@@ -100,6 +102,8 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
             Semantic codes, and the width in which the nearest one is sought.
         commitment_weight, codebook_weight (`float`, *optional*, defaults to 0.25 and 2):
             Weights of the two quantisation losses.
+        normalize_codes (`bool`, *optional*, defaults to `False`):
+            Whether the projected vectors and the codes have unit length (BiCodec only compares their directions).
         codebook_decay, dead_code_threshold (`float`, *optional*, defaults to 0.99 and 0.2):
             Decay of the running count of each code's uses in a training batch, and the count under which it is replaced.
         speaker_mel_bins, speaker_n_fft, speaker_win_length, speaker_fmin (*optional*, defaults to 128, 1024, 640 and 10):
@@ -159,6 +163,7 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
     codebook_dim: int = 8
     commitment_weight: float | int = 0.25
     codebook_weight: float | int = 2.0
+    normalize_codes: bool = False
     codebook_decay: float | int = 0.99
     dead_code_threshold: float | int = 0.2
 

@@ -224,6 +224,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             config.codebook_dim,
             config.commitment_weight,
             config.codebook_weight,
+            config.normalize_codes,
             config.codebook_decay,
             config.dead_code_threshold,
         )

@@ -52,6 +52,8 @@ class FactorizedVectorQuantizer(nn.Module):
     Args:
         latent_size, codebook_size, codebook_dim: sizes.
         commitment_weight, codebook_weight: of mean (z_e - sg[e])^2 and mean (sg[z_e] - e)^2.
+        normalize_codes: whether projected vectors and codes also have unit length where they are compared and used.
+            BiCodec's do not, and with few training steps their lengths run away from each other.
         decay, dead_code_threshold: of the running count of uses a batch; a code below the threshold is replaced.
     """
 
@@ -62,6 +64,7 @@ class FactorizedVectorQuantizer(nn.Module):
         codebook_dim: int,
         commitment_weight: float,
         codebook_weight: float,
+        normalize_codes: bool,
         decay: float,
         dead_code_threshold: float,
     ):
@@ -69,6 +72,7 @@ class FactorizedVectorQuantizer(nn.Module):
         self.codebook_size = codebook_size
         self.commitment_weight = commitment_weight
         self.codebook_weight = codebook_weight
+        self.normalize_codes = normalize_codes
         self.decay = decay
         self.dead_code_threshold = dead_code_threshold
         self.in_project = nn.Conv1d(latent_size, codebook_dim, 1)
@@ -78,12 +82,12 @@ class FactorizedVectorQuantizer(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None = None) -> QuantizerOutput:
         """Quantises `hidden_states` `(batch, latent_size, length)`; `mask` `(batch, length)` bool marks real positions."""
-        latents = self.in_project(hidden_states)
+        latents = self._unit(self.in_project(hidden_states), dim=1)
         valid = torch.ones_like(latents[:, 0], dtype=torch.bool) if mask is None else mask
         if self.training:
             self._replace_dead_codes(latents.detach().transpose(1, 2)[valid])
         indices = self.nearest(latents)
-        codes = self.codebook(indices).transpose(1, 2)
+        codes = self._codes(indices)
         counts = torch.bincount(indices[valid], minlength=self.codebook_size).float()
         loss = latents.new_zeros(())
         if self.training:
@@ -108,7 +112,14 @@ class FactorizedVectorQuantizer(nn.Module):
 
     def detokenize(self, indices: torch.Tensor) -> torch.Tensor:
         """`(batch, length)` codes -> `(batch, latent_size, length)` quantised vectors."""
-        return self.out_project(self.codebook(indices).transpose(1, 2))
+        return self.out_project(self._codes(indices))
+
+    def _unit(self, vectors: torch.Tensor, dim: int) -> torch.Tensor:
+        return F.normalize(vectors, dim=dim) if self.normalize_codes else vectors
+
+    def _codes(self, indices: torch.Tensor) -> torch.Tensor:
+        """`(batch, length)` -> `(batch, codebook_dim, length)`."""
+        return self._unit(self.codebook(indices), dim=-1).transpose(1, 2)
 
     def _loss(self, latents: torch.Tensor, codes: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         weight = valid[:, None].to(latents.dtype)
