@@ -182,7 +182,7 @@ TEXT_PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "vocab_size": 5184,
         "hidden_size": 192,
-        "intermediate_size": 640,
+        "intermediate_size": 384,
         "num_hidden_layers": 4,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
@@ -217,7 +217,7 @@ VOCABULARY_PRESETS: dict[str, dict[str, Any]] = {
 
 
 def semantic_config(preset: str = "tiny", **overrides: Any) -> FlowDubberSemanticConfig:
-    """A preset, `tiny` (bundled, 2.9M parameters) or `base` (Qwen2.5-0.5B sizes).
+    """A preset, `tiny` (bundled, 2.3M parameters) or `base` (Qwen2.5-0.5B sizes).
 
     Args:
         preset (`str`): `tiny` or `base`.

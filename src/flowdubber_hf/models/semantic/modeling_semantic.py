@@ -149,6 +149,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
         labels: torch.LongTensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
+        logits_vocabulary: torch.LongTensor | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> CausalLMOutputWithPast:
         r"""
@@ -158,6 +159,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
             labels (`(batch, length)`, *optional*): token ids, -100 where there is no loss; the loss shifts them itself.
                 With `logits_to_keep`, the labels of the kept positions.
             logits_to_keep (`int` or tensor): compute logits for the last positions only; 0 = all.
+            logits_vocabulary (`(size,)`, *optional*): compute logits for these token ids only; labels then count in it.
 
         Returns:
             `CausalLMOutputWithPast`: loss, logits `(batch, length, vocab_size)`, cache.
@@ -171,10 +173,14 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
             use_cache=use_cache,
             **kwargs,
         )
-        logits = self.lm_head(slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep))
+        hidden_states = slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)
+        if logits_vocabulary is None:
+            logits = self.lm_head(hidden_states)
+        else:
+            logits = nn.functional.linear(hidden_states, self.lm_head.weight[logits_vocabulary])
         loss = None
         if labels is not None:
-            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1], **kwargs)
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
