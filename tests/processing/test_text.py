@@ -200,6 +200,8 @@ def test_wrong_arguments_are_refused():
         phonemize(None)
     with pytest.raises(ValueError, match="at most 5000"):
         phonemize("a " * 2501)
+    with pytest.raises(ValueError, match="put spaces"):
+        phonemize("'s" * 200)
     with pytest.raises(ValueError, match="unknown accent"):
         phonemize("hello", accent="au")
     with pytest.raises(ValueError, match="no phoneme"):

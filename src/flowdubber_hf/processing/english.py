@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 MAX_TEXT_CHARACTERS = 5000
+MAX_WORD_CHARACTERS = 100  # the longest word of English has 45; parsers below recurse over a word
 LANGUAGE = "en_US"
 
 
@@ -207,7 +208,8 @@ def normalize_text(text: str) -> str:
     """Text as gruut reads it well.
 
     Raises:
-        ValueError: not a string, empty, longer than 5000 characters, or with letters of another script than Latin.
+        ValueError: not a string, nothing to say, longer than 5000 characters, a word longer than 100, or letters of
+            another script than Latin.
     """
     if not isinstance(text, str):
         raise ValueError(f"the text must be a string, got {type(text).__name__}.")
@@ -219,6 +221,9 @@ def normalize_text(text: str) -> str:
     text = " ".join(_speakable_capitals(text).split())
     if not any(c.isalnum() for c in text):
         raise ValueError("the text has no words to say; give a sentence in English.")
+    longest = max(text.split(), key=len)
+    if len(longest) > MAX_WORD_CHARACTERS:
+        raise ValueError(f"a word of {len(longest)} characters ({longest[:20]}...) cannot be said; put spaces in it.")
     return text
 
 
