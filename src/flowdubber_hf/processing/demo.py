@@ -461,9 +461,11 @@ def demo_frames() -> np.ndarray:
 
 
 def _write_silent_video(path: Path, frames: np.ndarray) -> None:
-    """`(F, H, W, 3)` uint8 as H.264 at 25 frames a second; one thread, so that the bytes are the same every time."""
+    """`(F, H, W, 3)` uint8 as H.264 at 25 frames a second, the same bytes every time."""
+    # x264's tree rate control and several threads give slightly different files from the same pictures.
+    options = {"crf": "16", "x264-params": "threads=1:mbtree=0"}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=VIDEO_FRAME_RATE, options={"crf": "16", "threads": "1"})
+        stream = container.add_stream("libx264", rate=VIDEO_FRAME_RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         for picture in frames:
             for packet in stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")):

@@ -1,0 +1,245 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from clips import head_frames, noise_frames, write_clip
+from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
+
+
+# Where the demo's head has its mouth, and how wide it is at rest (pixels of its 360 x 288 picture).
+MOUTH = np.array([180.0, 204.0])
+MOUTH_WIDTH = 49.0
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FlowDubberLipFeatureExtractor:
+    return FlowDubberLipFeatureExtractor()
+
+
+@pytest.fixture(scope="module")
+def head(extractor: FlowDubberLipFeatureExtractor) -> dict:
+    """The extractor's answer to the plain demo clip."""
+    return extractor(head_frames(), fps=25)
+
+
+def _centres(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
+
+
+def test_shapes_and_values(head: dict) -> None:
+    assert head["crops"].shape == (75, 96, 96)
+    assert head["crops"].dtype == np.uint8
+    assert head["lip_values"].shape == (1, 75, 88, 88)
+    assert head["lip_values"].dtype == torch.float32
+    assert (head["num_frames"], head["num_samples"], head["duration"]) == (75, 48000, 3.0)
+    assert head["found"].all()
+    assert head["boxes"].shape == (75, 4)
+    assert head["warnings"] == []
+    expected = (head["crops"][:, 4:92, 4:92] / 255.0 - 0.421) / 0.165
+    np.testing.assert_allclose(head["lip_values"][0].numpy(), expected, atol=1e-5)
+
+
+def test_the_crop_lies_on_the_mouth_and_does_not_jitter(head: dict) -> None:
+    centres = _centres(head["boxes"])
+    sides = head["boxes"][:, 2] - head["boxes"][:, 0]
+    assert np.abs(centres - MOUTH).max() < 9
+    assert (np.abs(sides / MOUTH_WIDTH - 1.95) < 0.4).all()
+    assert np.abs(np.diff(centres, axis=0)).max() < 1.0  # the drawn head sways by less than 0.3 pixels a frame
+    assert np.abs(np.diff(sides)).max() < 0.2
+
+
+def test_head_movement_is_followed(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:
+    path = 14.0 * np.sin(2 * np.pi * 1.2 * np.arange(75) / 25)  # quick: up to 4 pixels a frame
+    frames = np.stack([np.roll(frame, round(shift), axis=1) for frame, shift in zip(head_frames(), path, strict=True)])
+    moved = extractor(frames, fps=25)
+    movement = _centres(moved["boxes"])[:, 0] - _centres(head["boxes"])[:, 0]
+    error = movement - np.round(path)
+    assert np.abs(error - error.mean()).mean() < 1.2
+    assert moved["found"].all()
+
+
+def test_file_and_array_agree(extractor: FlowDubberLipFeatureExtractor, head: dict, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "head.mp4", head_frames())
+    result = extractor(path)
+    assert np.abs(_centres(result["boxes"]) - _centres(head["boxes"])).max() < 2
+    assert np.abs(result["crops"].astype(float) - head["crops"]).mean() < 6
+    assert result["num_samples"] == 48000
+    again = extractor(str(path))
+    np.testing.assert_array_equal(again["crops"], result["crops"])
+
+
+def test_other_frame_rate(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:
+    faster = head_frames().repeat(2, axis=0)
+    result = extractor(faster, fps=50)
+    assert result["num_frames"] == 75
+    assert np.abs(result["crops"].astype(float) - head["crops"]).mean() < 2
+
+
+def test_rotated_phone_clip(extractor: FlowDubberLipFeatureExtractor, head: dict, tmp_path: Path) -> None:
+    lying = np.rot90(head_frames()[:30], -1, axes=(1, 2))  # stored on its side, shown upright by the metadata
+    result = extractor(write_clip(tmp_path / "phone.mp4", lying, rotation=90))
+    assert result["found"].all()
+    assert np.abs(_centres(result["boxes"]) - _centres(head["boxes"])[:30]).max() < 3
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.6])
+def test_crops_do_not_depend_on_resolution(extractor: FlowDubberLipFeatureExtractor, head: dict, scale: float) -> None:
+    frames = np.stack(
+        [cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for frame in head_frames()[:26]]
+    )
+    result = extractor(frames, fps=25)
+    assert np.abs(_centres(result["boxes"]) / scale - _centres(head["boxes"])[:26]).max() < 4
+    sides = (result["boxes"][:, 2] - result["boxes"][:, 0]) / scale
+    assert np.abs(sides - (head["boxes"][:26, 2] - head["boxes"][:26, 0])).max() < 6
+
+
+def test_odd_size(extractor: FlowDubberLipFeatureExtractor) -> None:
+    result = extractor(head_frames()[:15, :271, 17:346], fps=25)
+    assert result["found"].all()
+
+
+def test_small_face_in_a_large_picture(extractor: FlowDubberLipFeatureExtractor) -> None:
+    frames = np.full((13, 720, 900, 3), 110, np.uint8)
+    small = np.stack([cv2.resize(frame, (216, 172), interpolation=cv2.INTER_AREA) for frame in head_frames()[:13]])
+    frames[:, 300:472, 500:716] = small
+    result = extractor(frames, fps=25)
+    target = np.array([500, 300]) + MOUTH * 0.6
+    assert np.abs(_centres(result["boxes"]) - target).max() < 8
+
+
+def test_of_several_faces_the_largest_is_taken(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:
+    heads = head_frames()[:30]
+    small = np.stack([cv2.resize(frame, (216, 172), interpolation=cv2.INTER_AREA) for frame in heads])
+    both = np.full((30, 288, 576, 3), 110, np.uint8)
+    both[:, 60:232, :216] = small
+    both[:, :, 216:] = heads
+    result = extractor(both, fps=25)
+    assert np.abs(_centres(result["boxes"]) - (MOUTH + (216, 0))).max() < 9
+    # A larger face that is seen for a moment does not win against the one that stays.
+    brief = both.copy()
+    brief[8:, :, 216:] = 110
+    result = extractor(brief, fps=25)
+    assert np.abs(_centres(result["boxes"]) - (MOUTH * 0.6 + (0, 60))).max() < 9
+
+
+def test_lost_frames_are_interpolated_and_reported(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:
+    frames = head_frames().copy()
+    frames[30:42] = 0
+    result = extractor(frames, fps=25)
+    lost = ~result["found"]
+    assert lost[30:42].all()
+    assert lost.sum() == 12
+    assert "12 of 75 frames" in result["warnings"][0]
+    assert np.abs(_centres(result["boxes"]) - _centres(head["boxes"])).max() < 4
+
+
+def test_single_frame_and_face_at_the_end_only(extractor: FlowDubberLipFeatureExtractor) -> None:
+    assert extractor(head_frames()[:1], fps=25)["lip_values"].shape == (1, 1, 88, 88)
+    frames = head_frames()[:20].copy()
+    frames[:17] = 0
+    result = extractor(frames, fps=25)
+    assert result["found"].tolist() == [False] * 17 + [True] * 3
+
+
+def test_face_cut_by_the_edge_repeats_the_edge(extractor: FlowDubberLipFeatureExtractor) -> None:
+    frames = head_frames()[:8, :225]
+    result = extractor(frames, fps=25, mouth_box=(155, 196, 205, 212))
+    assert result["boxes"][0, 3] > 225
+    assert result["crops"][0, -1].std() > 0
+
+
+def test_no_face_says_what_to_do(extractor: FlowDubberLipFeatureExtractor) -> None:
+    with pytest.raises(ValueError, match="--mouth-box"):
+        extractor(noise_frames(10, 96, 128), fps=25)
+    with pytest.raises(ValueError, match="--mouth-box"):
+        extractor(np.zeros((10, 96, 128, 3), np.uint8), fps=25)
+
+
+def test_mouth_box(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:
+    result = extractor(head_frames()[:10], fps=25, mouth_box=(155, 194, 205, 214))
+    assert result["found"].all()
+    assert np.abs(_centres(result["boxes"]) - MOUTH).max() < 1e-6
+    # Noise has no face, but the user says where the mouth is.
+    assert extractor(noise_frames(5, 96, 128), fps=25, mouth_box=(20, 20, 60, 40))["num_frames"] == 5
+    for box, message in (
+        ((1, 2, 3), "four numbers"),
+        ((10, 10, 5, 20), "inside the picture"),
+        ((0, 0, 400, 20), "inside the picture"),
+        ((-1, 0, 40, 20), "inside the picture"),
+        ((10, 10, 20, 20), "16 pixels"),
+        ((float("nan"), 0, 40, 20), "four numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            extractor(head_frames()[:2], fps=25, mouth_box=box)
+
+
+def test_arguments(extractor: FlowDubberLipFeatureExtractor, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="fps="):
+        extractor(head_frames()[:2])
+    with pytest.raises(ValueError, match="Leave fps out"):
+        extractor(tmp_path / "a.mp4", fps=25)
+    with pytest.raises(ValueError, match="no file"):
+        extractor(tmp_path / "a.mp4")
+    for settings in ({"detector": "dlib"}, {"input_size": 100}, {"frame_rate": 30}, {"image_std": 0.0}):
+        with pytest.raises(ValueError):
+            FlowDubberLipFeatureExtractor(**settings)
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    extractor = FlowDubberLipFeatureExtractor(input_size=80, detector="haar")
+    extractor.save_pretrained(tmp_path)
+    stored = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    assert stored["feature_extractor_type"] == "FlowDubberLipFeatureExtractor"
+    loaded = FlowDubberLipFeatureExtractor.from_pretrained(tmp_path)
+    assert loaded.to_dict() == extractor.to_dict()
+    assert loaded.normalize(np.zeros((2, 96, 96), np.uint8)).shape == (2, 80, 80)
+
+
+def test_normalize_batches(extractor: FlowDubberLipFeatureExtractor) -> None:
+    crops = np.random.default_rng(0).integers(0, 255, (2, 3, 96, 96)).astype(np.uint8)
+    batch = extractor.normalize(crops)
+    assert batch.shape == (2, 3, 88, 88)
+    torch.testing.assert_close(batch[1], extractor.normalize(crops[1]))
+
+
+def test_mediapipe_missing_or_working(head: dict) -> None:
+    extractor = FlowDubberLipFeatureExtractor(detector="mediapipe")
+    try:
+        from mediapipe import solutions  # noqa: F401
+    except (ImportError, AttributeError):
+        with pytest.raises(ValueError, match=r"pip install 'flowdubber-hf\[mediapipe\]'"):
+            extractor(head_frames()[:5], fps=25)
+    else:
+        result = extractor(head_frames(), fps=25)
+        assert np.abs(_centres(result["boxes"]) - _centres(head["boxes"])).mean() < 8
+
+
+def test_grid_speakers(extractor: FlowDubberLipFeatureExtractor, data_folder: Path) -> None:
+    """On real faces the lips are in the middle of the crop: that is where it changes most while someone speaks."""
+    for speaker in ("s1", "s4", "s25"):
+        path = sorted((data_folder / "grid" / speaker).glob("*.mp4"))[0]
+        result = extractor(path)
+        assert result["found"].all()
+        assert result["crops"].shape[0] * 640 == result["num_samples"]
+        change = result["crops"].astype(np.float32).std(axis=0)
+        assert change[34:66, 24:72].mean() > 1.5 * change[:20, 10:86].mean()
+        assert np.abs(np.diff(_centres(result["boxes"]), 2, axis=0)).mean() < 0.005 * (
+            result["boxes"][0, 2] - result["boxes"][0, 0]
+        )
