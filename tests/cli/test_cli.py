@@ -1,0 +1,339 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The command: a dub end to end, and every bad input ends with one clear line, code 2 and nothing written."""
+
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from components import tiny_pipeline
+from flowdubber_hf import __version__, cli
+from flowdubber_hf.processing.audio import SAMPLING_RATE
+from flowdubber_hf.processing.demo import make_demo
+from flowdubber_hf.processing.video import probe_video, write_wav
+
+
+SCRIPT = "place blue at f two now"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    tiny_pipeline().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The rendered talking head and its synthetic reference voice."""
+    folder = tmp_path_factory.mktemp("demo")
+    make_demo(folder)
+    (video,) = folder.glob("*.mp4")
+    (reference,) = folder.glob("*.wav")
+    return {"video": video, "reference": reference}
+
+
+@pytest.fixture
+def arguments(model, demo, tmp_path):
+    """Options of a good call; a test replaces what it is about."""
+
+    def build(**changed):
+        options = {
+            "video": demo["video"],
+            "script": SCRIPT,
+            "reference": demo["reference"],
+            "output": tmp_path / "out" / "dubbed.wav",
+            "model": model,
+            "steps": 1,
+            "guidance_scale": 1,
+            "device": "cpu",
+            **changed,
+        }
+        flags = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is True]
+        pairs = [
+            part
+            for name, value in options.items()
+            if value is not None and value is not True
+            for part in (f"--{name.replace('_', '-')}", str(value))
+        ]
+        return ["dub", *pairs, *flags]
+
+    (tmp_path / "out").mkdir()
+    return build
+
+
+def refused(capsys, argv, *words):
+    """Runs the command and checks the manner of its refusal; returns the message."""
+    code = cli.main(argv)
+    captured = capsys.readouterr()
+    assert code == 2
+    lines = [line for line in captured.err.splitlines() if line.startswith("flowdubber: error: ")]
+    assert len(lines) == 1, captured.err
+    assert "Traceback" not in captured.err
+    for word in words:
+        assert word in lines[0]
+    return lines[0]
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+# ---------------------------------------------------------------------------------------------------- good calls
+
+
+def test_dub_to_video_with_report(arguments, demo, capsys, tmp_path):
+    output, report = tmp_path / "out" / "dubbed.mp4", tmp_path / "out" / "report.json"
+    assert cli.main(arguments(output=output, json=report, seed=3)) == 0
+    captured = capsys.readouterr()
+    source = probe_video(demo["video"])
+    last = captured.out.splitlines()[-1]
+    assert last.startswith(f"dubbed {source.duration:.2f} s in ")
+    assert "(real-time factor " in last
+    assert "1/1" in captured.err  # the progress bar
+    dubbed = probe_video(output)
+    assert (dubbed.num_source_frames, dubbed.duration) == (source.num_source_frames, pytest.approx(source.duration))
+    with av.open(str(output)) as container:
+        assert len(container.streams.audio) == 1
+    written = json.loads(report.read_text())
+    assert written["samples"] == round(source.duration * SAMPLING_RATE)
+    assert [entry["word"] for entry in written["words"]] == SCRIPT.split()
+    assert written["settings"]["seed"] == 3
+    assert {"warnings", "seconds", "real_time_factor", "duration"} <= set(written)
+    assert files(tmp_path / "out") == sorted([output, report])
+
+
+def test_dub_to_sound(arguments, demo, capsys, tmp_path):
+    output = tmp_path / "out" / "dubbed.wav"
+    assert cli.main(arguments(quiet=True)) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == ""
+    with wave.open(str(output)) as sound:
+        assert sound.getframerate() == SAMPLING_RATE
+        assert sound.getnframes() == round(probe_video(demo["video"]).duration * SAMPLING_RATE)
+
+
+def test_same_seed_same_file(arguments, tmp_path):
+    paths = [tmp_path / "out" / f"{name}.wav" for name in "abc"]
+    for path, seed in zip(paths, (0, 0, 1), strict=True):
+        assert cli.main(arguments(output=path, seed=seed, quiet=True)) == 0
+    first, second, other = (path.read_bytes() for path in paths)
+    assert first == second != other
+
+
+def test_overwrite(arguments, capsys, tmp_path):
+    output = tmp_path / "out" / "dubbed.wav"
+    output.write_bytes(b"precious")
+    refused(capsys, arguments(), "exists", "--overwrite")
+    assert output.read_bytes() == b"precious"
+    assert cli.main(arguments(overwrite=True, quiet=True)) == 0
+    assert output.stat().st_size > 1000
+
+
+def test_mouth_box(arguments, capsys):
+    assert cli.main(arguments(mouth_box="120,140,240,230", quiet=True)) == 0
+
+
+def test_demo_makes_what_dub_takes(tmp_path):
+    assert cli.main(["demo", str(tmp_path / "demo")]) == 0
+    assert {path.suffix for path in files(tmp_path / "demo")} >= {".mp4", ".wav"}
+
+
+def test_module_and_version():
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "flowdubber_hf", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == f"flowdubber {__version__}"
+    assert "torch" not in result.stderr
+    assert "transformers" not in result.stderr
+
+
+# ---------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["sing"], ["dub"], ["dub", "--video", "a.mp4"], ["dub", "--colour", "red"], ["demo"]], ids=" ".join
+)
+def test_wrong_command_line(capsys, argv):
+    refused(capsys, argv, "--help")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("video", "nowhere.mp4", ["no file nowhere.mp4"]),
+        ("reference", "nowhere.wav", ["no file nowhere.wav"]),
+        ("script", " ", ["script is empty"]),
+        ("script", "?! ...", []),
+        ("script", "place blue at f two now " * 8, ["phonemes", "frames"]),
+        ("steps", 0, ["num_inference_steps"]),
+        ("steps", "many", ["--steps", "many"]),
+        ("guidance_scale", "nan", ["guidance_scale"]),
+        ("guidance_scale", "strong", ["--guidance-scale"]),
+        ("temperature", -1, ["temperature"]),
+        ("seed", -1, ["--seed"]),
+        ("device", "abacus", ["--device abacus"]),
+        ("device", "cuda:99", ["--device cuda:99"]),
+        ("mouth_box", "1,2,3", ["mouth-box"]),
+        ("mouth_box", "50,50,10,90", ["mouth_box"]),
+        ("mouth_box", "0,0,9000,9000", ["mouth_box"]),
+        ("model", "./nowhere", ["no folder"]),
+        ("model", "flowdubber-grid-huge", ["flowdubber-grid-huge", "neither"]),
+        ("output", "dubbed", ["must end in"]),
+        ("output", "dubbed.ogg", ["must end in"]),
+        ("output", "nowhere/dubbed.mp4", ["no folder nowhere"]),
+        ("reference_text", " ", ["reference_text"]),
+    ],
+)
+def test_bad_values(capsys, arguments, tmp_path, option, value, words):
+    refused(capsys, arguments(**{option: value}), *words)
+    assert files(tmp_path / "out") == []
+
+
+def media_file(path: Path, kind: str) -> Path:
+    """A file that is wrong in one way."""
+    if kind == "text":
+        path.write_text("this is no media file\n" * 50)
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "short":
+        write_wav(path, np.sin(np.arange(8000) / 20).astype(np.float32) / 2, 16000)
+    elif kind == "silent":
+        write_wav(path, np.zeros(32000, np.float32), 16000)
+    elif kind == "sound":
+        write_wav(path, np.sin(np.arange(32000) / 20).astype(np.float32) / 2, 16000)
+    else:
+        write_video(path, seconds=float(kind))
+    return path
+
+
+def write_video(path: Path, seconds: float) -> None:
+    """A grey clip without a face."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        picture = np.full((64, 64, 3), 90, np.uint8)
+        for _ in range(int(seconds * 25)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(
+    ("option", "suffix", "kind", "words"),
+    [
+        ("video", ".mp4", "text", ["cannot be read"]),
+        ("video", ".mp4", "empty", ["cannot be read"]),
+        ("video", ".wav", "sound", ["no video stream"]),
+        ("video", ".mp4", "2", ["no face"]),
+        ("video", ".mp4", "61", ["at most 60 s"]),
+        ("reference", ".wav", "text", ["cannot be read as sound"]),
+        ("reference", ".wav", "empty", ["cannot be read as sound"]),
+        ("reference", ".wav", "short", ["at least 1 s"]),
+        ("reference", ".wav", "silent", ["silent"]),
+        ("reference", ".mp4", "2", ["no sound"]),
+    ],
+)
+def test_bad_media(capsys, arguments, tmp_path, option, suffix, kind, words):
+    path = media_file(tmp_path / f"bad{suffix}", kind)
+    refused(capsys, arguments(**{option: path}), *words)
+    assert files(tmp_path / "out") == []
+
+
+def test_truncated_video_is_dubbed_or_refused(capsys, arguments, demo, tmp_path):
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(demo["video"].read_bytes()[: demo["video"].stat().st_size // 2])
+    code = cli.main(arguments(video=damaged))
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    if code == 0:
+        assert "flowdubber: warning: " in captured.err
+    else:
+        assert code == 2
+        assert "flowdubber: error: " in captured.err
+        assert files(tmp_path / "out") == []
+
+
+def test_video_with_damaged_packets_is_dubbed_with_a_warning(capsys, arguments, demo, tmp_path):
+    content = bytearray(demo["video"].read_bytes())
+    start = content.find(b"mdat") + len(content) // 3
+    content[start : start + 400] = bytes(400)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(content)
+    assert cli.main(arguments(video=damaged)) == 0
+    assert "flowdubber: warning: " in capsys.readouterr().err
+
+
+def test_output_must_not_be_an_input(capsys, arguments, demo):
+    before = demo["video"].read_bytes()
+    refused(capsys, arguments(output=demo["video"], overwrite=True), "one of the inputs")
+    refused(capsys, arguments(json=demo["reference"], overwrite=True), "one of the inputs")
+    assert demo["video"].read_bytes() == before
+
+
+def test_report_and_output_must_differ(capsys, arguments, tmp_path):
+    output = tmp_path / "out" / "dubbed.wav"
+    refused(capsys, arguments(output=output, json=output), "same file")
+
+
+def test_output_is_a_folder(capsys, arguments, tmp_path):
+    (tmp_path / "out" / "folder.mp4").mkdir()
+    refused(capsys, arguments(output=tmp_path / "out" / "folder.mp4"), "is a folder")
+
+
+def test_folder_that_cannot_be_written(capsys, arguments, monkeypatch, tmp_path):
+    def denied(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    # tests may run as a user whom no permission stops
+    monkeypatch.setattr(cli.tempfile, "TemporaryFile", denied)
+    refused(capsys, arguments(), "cannot be written", "Permission denied")
+
+
+def test_model_without_a_part(capsys, arguments, model, tmp_path):
+    index = json.loads((model / "model_index.json").read_text())
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text(json.dumps(index))
+    refused(capsys, arguments(model=tmp_path / "model"), "lacks the part")
+
+
+@pytest.mark.parametrize("moment", ["loading", "dubbing", "writing"])
+def test_interruption_leaves_nothing(capsys, arguments, monkeypatch, tmp_path, moment):
+    from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber as module
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    if moment == "loading":
+        monkeypatch.setattr(module.FlowDubberPipeline, "from_pretrained", interrupt)
+    elif moment == "dubbing":
+        monkeypatch.setattr(module.FlowDubberPipeline, "decode", interrupt)
+    else:
+        monkeypatch.setattr("wave.Wave_write.writeframes", interrupt)
+    assert cli.main(arguments()) == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert files(tmp_path / "out") == []
+
+
+def test_available_cores_is_positive():
+    assert cli.available_cores() >= 1
