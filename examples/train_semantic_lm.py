@@ -82,16 +82,19 @@ class Options:
     seed: int = 0
 
 
-def load_model(options: Options, store: FeatureStore):
-    """The model and tokenizer to start from."""
+def load_model(options: Options, texts: list[str]):
+    """The model and tokenizer to start from; `texts` give the merges of a new tiny vocabulary."""
     if options.init:
         tokenizer = AutoTokenizer.from_pretrained(Path(options.init, "tokenizer"))
         model = FlowDubberSemanticForConditionalGeneration.from_pretrained(Path(options.init, "model"))
         check_tokenizer(tokenizer, model.config)
     else:
-        texts = [clip.text for clip in store.clips(split="train", source=options.sources, needs=()) if clip.text]
         base = AutoTokenizer.from_pretrained(options.text_tokenizer) if options.text_tokenizer else None
-        tokenizer = build_tokenizer(options.preset, texts, base)
+        known = Path(options.output_dir, "tokenizer")
+        if options.resume and known.is_dir():  # the vocabulary that the checkpoint was trained with
+            tokenizer = AutoTokenizer.from_pretrained(known)
+        else:
+            tokenizer = build_tokenizer(options.preset, texts, base)
         overrides = json.loads(options.text_config) if options.text_config else {}
         model = FlowDubberSemanticForConditionalGeneration(semantic_config(options.preset, text_config=overrides))
     for layer in model.model.layers:  # dropout belongs to this run, not to the model that is saved
@@ -137,10 +140,13 @@ class Run:
         if self.accelerator.is_main_process:
             (self.checkpoint / "progress.json").write_text(json.dumps({"step": step, "seconds": self.seconds}))
 
-    def save_model(self, model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase) -> None:
+    def save_tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        if self.accelerator.is_main_process:
+            tokenizer.save_pretrained(self.folder / "tokenizer")
+
+    def save_model(self, model: torch.nn.Module) -> None:
         if self.accelerator.is_main_process:
             self.accelerator.unwrap_model(model).save_pretrained(self.folder / "model")
-            tokenizer.save_pretrained(self.folder / "tokenizer")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -153,21 +159,21 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator = Accelerator()
     set_seed(options.seed)
     store = FeatureStore(options.features)
-    model, tokenizer = load_model(options, store)
-    config = model.config
     clips = read_spoken_clips(store, "train", options.sources)
     held_out = read_spoken_clips(store, "val", [options.sources[0]])
+    model, tokenizer = load_model(options, [item.text for item in clips])
     settings = SequenceSettings(
         source_weights=dict(zip(options.sources, options.source_shares, strict=True)),
         own_reference=options.own_reference,
         without_transcript=options.without_transcript,
         token_noise=options.token_noise,
     )
-    batches = SemanticBatches(clips, tokenizer, config, options.batch_size, settings, options.seed)
+    batches = SemanticBatches(clips, tokenizer, model.config, options.batch_size, settings, options.seed)
     if options.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     model, optimizer = accelerator.prepare(model, make_optimizer(model, options))
     run = Run(accelerator, options)
+    run.save_tokenizer(tokenizer)
     run.log(options=asdict(options), train_clips=len(clips), parameters=sum(p.numel() for p in model.parameters()))
 
     model.train()
@@ -203,7 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
             run.log(step=step, **{name: round(value, 4) for name, value in figures.items()})
         if step % options.checkpoint_steps == 0 or last:
             run.save_checkpoint(step)
-    run.save_model(model, tokenizer)
+    run.save_model(model)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@
 # limitations under the License.
 """Training sequences of the semantic language model, made from prepared features and speech tokens.
 
-A feature folder holds, beside what [`~data.features.FeatureStore`] reads, `tokens/<id>.json` with the speech tokenizer's
-codes: `{"semantic_tokens": [...], "global_tokens": [...]}`.
+A feature folder holds, beside what [`~data.features.FeatureStore`] reads, the speech tokenizer's codes (see
+[`~training.speech_tokenizer_tokens.extract_tokens`]).
 """
 
 import json
@@ -22,18 +22,15 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from ..data.features import Clip, FeatureStore
 from ..models.semantic import FlowDubberSemanticConfig, build_prompt
-from ..models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
+from .speech_tokenizer_tokens import tokens_path
 
 
-SILENCES = ("sil", "sp", "spn")
-SPEECH_MARGIN = 0.1  # seconds of silence kept on both sides of the speech of a target
 IGNORED = -100
 
 
@@ -43,12 +40,14 @@ class SpokenClip:
 
     Attributes:
         clip: the manifest's line.
+        text: the spoken words, normalised as the pipeline normalises a script.
         semantic_tokens: 50 Hz codes of the whole clip.
         global_tokens: 32 codes of the voice.
         speech: first and last + 1 token of the speech, with a margin of 0.1 s.
     """
 
     clip: Clip
+    text: str
     semantic_tokens: list[int]
     global_tokens: list[int]
     speech: tuple[int, int]
@@ -57,19 +56,6 @@ class SpokenClip:
     def spoken_tokens(self) -> list[int]:
         """The codes of the speech, without the silence around it: what the model has to write."""
         return self.semantic_tokens[slice(*self.speech)]
-
-
-def _speech_span(store: FeatureStore, clip: Clip, length: int) -> tuple[int, int]:
-    phones = store.phones(clip.id)
-    spoken = [times for phoneme, times in zip(phones.phonemes, phones.times, strict=True) if phoneme not in SILENCES]
-    start = int((float(spoken[0][0]) - SPEECH_MARGIN) * SEMANTIC_TOKEN_RATE)
-    end = int((float(spoken[-1][1]) + SPEECH_MARGIN) * SEMANTIC_TOKEN_RATE) + 1
-    return max(0, start), min(length, end)
-
-
-def tokens_path(store: FeatureStore, clip_id: str) -> Path:
-    """Where the speech tokenizer's codes of a clip lie."""
-    return store.root / "tokens" / f"{clip_id}.json"
 
 
 def read_spoken_clips(
@@ -85,13 +71,13 @@ def read_spoken_clips(
     """
     spoken = []
     for clip in store.clips(split=split, source=sources, needs=("phones",)):
-        path = tokens_path(store, clip.id)
-        if not clip.text or not path.is_file():
+        path = tokens_path(store.root, clip.id)
+        if not path.is_file():
             continue
         codes = json.loads(path.read_text(encoding="utf-8"))
-        semantic = codes["semantic_tokens"]
-        item = SpokenClip(clip, semantic, codes["global_tokens"], _speech_span(store, clip, len(semantic)))
-        if 0 < len(item.spoken_tokens) <= max_tokens:
+        text = " ".join(store.phones(clip.id).words)
+        item = SpokenClip(clip, text, codes["semantic_tokens"], codes["global_tokens"], tuple(codes["speech"]))
+        if text and 0 < len(item.spoken_tokens) <= max_tokens:
             spoken.append(item)
     if not spoken:
         raise ValueError(f"{store.root} holds no {split} clip of {', '.join(sources)} with text, phones and tokens.")
@@ -147,8 +133,8 @@ def make_sequence(
     codes = reference.semantic_tokens if whole_reference else reference.spoken_tokens
     prompt = build_prompt(
         tokenizer,
-        text or target.clip.text,
-        reference.clip.text if with_transcript else None,
+        text or target.text,
+        reference.text if with_transcript else None,
         reference.global_tokens,
         codes if with_transcript else None,
     )

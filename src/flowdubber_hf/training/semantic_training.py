@@ -105,7 +105,7 @@ def validation_sequences(
     sequences = []
     for number, target in enumerate(targets):
         reference = reference_for(target, references, rng)
-        text = targets[(number + 1) % len(targets)].clip.text if shuffle_text else None
+        text = targets[(number + 1) % len(targets)].text if shuffle_text else None
         sequences.append(make_sequence(tokenizer, target, reference, with_transcript=True, text=text))
     return sequences
 
