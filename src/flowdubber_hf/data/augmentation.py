@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """What makes a lip encoder trained on few faces less at home with just those: random changes of mouth crops in place,
-size, tilt, light and sharpness, lost frames, and moves of a whole clip in time."""
+size, tilt, light and sharpness, lost frames, silence cut away, another tempo."""
 
 import math
 
@@ -70,11 +70,15 @@ def hold_frames(frames: int, generator: np.random.Generator) -> np.ndarray:
     return index
 
 
-def move_in_time(frames: int, most: int, generator: np.random.Generator) -> np.ndarray:
-    """Frame indices `(F,)` of the clip delayed (first frame held) or brought forward (last frame held) by up to `most`
-    frames, so that nothing but the lips can tell when speech starts."""
-    shift = int(generator.integers(-most, most + 1))
-    return np.clip(np.arange(frames) - shift, 0, frames - 1)
+def cut_silence(frame_phonemes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Frame indices of the clip without a random part of the silence before and after speech, at least one frame of
+    each left, so that nothing but the lips can tell when speech starts.
+
+    `frame_phonemes` `(F,)` tells which phoneme, by its index, each frame belongs to; the first and last are silence.
+    """
+    lead = int((frame_phonemes == frame_phonemes[0]).sum())
+    tail = int((frame_phonemes == frame_phonemes[-1]).sum())
+    return np.arange(generator.integers(0, lead), len(frame_phonemes) - generator.integers(0, tail))
 
 
 def change_tempo(frames: int, spread: float, generator: np.random.Generator) -> np.ndarray:

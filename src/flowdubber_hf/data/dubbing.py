@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE, log_mel
-from .augmentation import augment_crops, change_tempo, move_in_time, normalize_crops
+from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops
 from .features import Clip, FeatureStore, feature_path
 
 
@@ -125,16 +125,16 @@ class DubbingClips:
         return np.load(chosen, allow_pickle=False).astype(np.float32)
 
     def alignment_example(self, index: int, generator: np.random.Generator | None) -> DubbingExample:
-        """Lips and timing only. With a generator the crops are augmented and the clip is moved and stretched in time."""
+        """Lips and timing only. With a generator the crops are augmented, silence is cut and the tempo changed."""
         clip = self.clips[index]
         phonemes, optional, frame_phonemes = self.timing(clip)
         crops = self.store.crops(clip.id)
         if generator is not None:
-            moved = move_in_time(len(frame_phonemes), 15, generator)
-            moved = moved[change_tempo(len(moved), 0.12, generator)]
-            # A tempo that skips an obligatory phoneme's only frame would leave it without a positive: keep the tempo.
+            kept = cut_silence(frame_phonemes, generator)
+            moved = kept[change_tempo(len(kept), 0.12, generator)]
+            # A tempo that skips a phoneme's only frame would leave it without a positive: keep the clip's own.
             if not np.isin(frame_phonemes, frame_phonemes[moved]).all():
-                moved = np.arange(len(frame_phonemes))
+                moved = kept
             crops, frame_phonemes = crops[moved], frame_phonemes[moved]
         lips = normalize_crops(crops) if generator is None else augment_crops(crops, generator)
         style = self.style(clip, generator)

@@ -50,24 +50,17 @@ def sinusoids(positions: torch.Tensor, size: int) -> torch.Tensor:
 class StyleAdaptiveLayerNorm(nn.Module):
     """SALN(x, s) = gamma(s) * LN(x) + beta(s), the affine part of SATL (paper section 4.1).
 
-    `[gamma, beta]` is one linear map of the style; its bias starts at (1..., 0...), so that it starts as LayerNorm.
+    `[gamma - 1, beta]` is one linear map of the style: the 1 stands where the sibling starts the bias at (1..., 0...).
     """
 
     def __init__(self, style_size: int, hidden_size: int):
         super().__init__()
         self.hidden_size = hidden_size
         self.affine = nn.Linear(style_size, 2 * hidden_size)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        nn.init.normal_(self.affine.weight, std=0.02)
-        with torch.no_grad():
-            self.affine.bias[: self.hidden_size].fill_(1.0)
-            self.affine.bias[self.hidden_size :].zero_()
 
     def forward(self, hidden_states: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         gamma, beta = self.affine(style)[:, None].chunk(2, dim=-1)
-        return gamma * F.layer_norm(hidden_states, (self.hidden_size,)) + beta
+        return (1 + gamma) * F.layer_norm(hidden_states, (self.hidden_size,)) + beta
 
 
 def attention_mask(

@@ -172,7 +172,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         ema.step(parameters)
         for name, value in {**named, "gradient_norm": norm}.items():
-            sums[name] = sums.get(name, 0.0) + float(value)
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
         done = step + 1
         last = done == arguments.max_steps
         if done % arguments.log_every == 0 or last:

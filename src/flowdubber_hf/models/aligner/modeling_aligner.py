@@ -361,9 +361,6 @@ class FlowDubberAlignerPreTrainedModel(PreTrainedModel):
         elif isinstance(module, FlowDubberAlignerModel):
             init.normal_(module.null_knowledge, std=self.config.initializer_range)
             init.normal_(module.null_lips, std=self.config.initializer_range)
-        if isinstance(module, StyleAdaptiveLayerNorm):
-            init.normal_(module.affine.weight, std=self.config.initializer_range)
-            init.copy_(module.affine.bias, torch.arange(2 * module.hidden_size) < module.hidden_size)
 
 
 class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
