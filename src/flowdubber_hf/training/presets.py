@@ -15,6 +15,7 @@
 
 ALIGNER_PRESETS: dict[str, dict] = {
     "tiny": {
+        "phoneme_accent": "gb",  # GRID's speakers say "zed"
         "hidden_size": 160,
         "num_hidden_layers": 3,
         "intermediate_size": 320,

@@ -25,6 +25,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
 
     Args:
         vocab_size (`int`, defaults to 73): phonemes, id 0 is padding and the CTC blank.
+        phoneme_accent (`str`, defaults to `"us"`): `us` or `gb`, which names of letters the scripts' phonemes follow
+            ("zee" or "zed"); as the training data speak.
         hidden_size (`int`, defaults to 256): width of every sequence.
         num_hidden_layers (`int`, defaults to 16): transformer layers of the phoneme encoder.
         num_attention_heads (`int`, defaults to 2): heads of the phoneme encoder.
@@ -56,6 +58,7 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     model_type = "flowdubber_aligner"
 
     vocab_size: int = 73
+    phoneme_accent: str = "us"
     hidden_size: int = 256
     num_hidden_layers: int = 16
     num_attention_heads: int = 2
@@ -89,6 +92,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             heads = getattr(self, name)
             if heads < 1 or self.hidden_size % (2 * heads):
                 raise ValueError(f"`hidden_size` ({self.hidden_size}) must be a multiple of 2 * `{name}` ({heads}).")
+        if self.phoneme_accent not in ("us", "gb"):
+            raise ValueError(f"`phoneme_accent` must be us or gb, got {self.phoneme_accent!r}.")
         if not self.alignment_temperature > 0:
             raise ValueError(f"`alignment_temperature` must be positive, got {self.alignment_temperature}.")
         if self.lip_stem_stride not in (2, 4):
