@@ -20,6 +20,7 @@ The heavy libraries are imported only when a dub begins, so that `--help` and ba
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -200,9 +201,19 @@ def _load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
     return pipe
 
 
+def _check_content(arguments: argparse.Namespace) -> None:
+    """What only a look into the script and the reference tells; still far cheaper than loading the models."""
+    from .processing.audio import check_reference, load_audio
+    from .processing.text import phonemize
+
+    phonemize(arguments.script)
+    check_reference(load_audio(arguments.reference), f"the reference {arguments.reference}")
+
+
 def _dub(arguments: argparse.Namespace) -> None:
     _check_dub(arguments)
     start = time.perf_counter()
+    _check_content(arguments)
     pipe = _load_pipeline(arguments)
     loaded = time.perf_counter()
 
@@ -274,8 +285,19 @@ def write_text(path: Path, text: str) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from .processing.demo import make_demo
 
-    made = make_demo(arguments.folder)
-    print(made)
+    files = make_demo(arguments.folder)
+    print(f"wrote {files.video}, {files.reference} and {files.timeline}; now dub it:")
+    parts = (
+        "--video",
+        files.video,
+        "--script",
+        files.script,
+        "--reference",
+        files.reference,
+        "--output",
+        "dubbed.mp4",
+    )
+    print(shlex.join(["flowdubber", "dub", *map(str, parts)]))
 
 
 if __name__ == "__main__":

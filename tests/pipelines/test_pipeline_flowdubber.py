@@ -22,6 +22,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 from safetensors.torch import load_file, save_file
+from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
@@ -200,6 +201,11 @@ def test_one_video_and_one_voice_serve_several_scripts(pipe):
 def test_reference_text_reaches_the_language_model(pipe, reference_output):
     spoken = pipe(**inputs(reference_text="place green"))
     assert not torch.equal(spoken.audios[0], reference_output.audios[0])
+
+
+def test_a_transcribed_reference_must_fit_the_language_model(pipe):
+    with pytest.raises(ValueError, match=r"room for 4096; shorten the reference"):
+        pipe(**inputs(reference_text="place green", reference_audio=voice(90.0)))
 
 
 def test_number_of_steps(pipe):
@@ -646,6 +652,38 @@ def test_disagreeing_parts_are_refused():
     parts["aligner"].config.semantic_hidden_size = 64
     with pytest.raises(ValueError, match=r"aligner.semantic_hidden_size is 64.*semantic_model.hidden_size is 32"):
         FlowDubberPipeline(**parts)
+
+
+def hifigan(**changed) -> SpeechT5HifiGan:
+    """The library's vocoder at a size that takes no time; with the family's rates it gives four samples too many."""
+    sizes = {"upsample_initial_channel": 32, "upsample_rates": [8, 5, 2, 2], "upsample_kernel_sizes": [16, 10, 4, 4]}
+    sizes |= {"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1]], "sampling_rate": 16000}
+    torch.manual_seed(0)
+    return SpeechT5HifiGan(SpeechT5HifiGanConfig(**{**sizes, **changed})).eval()
+
+
+def test_library_vocoder_drops_in(tmp_path):
+    pipe = tiny_pipeline(vocoder=hifigan())
+    sound = pipe(**inputs()).audios[0]
+    assert sound.shape == (20 * 640,)
+    pipe.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "model_index.json").read_text())["vocoder"] == ["transformers", "SpeechT5HifiGan"]
+    loaded = FlowDubberPipeline.from_pretrained(tmp_path)
+    loaded.set_progress_bar_config(disable=True)
+    torch.testing.assert_close(loaded(**inputs()).audios[0], sound, atol=5e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"model_in_dim": 100}, "vocoder.model_in_dim is 100"),
+        ({"upsample_rates": [4, 4, 4, 4], "upsample_kernel_sizes": [8, 8, 8, 8]}, "upsample_rates is 256"),
+        ({"sampling_rate": 22050}, "vocoder.sampling_rate is 22050"),
+    ],
+)
+def test_library_vocoder_of_another_family_is_refused(changed, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_pipeline(vocoder=hifigan(**changed))
 
 
 def test_half_a_language_model_is_refused():

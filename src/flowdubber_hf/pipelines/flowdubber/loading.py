@@ -25,7 +25,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
-from ...processing.audio import MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
+from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
 
 
@@ -211,12 +211,20 @@ def _common_settings(parts: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, 
         yield house(part, "sampling_rate", SAMPLING_RATE)
     for name, value in MEL_SETTINGS.items():
         yield house("vocoder", name, value)
+    rates = _setting(parts.get("vocoder"), "upsample_rates")  # SpeechT5HifiGan names the two so
+    yield (
+        "the product of vocoder.upsample_rates",
+        None if rates is None else math.prod(rates),
+        "the package's hop_length",
+        HOP_LENGTH,
+    )
     yield house("vocoder", "model_in_dim", NUM_MELS)
     yield house("vector_field", "num_mels", NUM_MELS)
     for part in ("vector_field", "speech_tokenizer"):
         yield house(part, "mel_settings", MEL_SETTINGS)
     yield house("aligner", "vocab_size", len(PHONEMES))
-    yield house("aligner", "style_size", STYLE_SIZE)
+    yield house("style_encoder", "style_size", STYLE_SIZE)
+    yield pair("aligner", "style_size", "style_encoder", "style_size")
     yield pair("vector_field", "style_size", "aligner", "style_size")
     yield pair("vector_field", "fused_size", "aligner", "hidden_size")
     yield pair("aligner", "semantic_hidden_size", "semantic_model", "hidden_size")

@@ -556,6 +556,7 @@ class FlowDubberPipeline(DiffusionPipeline):
             limits = [_SEMANTIC_ROOM * tokens_per_frame * frames for frames in num_frames]
         else:
             limits = [max_new_tokens] * len(prompts)
+        self._check_prompt_room(prompts, limits)
         spoken = model.generate_semantics(
             input_ids.to(model.device),
             attention_mask.to(model.device),
@@ -565,10 +566,19 @@ class FlowDubberPipeline(DiffusionPipeline):
             top_k=top_k,
             top_p=top_p,
         )
-        # a row stops at its own limit, whatever its neighbours' are; earlier states do not depend on later tokens
+        # A row stops at its own limit, whatever its neighbours' are; earlier states do not depend on later tokens
         places = torch.arange(spoken.mask.shape[1], device=spoken.mask.device)
         mask = spoken.mask.bool() & (places < torch.tensor(limits, device=places.device)[:, None])
         return spoken.hidden_states, mask
+
+    def _check_prompt_room(self, prompts: list[list[int]], limits: list[int]) -> None:
+        places = self.semantic_model.config.text_config.max_position_embeddings
+        for prompt, limit in zip(prompts, limits, strict=True):
+            if len(prompt) + limit > places:
+                raise ValueError(
+                    f"script, reference and dub need {len(prompt) + limit} tokens but the language model has room for "
+                    f"{places}; shorten the reference or leave `reference_text` out."
+                )
 
     def align(
         self, phonemizations: list[Phonemization], lips: _Lips, style: torch.Tensor, device: torch.device
@@ -678,7 +688,7 @@ class FlowDubberPipeline(DiffusionPipeline):
             for index, timestep in enumerate(timesteps):
                 if self.interrupt:
                     continue
-                t = flow_time(self.scheduler, timestep).to(prior.dtype)
+                t = flow_time(self.scheduler, timestep)  # stays float32: the time embedding turns on its fourth digit
                 velocity = self._velocity(latents, t, *inputs)
                 output = scheduler_output(self.scheduler, velocity)
                 latents = self.scheduler.step(output, timestep, latents, return_dict=False)[0]
