@@ -64,7 +64,9 @@ def write_clip(
         rotation: degrees counter-clockwise in the display matrix.
     """
     with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=rate)
+        # These settings give the same bytes every time (x264's tree rate control does not).
+        options = {"x264-params": "threads=1:mbtree=0"} if codec == "libx264" else {}
+        stream = container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], pixel_format
         if rotation:
             stream.set_display_rotation(rotation)

@@ -12,6 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_timeline_is_the_scripts() -> None:
     timeline = demo_timeline()
     assert timeline[0]["start"] == 0.0
     assert timeline[-1]["end"] == 3.0
-    assert all(a["end"] == b["start"] and a["start"] < a["end"] for a, b in zip(timeline, timeline[1:], strict=False))
+    assert all(a["end"] == b["start"] and a["start"] < a["end"] for a, b in pairwise(timeline))
     assert timeline[-1]["start"] < 2.6
     spoken = [part["phoneme"] for part in timeline if part["word"]]
     expected = [name for name in phonemize(DEMO_SCRIPT).phonemes if name not in ("sil", "sp")]

