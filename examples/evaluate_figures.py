@@ -36,8 +36,8 @@ Stages (all by default):
 | `memory` | peak memory of the `flowdubber dub` command in its own process |
 
 Dubs and their figures are kept under `--output` in folders named by a hash of the weights and the code, so a second run
-only does what is missing. `figures-SPLIT.json` and `figures-SPLIT.md` are written there. Needs `pip install "flowdubber-hf[eval]"` and
-`pip install --no-deps resemblyzer`.
+only does what is missing. `figures-SPLIT.json` and `figures-SPLIT.md` are written there; `--docs .` also writes the figures
+into the repository's pages. Needs `pip install "flowdubber-hf[eval]"` and `pip install --no-deps resemblyzer`.
 """
 
 import argparse
@@ -79,7 +79,7 @@ STAGES = (*SOUND_STAGES, "delay", "speed", "memory")
 DELAY_FRAMES = 10
 DELAY_CLIPS = 8
 SPEED_WARM_UP = 2
-SPEED_CLIPS = 8
+SPEED_CLIPS = 5
 THREADS = 2
 TITLES = {
     "truth": "true sound",
@@ -523,7 +523,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--output", type=Path, default=Path("outputs/eval"))
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES, metavar="STAGE")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--docs", type=Path, help="repository whose README.md and docs/benchmarks.md take the figures")
+    parser.add_argument("--docs", type=Path, help="repository whose README, benchmarks and card take the figures")
     return parser.parse_args(arguments)
 
 
@@ -567,7 +567,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.docs is not None:
         insert(args.docs / "docs" / "benchmarks.md", f"figures {args.split}", report(results, every=4))
         if args.split == "dev":
-            insert(args.docs / "README.md", "figures", "\n".join(figures_table(results)) + "\n")
+            for page in ("README.md", "hub_cards/model/README.md"):
+                insert(args.docs / page, "figures", "\n".join(figures_table(results)) + "\n")
     text = report(results)
     (args.output / f"figures-{args.split}.md").write_text(text, encoding="utf-8")
     print(text)
