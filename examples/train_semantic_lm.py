@@ -19,6 +19,9 @@ On one GPU add `--mixed_precision bf16` to `accelerate launch`; nothing else cha
 `prepare_features.py` (`phones`) and the codes of the trained speech tokenizer in `features/tokens`. A stopped run goes on
 with `--resume true`; a trained model is trained further with `--init FOLDER`. All options may stand in one JSON file
 instead: `train_semantic_lm.py options.json`.
+
+Most of the learning needs no speech tokenizer: `--codes phones` trains a first stage on forced alignments, from which
+`--init FOLDER --init_codes phones` starts the second, which then needs a few hundred steps.
 """
 
 import json
@@ -39,7 +42,9 @@ from flowdubber_hf.models.semantic import (
     check_tokenizer,
     semantic_config,
 )
-from flowdubber_hf.training.semantic_data import SemanticBatches, SequenceSettings, read_spoken_clips
+from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
+from flowdubber_hf.training.semantic_data import SemanticBatches, SequenceSettings, SpokenClip, read_spoken_clips
+from flowdubber_hf.training.semantic_phones import phone_codes, transfer_phone_embeddings
 from flowdubber_hf.training.semantic_training import budgeted_rate, evaluate_semantics, semantic_loss
 
 
@@ -50,6 +55,10 @@ class Options:
     features: str = field(metadata={"help": "feature folder with phones/ and tokens/"})
     output_dir: str = field(metadata={"help": "gets model/, tokenizer/, checkpoint/ and log.jsonl"})
     init: str | None = field(default=None, metadata={"help": "folder of an earlier output_dir to train further"})
+    codes: str = field(
+        default="tokens", metadata={"help": "tokens of the speech tokenizer, or phones for a first stage"}
+    )
+    init_codes: str = field(default="tokens", metadata={"help": "phones where --init was trained with --codes phones"})
     preset: str = field(default="tiny", metadata={"help": "tiny or base, where there is no --init"})
     text_tokenizer: str | None = field(
         default=None, metadata={"help": "for base: folder or id of Qwen2.5's tokenizer"}
@@ -60,15 +69,15 @@ class Options:
     own_reference: float = field(default=0.2, metadata={"help": "probability that the reference is the clip itself"})
     without_transcript: float = field(default=0.3, metadata={"help": "probability of the prompt with the voice only"})
     token_noise: float = field(default=0.1, metadata={"help": "share of semantic input tokens replaced at random"})
-    reference_weight: float = field(default=0.5, metadata={"help": "weight of the loss on the reference's own tokens"})
+    reference_weight: float = field(default=0.7, metadata={"help": "weight of the loss on the reference's own tokens"})
     whole_vocabulary_every: int = field(
         default=16, metadata={"help": "steps between losses over the whole vocabulary"}
     )
     attention_dropout: float = 0.1
-    batch_size: int = field(default=16, metadata={"help": "sequences a process"})
-    learning_rate: float = 1e-3
+    batch_size: int = field(default=8, metadata={"help": "sequences a process"})
+    learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    warmup_steps: int = 100
+    warmup_steps: int = 50
     max_train_steps: int = 1000
     max_minutes: float | None = field(
         default=None, metadata={"help": "end (and decay the rate) by then at the latest"}
@@ -82,19 +91,28 @@ class Options:
     seed: int = 0
 
 
-def load_model(options: Options, texts: list[str]):
-    """The model and tokenizer to start from; `texts` give the merges of a new tiny vocabulary."""
+def load_model(options: Options, store: FeatureStore, clips: list[SpokenClip]):
+    """The model and tokenizer to start from; the clips' texts give the merges of a new tiny vocabulary."""
     if options.init:
         tokenizer = AutoTokenizer.from_pretrained(Path(options.init, "tokenizer"))
         model = FlowDubberSemanticForConditionalGeneration.from_pretrained(Path(options.init, "model"))
         check_tokenizer(tokenizer, model.config)
+        if options.init_codes != options.codes:
+            pairs = [
+                (
+                    item.semantic_tokens,
+                    phone_codes(store.phones(item.clip.id), len(item.semantic_tokens), SEMANTIC_TOKEN_RATE),
+                )
+                for item in clips
+            ]
+            transfer_phone_embeddings(model, pairs)
     else:
         base = AutoTokenizer.from_pretrained(options.text_tokenizer) if options.text_tokenizer else None
         known = Path(options.output_dir, "tokenizer")
         if options.resume and known.is_dir():  # the vocabulary that the checkpoint was trained with
             tokenizer = AutoTokenizer.from_pretrained(known)
         else:
-            tokenizer = build_tokenizer(options.preset, texts, base)
+            tokenizer = build_tokenizer(options.preset, [item.text for item in clips], base)
         overrides = json.loads(options.text_config) if options.text_config else {}
         model = FlowDubberSemanticForConditionalGeneration(semantic_config(options.preset, text_config=overrides))
     for layer in model.model.layers:  # dropout belongs to this run, not to the model that is saved
@@ -159,9 +177,9 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator = Accelerator()
     set_seed(options.seed)
     store = FeatureStore(options.features)
-    clips = read_spoken_clips(store, "train", options.sources)
-    held_out = read_spoken_clips(store, "val", [options.sources[0]])
-    model, tokenizer = load_model(options, [item.text for item in clips])
+    clips = read_spoken_clips(store, "train", options.sources, codes=options.codes)
+    held_out = read_spoken_clips(store, "val", [options.sources[0]], codes=options.codes)
+    model, tokenizer = load_model(options, store, clips)
     settings = SequenceSettings(
         source_weights=dict(zip(options.sources, options.source_shares, strict=True)),
         own_reference=options.own_reference,

@@ -28,7 +28,10 @@ from transformers import PreTrainedTokenizerBase
 
 from ..data.features import Clip, FeatureStore
 from ..models.semantic import FlowDubberSemanticConfig, build_prompt
-from .speech_tokenizer_tokens import tokens_path
+from ..models.semantic.configuration_semantic import GLOBAL_CODEBOOK_SIZE, NUM_GLOBAL_TOKENS, SEMANTIC_TOKEN_RATE
+from ..processing.audio import SAMPLING_RATE
+from .semantic_phones import phone_codes, voice_codes
+from .speech_tokenizer_tokens import speech_span, tokens_path
 
 
 IGNORED = -100
@@ -58,29 +61,44 @@ class SpokenClip:
         return self.semantic_tokens[slice(*self.speech)]
 
 
+def _read_clip(store: FeatureStore, clip: Clip, codes: str) -> SpokenClip | None:
+    phones = store.phones(clip.id)
+    text = " ".join(phones.words)
+    if codes == "phones":
+        length = clip.num_samples * SEMANTIC_TOKEN_RATE // SAMPLING_RATE
+        return SpokenClip(
+            clip,
+            text,
+            phone_codes(phones, length, SEMANTIC_TOKEN_RATE),
+            voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE),
+            speech_span(store, clip, length, SEMANTIC_TOKEN_RATE),
+        )
+    path = tokens_path(store.root, clip.id)
+    if not path.is_file():
+        return None
+    row = json.loads(path.read_text(encoding="utf-8"))
+    return SpokenClip(clip, text, row["semantic_tokens"], row["global_tokens"], tuple(row["speech"]))
+
+
 def read_spoken_clips(
-    store: FeatureStore, split: str, sources: Sequence[str], max_tokens: int = 300
+    store: FeatureStore, split: str, sources: Sequence[str], max_tokens: int = 300, codes: str = "tokens"
 ) -> list[SpokenClip]:
-    """Clips of a split that have a text, aligned phonemes and speech tokens.
+    """Clips of a split that have a text, aligned phonemes and speech codes.
 
     Args:
         max_tokens (`int`): leave out clips with more speech than this (50 tokens a second).
+        codes (`str`): `tokens` of the speech tokenizer, or `phones` (see `training.semantic_phones`).
 
     Raises:
         ValueError: there is none.
     """
     spoken = []
     for clip in store.clips(split=split, source=sources, needs=("phones",)):
-        path = tokens_path(store.root, clip.id)
-        if not path.is_file():
-            continue
-        codes = json.loads(path.read_text(encoding="utf-8"))
-        text = " ".join(store.phones(clip.id).words)
-        item = SpokenClip(clip, text, codes["semantic_tokens"], codes["global_tokens"], tuple(codes["speech"]))
-        if text and 0 < len(item.spoken_tokens) <= max_tokens:
+        item = _read_clip(store, clip, codes)
+        if item is not None and item.text and 0 < len(item.spoken_tokens) <= max_tokens:
             spoken.append(item)
     if not spoken:
-        raise ValueError(f"{store.root} holds no {split} clip of {', '.join(sources)} with text, phones and tokens.")
+        raise ValueError(f"{store.root} holds no {split} clip of {', '.join(sources)} with text, phones and {codes}.")
     return spoken
 
 
@@ -103,7 +121,7 @@ class SequenceSettings:
     )
     own_reference: float = 0.2
     without_transcript: float = 0.3
-    whole_reference: float = 0.5
+    whole_reference: float = 0.3
     token_noise: float = 0.1
     max_length: int = 512
 

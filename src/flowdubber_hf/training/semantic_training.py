@@ -114,15 +114,14 @@ def validation_sequences(
 def score(
     model: FlowDubberSemanticForConditionalGeneration, sequences: Sequence[SemanticSequence], batch_size: int = 16
 ) -> dict[str, float]:
-    """Teacher-forced `perplexity` and `accuracy` of the targets' tokens (end token included)."""
+    """Teacher-forced `perplexity` and `accuracy` of the targets' tokens, end token included, among all that may be spoken."""
     loss, hits, count = 0.0, 0, 0
+    vocabulary = spoken_vocabulary(model.config).to(model.device)
     for row in range(0, len(sequences), batch_size):
         batch = collate(sequences[row : row + batch_size], model.config)
-        labels = batch["labels"][:, 1:].to(model.device)
-        logits = model(
-            input_ids=batch["input_ids"].to(model.device),
-            use_cache=False,
-        ).logits[:, :-1]
+        labels = positions_in(vocabulary, batch["labels"][:, 1:].to(model.device), model.config.vocab_size)
+        input_ids = batch["input_ids"].to(model.device)
+        logits = model(input_ids=input_ids, logits_vocabulary=vocabulary, use_cache=False).logits[:, :-1]
         known = labels != IGNORED
         logits, labels = logits[known].float(), labels[known]
         loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
