@@ -1,0 +1,125 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The joint losses at tiny size: every named loss is there, every trainable part moves, sound without video trains too."""
+
+import numpy as np
+import torch
+
+from flowdubber_hf.data.dubbing import DubbingExample, collate
+from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from flowdubber_hf.models.vector_field import FlowDubberVectorField
+from flowdubber_hf.training.dubber import (
+    FlowDubberTrainingModel,
+    LossWeights,
+    alignment_error,
+    choose_segments,
+    take_segments,
+)
+
+
+ALIGNER = {
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "intermediate_size": 32,
+    "num_prenet_layers": 1,
+    "lip_stem_size": 4,
+    "lip_stem_stride": 4,
+    "lip_stage_sizes": [4],
+    "lip_blocks_per_stage": 1,
+    "num_lip_layers": 1,
+    "semantic_hidden_size": 12,
+    "num_fusion_layers": 1,
+    "fusion_feedforward_ratio": 1,
+}
+FIELD = {
+    "fused_size": 32,
+    "prior_hidden_size": 16,
+    "num_prior_layers": 1,
+    "prior_intermediate_size": 16,
+    "prior_kernel_size": 3,
+    "postnet_size": 16,
+    "channels": [16, 16],
+    "head_dim": 8,
+    "feed_forward_ratio": 1,
+}
+
+
+def make_model() -> FlowDubberTrainingModel:
+    torch.manual_seed(0)
+    aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**ALIGNER))
+    return FlowDubberTrainingModel(aligner, FlowDubberVectorField(**FIELD))
+
+
+def make_batch(video: bool, crops: bool = False) -> dict[str, torch.Tensor]:
+    generator = np.random.default_rng(0)
+    examples = []
+    for phonemes, frames in ((5, 14), (7, 11)):
+        lips = torch.randn(frames, 88, 88) if crops else torch.randn(frames, 32)
+        examples.append(
+            DubbingExample(
+                phonemes=generator.integers(1, 73, phonemes),
+                optional=np.arange(phonemes) == 2,
+                frame_phonemes=np.sort(
+                    np.concatenate([np.arange(phonemes), generator.integers(0, phonemes, frames - phonemes)])
+                ),
+                lips=lips if video else None,
+                mel=torch.randn(80, 4 * frames),
+                style=generator.normal(size=256).astype(np.float32),
+                semantic=generator.normal(size=(9, 12)).astype(np.float32),
+            )
+        )
+    batch = collate(examples)
+    batch["use_found_path"] = torch.tensor([True, False])
+    batch["knowledge_drop"] = torch.tensor([False, True])
+    return batch
+
+
+def test_joint_losses_move_every_part():
+    model = make_model().train()
+    model.aligner.lip_encoder.requires_grad_(False)
+    before = {name: value.detach().clone() for name, value in model.named_parameters() if value.requires_grad}
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0)
+    for video in (True, False):
+        losses = model(make_batch(video), LossWeights(), 6)
+        names = {"ctc", "prior", "flow", "loss"} | ({"contrastive"} if video else set())
+        assert set(losses) == names and all(torch.isfinite(value) for value in losses.values())
+        losses["loss"].backward()
+    optimizer.step()
+    after = dict(model.named_parameters())
+    assert [name for name, value in before.items() if torch.equal(value, after[name])] == []
+
+
+def test_weights_are_those_of_the_paper():
+    model = make_model().eval()
+    torch.manual_seed(1)
+    losses = model(make_batch(True), LossWeights(flow=2.0, prior=0.5, contrastive=0.0, ctc=0.0), 6)
+    torch.testing.assert_close(losses["loss"], 2 * losses["flow"] + 0.5 * losses["prior"])
+
+
+def test_segments_stay_inside_each_row():
+    mask = torch.arange(20) < torch.tensor([20, 9, 4])[:, None]
+    for _ in range(20):
+        starts = choose_segments(mask, 6)
+        assert (starts >= 0).all() and (starts[:2] + 6 <= torch.tensor([20, 9])).all() and starts[2] == 0
+    sequence = torch.arange(20)[None].repeat(2, 1)
+    assert take_segments(sequence, torch.tensor([3, 18]), 4).tolist() == [[3, 4, 5, 6], [18, 19, 19, 19]]
+
+
+def test_alignment_error_of_a_perfect_path_is_zero(monkeypatch):
+    model, batch = make_model().aligner.eval(), make_batch(True, crops=True)
+    true = batch["path"]
+    monkeypatch.setattr(
+        "flowdubber_hf.models.aligner.modeling_aligner.monotonic_search", lambda *arguments: true.clone()
+    )
+    assert alignment_error(model, [batch])["start_error_ms"] == 0
