@@ -806,7 +806,7 @@ class FlowDubberPipeline(DiffusionPipeline):
         watch = _Stopwatch()
 
         with watch.stage("phonemes"):
-            phonemizations = [phonemize(text) for text in scripts]
+            phonemizations = [phonemize(text, self.aligner.config.phoneme_accent) for text in scripts]
         with watch.stage("reference"):
             sounds = [self._load_reference(source, reference_sampling_rate) for source in references]
         with watch.stage("lips"):
