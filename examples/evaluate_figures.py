@@ -212,7 +212,7 @@ class Dubber:
         from flowdubber_hf.data.forced_alignment import align as align_phonemes
         from flowdubber_hf.processing.text import phonemize
 
-        phonemes = phonemize(clip.text)
+        phonemes = phonemize(clip.text, self.pipe.aligner.config.phoneme_accent)
         times = np.array(align_phonemes(clip.truth, phonemes))
         frames = phoneme_frames(times, np.array(phonemes.optional), clip.num_samples // SAMPLES_PER_VIDEO_FRAME)
         owner = torch.repeat_interleave(torch.arange(len(frames)), torch.from_numpy(frames))
