@@ -11,3 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Reference voice to style vector."""
+
+from .configuration_style import FlowDubberStyleEncoderConfig
+from .modeling_style import FlowDubberStyleEncoder, FlowDubberStyleEncoderOutput

@@ -37,6 +37,8 @@ class FlowDubberVocoderConfig(PreTrainedConfig):
         num_pitch_bins (`int`, *optional*, defaults to 192): classes of F0, evenly spaced in log frequency.
         pitch_min (`float`, *optional*, defaults to 60.0): F0 of the first class in Hz.
         pitch_max (`float`, *optional*, defaults to 500.0): F0 of the last class in Hz.
+        gains_per_frame (`int`, *optional*, defaults to 4): points a mel frame of the loudness curve, which gives onsets the
+            sharpness that a 40 ms window cannot. Divides `hop_length`.
         max_log_gain (`float`, *optional*, defaults to 8.0): bound of a filter's log magnitude, so that mels out of range
             stay finite.
         initializer_range (`float`, *optional*, defaults to 0.02): standard deviation of fresh weights.
@@ -61,6 +63,7 @@ class FlowDubberVocoderConfig(PreTrainedConfig):
     num_pitch_bins: int = 192
     pitch_min: float | int = 60.0
     pitch_max: float | int = 500.0
+    gains_per_frame: int = 4
     max_log_gain: float | int = 8.0
     initializer_range: float = 0.02
 
@@ -68,6 +71,10 @@ class FlowDubberVocoderConfig(PreTrainedConfig):
         """The window must overlap four times and the bands must be ordered."""
         if self.n_fft != 4 * self.hop_length:
             raise ValueError(f"n_fft must be four hops, got n_fft={self.n_fft} and hop_length={self.hop_length}.")
+        if self.gains_per_frame < 1 or self.hop_length % self.gains_per_frame:
+            raise ValueError(
+                f"gains_per_frame must divide hop_length, got {self.gains_per_frame} for {self.hop_length} samples."
+            )
         if not 0 <= self.fmin < self.fmax <= self.sampling_rate / 2:
             raise ValueError(
                 f"the mel must lie in 0..{self.sampling_rate / 2:.0f} Hz, got fmin={self.fmin} and fmax={self.fmax}."

@@ -15,8 +15,8 @@
 
 All the network runs once a mel frame. The sound is made by signal processing that is exact and differentiable: a
 phase-continuous, band-limited pulse train at the predicted F0 and white noise go through a short-time Fourier transform,
-are multiplied with predicted filters (complex for the pulses, real for the noise) and come back by overlap-add. The
-harmonic-plus-noise model is that of Stylianou (2001); its differentiable form follows DDSP (Engel et al., 2020), the
+are multiplied with predicted filters (complex for the pulses, real for the noise) and come back by overlap-add. A predicted
+loudness curve with several points a frame then sharpens onsets, which the window has smeared. The harmonic-plus-noise model is that of Stylianou (2001); its differentiable form follows DDSP (Engel et al., 2020), the
 pitch classes follow CREPE (Kim et al., 2018).
 """
 
@@ -65,11 +65,24 @@ class FlowDubberVocoderFilterOutput(ModelOutput):
         harmonic (`torch.Tensor` of shape `(batch, frames, n_fft // 2 + 1)`, complex): filter of the pulses.
         noise (`torch.Tensor` of shape `(batch, frames, n_fft // 2 + 1)`): filter of the steady noise.
         pulsed_noise (`torch.Tensor` of shape `(batch, frames, n_fft // 2 + 1)`): filter of the noise that beats with F0.
+        gain (`torch.Tensor` of shape `(batch, frames * gains_per_frame)`): logarithm of the loudness curve.
     """
 
     harmonic: torch.Tensor | None = None
     noise: torch.Tensor | None = None
     pulsed_noise: torch.Tensor | None = None
+    gain: torch.Tensor | None = None
+
+
+def hold_last(values: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+    """`(batch, steps)` with padding replaced by the last real value, which is what interpolation sees past an end.
+
+    `attention_mask` is `(batch, steps)`, 0 on the padding at the right.
+    """
+    if attention_mask is None:
+        return values
+    last = (attention_mask.long().sum(dim=1, keepdim=True) - 1).clamp(min=0)
+    return torch.where(attention_mask.bool(), values, values.gather(1, last))
 
 
 def pulse_train(pitch: torch.Tensor, phase: torch.Tensor, band_limit: float) -> torch.Tensor:
@@ -172,6 +185,8 @@ class FlowDubberVocoderPreTrainedModel(PreTrainedModel):
     main_input_name = "spectrogram"
     input_modalities = ("audio",)
     supports_gradient_checkpointing = False
+    # Half precision is for the disk: gains are exponentials of the network's output, and rounding them is heard.
+    _keep_in_fp32_modules_strict = ("pitch_net", "filter_net")
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -205,10 +220,13 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         self.pitch_net = FlowDubberVocoderBackbone(
             config.num_mels, config.pitch_hidden_size, config.pitch_dilations, config.num_pitch_bins + 1
         )
-        self.filter_net = FlowDubberVocoderBackbone(config.num_mels, config.hidden_size, config.dilations, 4 * bins)
-        self.window = nn.Buffer(torch.empty(config.n_fft), persistent=False)
-        self.pitch_grid = nn.Buffer(torch.empty(config.num_pitch_bins), persistent=False)
-        self.mel_to_linear = nn.Buffer(torch.empty(config.num_mels, bins), persistent=False)
+        self.filter_net = FlowDubberVocoderBackbone(
+            config.num_mels, config.hidden_size, config.dilations, 4 * bins + config.gains_per_frame
+        )
+        # Named dtypes: a checkpoint in half precision must not round the tables.
+        self.window = nn.Buffer(torch.empty(config.n_fft, dtype=torch.float32), persistent=False)
+        self.pitch_grid = nn.Buffer(torch.empty(config.num_pitch_bins, dtype=torch.float32), persistent=False)
+        self.mel_to_linear = nn.Buffer(torch.empty(config.num_mels, bins, dtype=torch.float32), persistent=False)
         self.post_init()
 
     def make_pitch_grid(self) -> torch.Tensor:
@@ -265,7 +283,8 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         """Filters for `(batch, frames, num_mels)` natural-log mels; `attention_mask` is `(batch, frames)`."""
         mel = self._normalize(spectrogram)
         output = self.filter_net(mel, self._frame_mask(spectrogram, attention_mask)).float().transpose(1, 2)
-        harmonic, phase, noise, pulsed = output.chunk(4, dim=-1)
+        gains, bins = self.config.gains_per_frame, self.config.n_fft // 2 + 1
+        harmonic, phase, noise, pulsed, curve = output.split([bins] * 4 + [gains], dim=-1)
         # The network only corrects the mel's own envelope. The constants bring each source, seen through the window, to
         # the level of the mel's magnitudes: a Slaney filter sums to 1 / bin width.
         envelope = (mel.float().transpose(1, 2) * MEL_SCALE + MEL_CENTER) @ self.mel_to_linear.float()
@@ -282,6 +301,8 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
             harmonic=torch.polar(gain(harmonic, pulse_level + 0.3), phase),
             noise=gain(noise, noise_level + 1.0),
             pulsed_noise=gain(pulsed, noise_level + 2.0),
+            # Smoothly bounded: e^3 either way is more than any onset needs.
+            gain=3 * torch.tanh(curve.flatten(1) / 3),
         )
 
     @torch.no_grad()
@@ -306,11 +327,7 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         """
         batch, frames = pitch.shape
         hop, device = self.config.hop_length, pitch.device
-        pitch = pitch.float()
-        if attention_mask is not None:
-            # Interpolation to samples looks half a frame ahead: padding must look like the last real frame.
-            last = (attention_mask.long().sum(dim=1, keepdim=True) - 1).clamp(min=0)
-            pitch = torch.where(attention_mask.bool(), pitch, pitch.gather(1, last))
+        pitch = hold_last(pitch.float(), attention_mask)
         pitch = F.interpolate(pitch[:, None], scale_factor=float(hop), mode="linear")[:, 0]
         # Minutes of cycles do not fit in float32; MPS has nothing wider.
         exact = torch.float32 if device.type == "mps" else torch.float64
@@ -360,7 +377,17 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
             keep = attention_mask[:, :, None].to(frames.dtype)
             frames, weights = frames * keep, weights * keep
         # The true sum of windows, also at the ends and before padding. Never below 0.7 in a real frame.
-        return overlap_add(frames, config.hop_length) / overlap_add(weights, config.hop_length).clamp(min=0.1)
+        waveform = overlap_add(frames, config.hop_length) / overlap_add(weights, config.hop_length).clamp(min=0.1)
+        points = config.gains_per_frame
+        curve_mask = None if attention_mask is None else attention_mask.repeat_interleave(points, dim=1)
+        curve = hold_last(filters.gain, curve_mask)[:, None]
+        waveform = (
+            waveform * torch.exp(F.interpolate(curve, scale_factor=config.hop_length / points, mode="linear"))[:, 0]
+        )
+        if attention_mask is not None:
+            # The last real frame's window reaches over the end.
+            waveform = waveform * attention_mask.repeat_interleave(config.hop_length, dim=1)
+        return waveform
 
     def forward(
         self,
