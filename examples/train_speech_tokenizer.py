@@ -54,6 +54,9 @@ class Options:
     output_dir: str = field(metadata={"help": "gets the model, training/ and log.jsonl"})
     preset: str = field(default="tiny", metadata={"help": "tiny or base, where there is no --init"})
     init: str | None = field(default=None, metadata={"help": "folder of a trained model to train further"})
+    freeze_semantic: bool = field(
+        default=False, metadata={"help": "train the voice and the decoders only; semantic tokens stay what they are"}
+    )
     resume: bool = field(default=False, metadata={"help": "go on from the checkpoint in output_dir"})
     max_train_steps: int = field(default=20000, metadata={"help": "optimiser steps"})
     max_minutes: float | None = field(
@@ -112,6 +115,22 @@ def build_model(options: Options) -> FlowDubberSpeechTokenizer:
     return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[options.preset]))
 
 
+def load_heads(objective: SpeechTokenizerObjective, folder: Path) -> None:
+    """The heads of an earlier run on the same speakers, where it left them."""
+    path = folder / "training" / "heads.safetensors"
+    if path.is_file():
+        own = objective.state_dict()
+        heads = {name: tensor for name, tensor in load_file(path).items() if own[name].shape == tensor.shape}
+        objective.load_state_dict(heads, strict=False)
+
+
+def freeze_semantic(objective: SpeechTokenizerObjective) -> None:
+    """Fixes what decides the semantic tokens; call again after each `train()`, since a codebook learns by itself there."""
+    for part in (objective.tokenizer.encoder, objective.tokenizer.quantizer):
+        part.requires_grad_(False)
+        part.eval()
+
+
 def crop_of_step(options: Options, step: int) -> tuple[int, int]:
     """Which tokens the wave generator makes in this step; none in most, since it is slow."""
     if options.waveform_weight == 0 or step % options.waveform_every:
@@ -165,6 +184,10 @@ def train(options: Options) -> None:
     batches = SpeechTokenizerBatches(store, tokenizer.config, clips, settings, options.seed, total)
     weights = SpeechTokenizerLossWeights(options.phoneme_weight, options.speaker_weight, options.waveform_weight)
     objective = SpeechTokenizerObjective(tokenizer, len(batches.speakers), weights)
+    if options.init is not None:
+        load_heads(objective, Path(options.init))
+    if options.freeze_semantic:
+        freeze_semantic(objective)
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=options.weight_decay
@@ -183,6 +206,8 @@ def train(options: Options) -> None:
     objective.train()
     started = time.monotonic() - progress.seconds
     for batch in loader:
+        if options.freeze_semantic:
+            freeze_semantic(accelerator.unwrap_model(objective))
         rate = learning_rate(options, progress)
         for group in optimizer.param_groups:
             group["lr"] = rate

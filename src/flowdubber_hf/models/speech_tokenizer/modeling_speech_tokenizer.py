@@ -172,7 +172,7 @@ class FlowDubberSpeechTokenizerPreTrainedModel(PreTrainedModel):
             for block in module.convnext:
                 init.constant_(block.gamma, 1.0 / len(module.convnext))
         elif isinstance(module, PerceiverResampler):
-            init.normal_(module.latents, std=self.config.initializer_range)
+            self._init_perceiver(module)
         elif isinstance(module, ScaledUnitNorm):
             init.ones_(module.gamma)
         elif isinstance(module, Snake):
@@ -185,6 +185,14 @@ class FlowDubberSpeechTokenizerPreTrainedModel(PreTrainedModel):
             # Spread the unit-variance latents over all levels from the start.
             init.normal_(module.project_in.weight, std=module.project_in.in_features**-0.5)
             init.normal_(module.project_out.weight, std=module.project_out.in_features**-0.5)
+
+    @staticmethod
+    def _init_perceiver(module: PerceiverResampler) -> None:
+        # Small weights (0.02) would drown what is read under the latents themselves: every voice the same tokens.
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                init.normal_(layer.weight, std=layer.in_features**-0.5)
+        init.normal_(module.latents)
 
     @staticmethod
     def _init_wave_generator(module: WaveGenerator) -> None:
