@@ -132,6 +132,7 @@ def test_of_several_faces_the_largest_is_taken(extractor: FlowDubberLipFeatureEx
     both[:, :, 216:] = heads
     result = extractor(both, fps=25)
     assert np.abs(_centres(result["boxes"]) - (MOUTH + np.array([216, 0]))).max() < 9
+    assert "2 faces" in result["warnings"][0]
     # A larger face that is seen for a moment does not win against the one that stays.
     brief = both.copy()
     brief[8:, :, 216:] = 110
@@ -170,6 +171,10 @@ def test_no_face_says_what_to_do(extractor: FlowDubberLipFeatureExtractor) -> No
         extractor(noise_frames(10, 96, 128), fps=25)
     with pytest.raises(ValueError, match="--mouth-box"):
         extractor(np.zeros((10, 96, 128, 3), np.uint8), fps=25)
+    flash = np.zeros((75, 288, 360, 3), np.uint8)
+    flash[24] = head_frames()[24]  # one frame in three seconds is no talking head
+    with pytest.raises(ValueError, match="--mouth-box"):
+        extractor(flash, fps=25)
 
 
 def test_mouth_box(extractor: FlowDubberLipFeatureExtractor, head: dict) -> None:

@@ -43,6 +43,7 @@ MIN_MOUTH_BOX = 16
 _DETECT_SIDES = (160, 360)
 _DETECT_MIN_FACE = (0.18, 0.07)
 _DETECT_EVERY = 6
+_MIN_PRESENCE = 0.1
 
 # The mouth in the square that the cascade gives, as fractions of its side; means over frontal faces.
 _MOUTH_X, _MOUTH_Y = 0.5, 0.81
@@ -68,11 +69,13 @@ class MouthTrack:
         centres: `(F, 2)` float, x and y in pixels of the clip's own upright picture.
         sides: `(F,)` float, side of the square crop in the same pixels.
         found: `(F,)` bool, False where the face was not seen and the place was interpolated.
+        num_faces: faces that were there for at least half as long as the chosen one.
     """
 
     centres: np.ndarray
     sides: np.ndarray
     found: np.ndarray
+    num_faces: int = 1
 
     @property
     def boxes(self) -> np.ndarray:
@@ -107,11 +110,12 @@ def _detect_haar(grey: np.ndarray, min_face: float) -> np.ndarray:
     return np.stack([boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 1] + boxes[:, 3] / 2, boxes[:, 2]], axis=1)
 
 
-def _best_track(detections: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """Joins the faces of successive frames into tracks and keeps the largest and steadiest one.
+def _face_tracks(detections: dict[int, np.ndarray]) -> list[dict[int, np.ndarray]]:
+    """Joins the faces of successive frames into tracks, the largest and steadiest one first.
 
     A face continues a track if it lies within half a face of its last place and has about its size. A track's score is
-    the sum of its faces' sides: presence times size.
+    the sum of its faces' sides: presence times size. What shows up in less than a tenth of the frames that were looked
+    at is a mistake of the detector and no face.
     """
     tracks: list[dict[int, np.ndarray]] = []
     for index, faces in sorted(detections.items()):
@@ -128,7 +132,12 @@ def _best_track(detections: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
             else:
                 tracks[best][index] = face
                 open_tracks.remove(best)
-    return max(tracks, key=lambda track: sum(face[2] for face in track.values()), default={})
+    tracks = [track for track in tracks if len(track) >= _MIN_PRESENCE * len(detections)]
+    return sorted(tracks, key=lambda track: -sum(face[2] for face in track.values()))
+
+
+def _count_faces(tracks: list[dict[int, np.ndarray]]) -> int:
+    return sum(len(track) >= 0.5 * len(tracks[0]) for track in tracks)
 
 
 def _gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
@@ -356,7 +365,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
                 "duration": clip.info.duration,
                 "found": track.found,
                 "boxes": track.boxes,
-                "warnings": [*clip.info.warnings, *self._lost(track.found)],
+                "warnings": [*clip.info.warnings, *_remarks(track)],
             }
         )
 
@@ -394,28 +403,37 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             return _track_mediapipe(clip)
         return _track_haar(clip)
 
-    def _lost(self, found: np.ndarray) -> list[str]:
-        lost = int((~found).sum())
-        if not lost:
-            return []
-        return [f"the face was not seen in {lost} of {len(found)} frames; the mouth's place there was interpolated."]
+
+def _remarks(track: MouthTrack) -> list[str]:
+    lost, remarks = int((~track.found).sum()), []
+    if track.num_faces > 1:
+        remarks.append(
+            f"{track.num_faces} faces were seen; the largest and steadiest one is taken as the speaker. Choose another with "
+            "--mouth-box x0,y0,x1,y1 (mouth_box= in Python)."
+        )
+    if lost:
+        remarks.append(
+            f"the face was not seen in {lost} of {len(track.found)} frames; the mouth's place there was interpolated."
+        )
+    return remarks
 
 
 def _track_haar(clip: GreyClip | GreyArray) -> MouthTrack:
     for side, min_face in zip(_DETECT_SIDES, _DETECT_MIN_FACE, strict=True):
         smalls = [_shrink(grey, side) for grey in clip]
-        track = _best_track(
-            {index: _detect_haar(smalls[index], min_face) for index in range(0, len(smalls), _DETECT_EVERY)}
-        )
-        if track:
+        looked_at = range(0, len(smalls), _DETECT_EVERY)
+        tracks = _face_tracks({index: _detect_haar(smalls[index], min_face) for index in looked_at})
+        if tracks:
             break
     else:
         raise ValueError(_NO_FACE)
-    faces, seen = _follow(smalls, track)
+    faces, seen = _follow(smalls, tracks[0])
     offset = _mouth_offset(smalls, faces, seen)
     scale = min(clip.info.width, clip.info.height) / min(smalls[0].shape)
     centres = (faces[:, :2] + offset * faces[:, 2:]) * scale
-    return MouthTrack(centres=centres, sides=faces[:, 2] * scale * _CROP_OF_FACE, found=seen)
+    return MouthTrack(
+        centres=centres, sides=faces[:, 2] * scale * _CROP_OF_FACE, found=seen, num_faces=_count_faces(tracks)
+    )
 
 
 def _face_mesh():
@@ -450,9 +468,10 @@ def _mesh_faces(mesh, grey: np.ndarray) -> np.ndarray:
 
 def _track_mediapipe(clip: GreyClip | GreyArray) -> MouthTrack:
     with _face_mesh() as mesh:
-        track = _best_track({index: _mesh_faces(mesh, grey) for index, grey in enumerate(clip)})
-    if not track:
+        tracks = _face_tracks({index: _mesh_faces(mesh, grey) for index, grey in enumerate(clip)})
+    if not tracks:
         raise ValueError(_NO_FACE)
+    track = tracks[0]
     known = np.array(sorted(track))
     values = np.stack([track[index] for index in known])
     faces = _interpolate(np.arange(len(clip)), known, values)
@@ -464,4 +483,5 @@ def _track_mediapipe(clip: GreyClip | GreyArray) -> MouthTrack:
         centres=_gaussian(faces[:, :2], 1.5) + offset * sides[:, None],
         sides=sides * _CROP_OF_FACE,
         found=np.isin(np.arange(len(clip)), known),
+        num_faces=_count_faces(tracks),
     )
