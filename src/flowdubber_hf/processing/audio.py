@@ -96,7 +96,9 @@ def resample(waveform: np.ndarray, source_rate: int) -> np.ndarray:
     """
     if source_rate == SAMPLING_RATE:
         return waveform.astype(np.float32, copy=False)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(waveform[None], dtype=np.float32), "flt", "mono")
+    # The resampler keeps a few milliseconds to itself when flushed: let them be silence.
+    padded = np.pad(waveform.astype(np.float32, copy=False), (0, source_rate // 10))
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(padded[None]), "flt", "mono")
     frame.sample_rate = source_rate
     resampler = av.AudioResampler("flt", "mono", SAMPLING_RATE)
     pieces = [part.to_ndarray()[0] for source in (frame, None) for part in resampler.resample(source)]
