@@ -87,7 +87,7 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     accelerator = make_accelerator(arguments)
     store, output = FeatureStore(arguments.features), Path(arguments.output_dir)
-    video_needs, sound_needs = ("audio", "phones", "crops"), ("audio", "phones")
+    video_needs, sound_needs = ("audio", "phones", "crops", "style"), ("audio", "phones", "style")
     chosen = [c for c in store.clips("train", "grid", video_needs) if c.speaker not in arguments.exclude_speakers]
     training, held_out = DubbingClips(store, chosen), DubbingClips(store, store.clips("val", "grid", video_needs))
     most = arguments.max_speech_seconds * 16000

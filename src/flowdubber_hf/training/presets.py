@@ -44,6 +44,7 @@ VECTOR_FIELD_PRESETS: dict[str, dict] = {
         "prior_dropout": 0.1,
         "channels": [176, 176],
         "feed_forward_ratio": 2,
+        "dropout": 0.0,
         "attention_window": 100,
     },
     "base": {},

@@ -127,7 +127,7 @@ class FlowDubberStylePrior(nn.Module):
 
 
 class FlowDubberResnetBlock(nn.Module):
-    """Two convolutions with the time embedding between, on `(B, T, C)`.
+    """Two convolutions with the time embedding between, on `(B, T, C)`, SiLU where Matcha has the slower Mish.
 
     Each frame is normalised by itself (LayerNorm over channels): Matcha's GroupNorm takes its statistics over time, so
     a padded row would differ from the same row alone.
@@ -143,8 +143,8 @@ class FlowDubberResnetBlock(nn.Module):
         self.skip = nn.Linear(in_size, out_size) if in_size != out_size else nn.Identity()
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None, time: torch.Tensor) -> torch.Tensor:
-        update = F.mish(self.norm1(self.conv1(states, mask))) + self.time(F.mish(time))[:, None]
-        return F.mish(self.norm2(self.conv2(update, mask))) + self.skip(states)
+        update = F.silu(self.norm1(self.conv1(states, mask))) + self.time(F.silu(time))[:, None]
+        return F.silu(self.norm2(self.conv2(update, mask))) + self.skip(states)
 
 
 class FlowDubberTransformerBlock(nn.Module):
@@ -381,7 +381,7 @@ class FlowDubberVectorField(ModelMixin, ConfigMixin):
             states = self._stage(stage, states, masks[-1], time, style, self.up_norms)
             if index < len(self.upsamplers):
                 states = self._resample(self.upsamplers[index], states, masks.pop())
-        states = F.mish(self.final_norm(self.final_conv(states, attention_mask)))
+        states = F.silu(self.final_norm(self.final_conv(states, attention_mask)))
         sample = mask_sequence(self.projection(states), attention_mask).transpose(1, 2)
         return FlowDubberVectorFieldOutput(sample=sample) if return_dict else (sample,)
 
