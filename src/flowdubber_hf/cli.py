@@ -206,7 +206,7 @@ def _check_content(arguments: argparse.Namespace) -> None:
     from .processing.audio import check_reference, load_audio
     from .processing.text import phonemize
 
-    phonemize(arguments.script)
+    phonemize(arguments.script)  # says what it cannot speak
     check_reference(load_audio(arguments.reference), f"the reference {arguments.reference}")
 
 
