@@ -512,6 +512,8 @@ class TestGenerateSemantics:
             model.generate_semantics(ids, mask[:, 1:])
         with pytest.raises(ValueError, match="shape"):
             model.generate_semantics(ids[0])
+        with pytest.raises(ValueError, match="shorten the reference"):
+            model.generate_semantics(torch.ones(1, 4096, dtype=torch.long))
         with pytest.raises(ValueError, match=r"must lie in \[0, 512\)"):
             model.semantic_features(ids, torch.full((3, 2), 512), mask)
 

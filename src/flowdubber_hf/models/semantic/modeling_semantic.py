@@ -211,6 +211,11 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
     def _check_prompts(self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         if input_ids.ndim != 2 or input_ids.shape[1] == 0:
             raise ValueError(f"input_ids must have the shape (batch, length), got {tuple(input_ids.shape)}.")
+        limit = self.config.text_config.max_position_embeddings
+        if input_ids.shape[1] >= limit:
+            raise ValueError(
+                f"the prompt has {input_ids.shape[1]} tokens, the model reads fewer than {limit}; shorten the reference."
+            )
         if attention_mask is None:
             return torch.ones_like(input_ids)
         if attention_mask.shape != input_ids.shape:
