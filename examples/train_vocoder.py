@@ -23,6 +23,7 @@ loads.
 
 import json
 import math
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,9 +37,11 @@ from transformers import HfArgumentParser
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
-from flowdubber_hf.processing.audio import log_mel
-from flowdubber_hf.training.vocoder_data import VocoderDataset, load_pitch_tracks, soften_mel
-from flowdubber_hf.training.vocoder_losses import WINDOWS, VocoderLossWeights, energy_distance, pitch_loss
+from flowdubber_hf.training.vocoder_data import VocoderDataset, load_pitch_tracks
+from flowdubber_hf.training.vocoder_step import VocoderTrainingStep, validate
+
+
+LOG_EVERY = 25  # steps
 
 
 @dataclass
@@ -74,65 +77,6 @@ def learning_rate(args: Arguments, step: int, done: float) -> float:
     falling = 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
     rate = args.final_learning_rate + (args.learning_rate - args.final_learning_rate) * falling
     return rate * min(1.0, (step + 1) / args.warmup_steps)
-
-
-def random_sources(
-    model: FlowDubberVocoder, pitch: torch.Tensor, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two draws of the sources: other noise, other pulse positions."""
-    draws = []
-    for _ in range(2):
-        phase = torch.rand(len(pitch), 1, generator=generator).to(pitch.device)
-        draws.append(model.make_sources(pitch, generator=generator, initial_phase=phase))
-    return draws[0], draws[1]
-
-
-def compute_loss(
-    model: FlowDubberVocoder,
-    batch: dict[str, torch.Tensor],
-    generator: torch.Generator,
-    weights: VocoderLossWeights,
-    predicted_pitch_share: float = 0.0,
-    soften: bool = False,
-    windows_per_step: int = len(WINDOWS),
-) -> dict[str, torch.Tensor]:
-    """The losses of a batch of [`VocoderDataset`]; `generator` is on the CPU."""
-    spectrogram = log_mel(batch["waveform"]).transpose(1, 2)
-    if soften:
-        spectrogram = soften_mel(spectrogram, generator)
-    predicted = model.predict_pitch(spectrogram)
-    own = torch.rand(len(spectrogram), 1, generator=generator) < predicted_pitch_share
-    pitch = torch.where(own.to(spectrogram.device), predicted.pitch.detach(), batch["pitch"])
-    filters = model.predict_filters(spectrogram)
-    first, second = (model.synthesize(filters, sources) for sources in random_sources(model, pitch, generator))
-    grid = model.pitch_grid.float()
-    windows = [WINDOWS[index] for index in torch.randperm(len(WINDOWS), generator=generator)[:windows_per_step]]
-    losses = {
-        "energy": energy_distance(batch["waveform"], first, second, weights, windows),
-        "pitch": pitch_loss(
-            predicted.pitch_logits, predicted.voicing_logits, batch["pitch"], batch["voiced"], grid, weights
-        ),
-    }
-    losses["loss"] = losses["energy"] + losses["pitch"]
-    return losses
-
-
-@torch.no_grad()
-def validate(model: FlowDubberVocoder, loader: DataLoader, device: torch.device, weights: VocoderLossWeights) -> dict:
-    """Mean losses, F0 error and voicing errors over fixed cuts with the network's own F0, always the same noise."""
-    generator = torch.Generator().manual_seed(0)
-    model.eval()
-    sums: dict[str, float] = {}
-    for batch in loader:
-        batch = {name: value.to(device) for name, value in batch.items()}
-        values = compute_loss(model, batch, generator, weights, predicted_pitch_share=1.0)
-        predicted = model.predict_pitch(log_mel(batch["waveform"]).transpose(1, 2))
-        cents = 1200 * torch.log2(predicted.pitch / batch["pitch"]).abs()
-        values["pitch_off_by_50_cents"] = (cents > 50)[batch["voiced"]].float().mean()
-        values["voicing_wrong"] = ((predicted.voicing_logits > 0) != batch["voiced"]).float().mean()
-        for name, value in values.items():
-            sums[f"val_{name}"] = sums.get(f"val_{name}", 0.0) + float(value) / len(loader)
-    return sums
 
 
 class JsonLog:
@@ -171,77 +115,81 @@ def make_datasets(
 
 
 def train(args: Arguments) -> None:
-    """The whole run."""
+    """The whole run.
+
+    Raises:
+        ValueError: no features, or no clips in them.
+    """
     accelerator = Accelerator(mixed_precision=args.mixed_precision, cpu=args.cpu)
     set_seed(args.seed)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     log, state = JsonLog(args.output_dir / "log.jsonl"), args.output_dir / "state"
-    weights = VocoderLossWeights()
+    progress = state / "progress.json"
 
-    model = (
-        FlowDubberVocoder.from_pretrained(args.init_from)
-        if args.init_from
-        else FlowDubberVocoder(FlowDubberVocoderConfig())
-    ).float()
-    train_data, val_data = make_datasets(args, FeatureStore(args.features), model.config)
+    store = FeatureStore(args.features)
+    vocoder = FlowDubberVocoder.from_pretrained(args.init_from) if args.init_from else None
+    vocoder = vocoder or FlowDubberVocoder(FlowDubberVocoderConfig())
+    with accelerator.main_process_first():  # the others find the F0 tracks in the cache
+        train_data, val_data = make_datasets(args, store, vocoder.config)
     val_loader = DataLoader(val_data, args.batch_size)
+    model = VocoderTrainingStep(vocoder)
     optimizer = torch.optim.AdamW(model.parameters(), args.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     model, optimizer = accelerator.prepare(model, optimizer)
-    plain = accelerator.unwrap_model(model)
-    average = AveragedModel(plain, multi_avg_fn=get_ema_multi_avg_fn(args.ema_decay))
+    average = AveragedModel(vocoder, multi_avg_fn=get_ema_multi_avg_fn(args.ema_decay))
     accelerator.register_for_checkpointing(average)
 
     step, best, spent = 0, math.inf, 0.0
-    progress = state / "progress.json"
     if progress.is_file():
-        accelerator.load_state(state)
+        accelerator.load_state(str(state))
         step, best, spent = (json.loads(progress.read_text())[name] for name in ("step", "best", "seconds"))
-    generator = torch.Generator().manual_seed(args.seed + step + 1000 * accelerator.process_index)
-    started = time.monotonic() - spent
+    generator = torch.Generator().manual_seed(args.seed + step + 1_000_000 * accelerator.process_index)
     # Items are random by their number, so they need no shuffling, and a resumed run goes on with those not yet seen.
     seen = step * args.batch_size * accelerator.num_processes
     rest = Subset(train_data, range(seen, len(train_data)))
-    train_loader = accelerator.prepare(DataLoader(rest, args.batch_size, num_workers=args.num_workers))
-    for batch in train_loader:
-        plain.train()
+    started = time.monotonic() - spent
+    for batch in accelerator.prepare(DataLoader(rest, args.batch_size, num_workers=args.num_workers)):
+        model.train()
         seconds = time.monotonic() - started
         done = max(step / args.max_train_steps, seconds / 60 / args.max_train_minutes)
         rate = learning_rate(args, step, done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with accelerator.autocast():
-            losses = compute_loss(
-                plain,
-                batch,
-                generator,
-                weights,
-                args.predicted_pitch_share,
-                soften=done >= args.soften_from,
-                windows_per_step=args.windows_per_step,
-            )
+        losses = model(batch, generator, args.predicted_pitch_share, done >= args.soften_from, args.windows_per_step)
         accelerator.backward(losses["loss"])
         norm = accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
-        average.update_parameters(plain)
+        average.update_parameters(vocoder)
         step += 1
-        if step % 25 == 0 and accelerator.is_main_process:
-            values = {name: float(value.detach()) for name, value in losses.items()}
-            log.write(step=step, seconds=seconds, rate=rate, norm=float(norm), **values)
         last = step >= args.max_train_steps or done >= 1
-        if (step % args.validate_every == 0 or last) and accelerator.is_main_process:
-            values = validate(average.module, val_loader, accelerator.device, weights)
-            log.write(step=step, seconds=seconds, **values)
-            if values["val_energy"] < best:
-                best = values["val_energy"]
-                average.module.save_pretrained(args.output_dir / "best")
+        if step % LOG_EVERY == 0 and accelerator.is_main_process:
+            values = {name: float(losses[name].detach()) for name in ("loss", "energy", "pitch")}
+            log.write(step=step, seconds=seconds, rate=rate, norm=float(norm), **values)
+        if step % args.validate_every == 0 or last:
+            values = validate(average.module, val_loader)
+            if accelerator.is_main_process:
+                log.write(step=step, seconds=seconds, **values)
+                if values["val_energy"] < best:
+                    average.module.save_pretrained(args.output_dir / "best")
+            best = min(best, values["val_energy"])
             accelerator.save_state(str(state))
-            progress.write_text(json.dumps({"step": step, "best": best, "seconds": seconds}))
+            if accelerator.is_main_process:
+                progress.write_text(json.dumps({"step": step, "best": best, "seconds": seconds}))
         if last:
             break
     if accelerator.is_main_process:
         average.module.save_pretrained(args.output_dir / "final")
 
 
+def main() -> None:
+    """Command line."""
+    (args,) = HfArgumentParser(Arguments, description=__doc__).parse_args_into_dataclasses()
+    try:
+        train(args)
+    except ValueError as error:
+        print(f"train_vocoder.py: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
 if __name__ == "__main__":
-    train(HfArgumentParser(Arguments).parse_args_into_dataclasses()[0])
+    main()

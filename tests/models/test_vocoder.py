@@ -32,10 +32,10 @@ from flowdubber_hf.training.vocoder_losses import (
     VocoderLossWeights,
     energy_distance,
     magnitudes,
-    pitch_loss,
     pitch_targets,
 )
 from flowdubber_hf.training.vocoder_pitch import fill_unvoiced, track_pitch
+from flowdubber_hf.training.vocoder_step import VocoderTrainingStep, validate
 
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train_vocoder.py"
@@ -176,7 +176,8 @@ def test_save_and_load(vocoder, tmp_path):
     loaded = FlowDubberVocoder.from_pretrained(tmp_path).eval()
     for name, value in vocoder.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name]), name
-    assert torch.equal(loaded.mel_to_linear, vocoder.mel_to_linear)
+    assert torch.equal(loaded.bin_positions, vocoder.bin_positions)
+    assert torch.equal(loaded.window, vocoder.window)
     assert torch.equal(loaded.pitch_grid, vocoder.pitch_grid)
     assert torch.equal(vocoder(mel), loaded(mel))
 
@@ -233,19 +234,11 @@ def test_a_training_step_moves_every_parameter():
     model = tiny_vocoder().train()
     before = {name: value.clone() for name, value in model.named_parameters()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    waveform = voice(130.0).expand(2, -1)
-    spectrogram = log_mel(waveform).transpose(1, 2)
-    pitch = torch.full(spectrogram.shape[:2], 130.0)
-    output = model.predict_pitch(spectrogram)
-    filters = model.predict_filters(spectrogram)
-    samples = [
-        model.synthesize(filters, model.make_sources(pitch, generator=torch.Generator().manual_seed(seed)))
-        for seed in (0, 1)
-    ]
-    weights = VocoderLossWeights()
-    loss = energy_distance(waveform[:, : samples[0].shape[1]], *samples, weights)
-    loss = loss + pitch_loss(output.pitch_logits, output.voicing_logits, pitch, pitch > 0, model.pitch_grid, weights)
-    loss.backward()
+    waveform = voice(130.0)[:, : 40 * HOP_LENGTH].expand(2, -1)
+    pitch = torch.full((2, 40), 130.0)
+    batch = {"waveform": waveform, "pitch": pitch, "voiced": pitch > 0}
+    losses = VocoderTrainingStep(model)(batch, torch.Generator().manual_seed(0))
+    losses["loss"].backward()
     optimizer.step()
     for name, value in model.named_parameters():
         assert torch.isfinite(value).all(), name
@@ -318,6 +311,28 @@ def test_frames_and_overlap_add_are_inverse():
     torch.testing.assert_close(overlap_add(frames * window * window, HOP_LENGTH) / weights, signal)
     # Frame t sees the same samples as mel frame t: 240 samples before it begins.
     torch.testing.assert_close(frames[:, 5], signal[:, 5 * 160 - 240 : 5 * 160 + 400])
+
+
+def test_linear_bins_lie_between_their_mels():
+    model = tiny_vocoder()
+    positions = model.bin_positions
+    assert positions.shape == (321,)
+    assert positions[0] == 0 and positions[-1] == NUM_MELS - 1
+    assert (positions.diff() >= 0).all()
+    # Slaney's scale is linear to 1000 Hz = 15 mel, so its 25 Hz bins are evenly spaced there.
+    steps = positions[3:38].diff()
+    torch.testing.assert_close(steps, steps.mean().expand(len(steps)), atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_loudness_curve_shapes_the_sound():
+    model = tiny_vocoder()
+    mel = random_mel(1, 20)
+    filters, sources = model.predict_filters(mel), model.make_sources(torch.full((1, 20), 120.0))
+    filters.gain = torch.zeros(1, 80)
+    flat = model.synthesize(filters, sources)
+    filters.gain = torch.full((1, 80), math.log(0.5))
+    torch.testing.assert_close(model.synthesize(filters, sources), flat / 2)
 
 
 @torch.no_grad()
@@ -401,6 +416,20 @@ def test_softened_mels_keep_shape_and_a_third_of_the_rows():
     same = (soft == mel).flatten(1).all(dim=1).float().mean()
     assert 0.15 < same < 0.55
     assert (soft - mel).abs().mean() < 0.5
+
+
+def test_validation_is_repeatable():
+    pitch = torch.full((2, 40), 130.0)
+    batch = {"waveform": voice(130.0)[:, : 40 * HOP_LENGTH].expand(2, -1), "pitch": pitch, "voiced": pitch > 0}
+    first, second = (validate(tiny_vocoder(), [batch]) for _ in range(2))
+    assert first == second
+    assert set(first) == {
+        "val_loss",
+        "val_energy",
+        "val_pitch",
+        "val_pitch_off_by_50_cents",
+        "val_voicing_wrong",
+    }
 
 
 # The example script

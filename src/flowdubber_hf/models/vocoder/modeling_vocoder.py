@@ -23,6 +23,7 @@ pitch classes follow CREPE (Kim et al., 2018).
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -200,7 +201,7 @@ class FlowDubberVocoderPreTrainedModel(PreTrainedModel):
         elif isinstance(module, FlowDubberVocoder):
             init.copy_(module.window, torch.hann_window(module.config.n_fft))
             init.copy_(module.pitch_grid, module.make_pitch_grid())
-            init.copy_(module.mel_to_linear, module.make_mel_to_linear())
+            init.copy_(module.bin_positions, module.make_bin_positions())
 
 
 class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
@@ -226,7 +227,7 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         # Named dtypes: a checkpoint in half precision must not round the tables.
         self.window = nn.Buffer(torch.empty(config.n_fft, dtype=torch.float32), persistent=False)
         self.pitch_grid = nn.Buffer(torch.empty(config.num_pitch_bins, dtype=torch.float32), persistent=False)
-        self.mel_to_linear = nn.Buffer(torch.empty(config.num_mels, bins, dtype=torch.float32), persistent=False)
+        self.bin_positions = nn.Buffer(torch.empty(bins, dtype=torch.float32), persistent=False)
         self.post_init()
 
     def make_pitch_grid(self) -> torch.Tensor:
@@ -234,23 +235,16 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         config = self.config
         return torch.linspace(math.log(config.pitch_min), math.log(config.pitch_max), config.num_pitch_bins)
 
-    def make_mel_to_linear(self) -> torch.Tensor:
-        """`(num_mels, n_fft // 2 + 1)` weights that draw a line through the mel bins' centre frequencies."""
+    def make_bin_positions(self) -> torch.Tensor:
+        """`(n_fft // 2 + 1,)` where the linear bins lie between the mel bins: 2.25 is a quarter from mel 2 to mel 3."""
         config = self.config
         low, high = (hertz_to_mel(float(edge), mel_scale="slaney") for edge in (config.fmin, config.fmax))
         step = (high - low) / (config.num_mels + 1)
-        centres = torch.tensor(
-            [float(mel_to_hertz(low + step * (index + 1), mel_scale="slaney")) for index in range(config.num_mels)],
-            dtype=torch.float32,
-        )
-        frequencies = torch.linspace(0, config.sampling_rate / 2, config.n_fft // 2 + 1)
-        right = torch.searchsorted(centres, frequencies).clamp(1, config.num_mels - 1)
-        share = ((frequencies - centres[right - 1]) / (centres[right] - centres[right - 1])).clamp(0, 1)
-        weights = torch.zeros(config.num_mels, len(frequencies))
-        columns = torch.arange(len(frequencies))
-        weights[right - 1, columns] = 1 - share
-        weights[right, columns] = share
-        return weights
+        centres = [
+            float(mel_to_hertz(low + step * (index + 1), mel_scale="slaney")) for index in range(config.num_mels)
+        ]
+        frequencies = np.linspace(0, config.sampling_rate / 2, config.n_fft // 2 + 1)
+        return torch.from_numpy(np.interp(frequencies, centres, np.arange(config.num_mels))).float()
 
     def _normalize(self, spectrogram: torch.Tensor) -> torch.Tensor:
         floor = math.log(self.config.mel_floor)
@@ -287,7 +281,11 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         harmonic, phase, noise, pulsed, curve = output.split([bins] * 4 + [gains], dim=-1)
         # The network only corrects the mel's own envelope. The constants bring each source, seen through the window, to
         # the level of the mel's magnitudes: a Slaney filter sums to 1 / bin width.
-        envelope = (mel.float().transpose(1, 2) * MEL_SCALE + MEL_CENTER) @ self.mel_to_linear.float()
+        log_mel = mel.float().transpose(1, 2) * MEL_SCALE + MEL_CENTER
+        positions = self.bin_positions.float()
+        below = positions.long()
+        above = (below + 1).clamp(max=self.config.num_mels - 1)
+        envelope = torch.lerp(log_mel[..., below], log_mel[..., above], positions - below)
         envelope = envelope + math.log(self.config.sampling_rate / self.config.n_fft)
         noise_level = math.log(math.sqrt(0.375 * self.config.n_fft))
         pulse_level = math.log(
