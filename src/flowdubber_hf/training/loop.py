@@ -135,12 +135,12 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
-        parameters, lr=arguments.learning_rate, betas=(0.9, 0.98), weight_decay=arguments.weight_decay
+        parameters, lr=arguments.learning_rate, betas=(0.9, 0.98), weight_decay=arguments.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate_factor(step, arguments))
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(schedule)
-    ema = EMAModel(parameters, decay=arguments.ema_decay, use_ema_warmup=True, power=0.75)
+    ema = EMAModel(parameters, decay=arguments.ema_decay, use_ema_warmup=True, power=0.75, foreach=True)
     start = 0
     checkpoint = last_checkpoint(folder) if arguments.resume else None
     if checkpoint is not None:
