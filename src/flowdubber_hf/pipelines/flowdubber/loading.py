@@ -164,13 +164,17 @@ def _storage(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def explain_failure(folder: Path, parts: Iterable[str]) -> None:
+def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str]) -> None:
     """After a load that failed: builds each part's model without memory and compares it with its file.
+
+    Args:
+        folder: the checkpoint.
+        index: part to the module and name of its class, as loading resolves them.
+        parts: those that were read from the folder.
 
     Raises:
         ValueError: naming the part, if a part's weights are the reason. Returns if they are not.
     """
-    index = read_index(folder)
     for name in parts:
         library, class_name = index.get(name) or (None, None)
         part = getattr(sys.modules.get(library), class_name, None) if library else None

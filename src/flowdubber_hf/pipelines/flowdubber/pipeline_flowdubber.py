@@ -310,7 +310,7 @@ class FlowDubberPipeline(DiffusionPipeline):
         try:
             pipe = super().from_pretrained(str(folder), **{"use_safetensors": True, **kwargs})
         except (ValueError, OSError, RuntimeError, LookupError, TypeError, AttributeError, SafetensorError) as error:
-            explain_failure(folder, sorted(set(expected) - given))
+            explain_failure(folder, cls.load_config(str(folder)), sorted(set(expected) - given))
             raise ValueError(f"{folder} cannot be loaded: {error}") from error
         models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
         check_weights(folder, {name: model for name, model in models.items() if name not in given})

@@ -1,0 +1,81 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The checkpoint inside the package: whole, small, free of code and of this or that machine's paths, and it dubs."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf.pipelines.flowdubber.loading import bundled_checkpoints
+from flowdubber_hf.processing.demo import make_demo
+
+
+NAME = "flowdubber-grid-tiny"
+
+
+@pytest.fixture(scope="module")
+def folder():
+    assert NAME in bundled_checkpoints(), "the package lacks its checkpoint"
+    return bundled_checkpoints()[NAME]
+
+
+@pytest.fixture(scope="module")
+def pipe(folder):
+    pipe = FlowDubberPipeline.from_pretrained(NAME)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def test_size_and_kinds_of_files(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 40e6
+    assert {path.suffix for path in files} <= {".json", ".jinja", ".safetensors", ".md", ".txt"}
+    assert not [path for path in files if path.is_symlink()]
+
+
+def test_no_path_of_a_machine(folder):
+    for path in folder.rglob("*.json"):
+        absolute = re.findall(r'"(?:/|[A-Z]:\\\\)\w[^"]*"', path.read_text(encoding="utf-8"))
+        assert path.name == "tokenizer.json" or not absolute, (path, absolute)
+
+
+def test_every_part_is_there_in_full_precision(pipe):
+    assert all(part is not None for part in pipe.components.values())
+    models = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    assert {model.dtype for model in models} == {torch.float32}
+    assert not any(model.training for model in models)
+
+
+def test_dubs_the_demo(pipe, tmp_path):
+    demo = make_demo(tmp_path)
+
+    def dub(**changed):
+        generator = torch.Generator("cpu").manual_seed(0)
+        return pipe(
+            script=demo.script, video=demo.video, reference_audio=demo.reference, generator=generator, **changed
+        )
+
+    spoken = dub()
+    (sound,) = spoken.audios
+    assert sound.shape == (48000,)
+    assert np.isfinite(sound).all()
+    loudness = float(np.sqrt(np.mean(sound**2)))
+    assert 0.003 < loudness < 0.5
+    assert [word for word, _, _ in spoken.words[0]] == demo.script.split()
+    np.testing.assert_array_equal(dub().audios[0], sound)
+    plain = dub(guidance_scale=1.0).audios[0]
+    assert not np.allclose(plain, sound)
