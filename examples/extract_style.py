@@ -13,7 +13,7 @@
 # limitations under the License.
 """Writes the style vector of every prepared clip: `style/<id>.npy`, `(256,)` float32. Goes on where it stopped.
 
-    python examples/extract_style.py --features features --style_encoder runs/style_encoder
+python examples/extract_style.py --features features --style_encoder runs/style_encoder
 """
 
 from dataclasses import dataclass, field

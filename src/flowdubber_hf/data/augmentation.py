@@ -20,17 +20,16 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ..processing.lips import FlowDubberLipFeatureExtractor
 
-LIP_MEAN = 0.421
-LIP_STD = 0.165
-LIP_SIZE = 88
+
+# The pipeline's own settings, so that training sees what dubbing will.
+_LIPS = FlowDubberLipFeatureExtractor()
 
 
 def normalize_crops(crops: np.ndarray) -> torch.Tensor:
-    """Grey crops `(F, 96, 96)` uint8 to the model's `(F, 88, 88)` float32: centre crop, (x / 255 - 0.421) / 0.165."""
-    margin = (crops.shape[-1] - LIP_SIZE) // 2
-    centre = crops[:, margin : margin + LIP_SIZE, margin : margin + LIP_SIZE]
-    return (torch.from_numpy(np.ascontiguousarray(centre)).float() / 255 - LIP_MEAN) / LIP_STD
+    """Grey crops `(F, 96, 96)` uint8 to the model's `(F, 88, 88)` float32, as at inference."""
+    return _LIPS.normalize(crops)
 
 
 def augment_crops(crops: np.ndarray, generator: np.random.Generator) -> torch.Tensor:
@@ -42,14 +41,14 @@ def augment_crops(crops: np.ndarray, generator: np.random.Generator) -> torch.Te
     frames, size = crops.shape[0], crops.shape[-1]
     values = torch.from_numpy(np.ascontiguousarray(crops))[:, None].float() / 255
     angle = math.radians(generator.uniform(-8, 8))
-    scale = LIP_SIZE / size * generator.uniform(0.82, 1.18)
+    scale = _LIPS.input_size / size * generator.uniform(0.82, 1.18)
     flip = -1.0 if generator.random() < 0.5 else 1.0
     shift = generator.uniform(-0.09, 0.09, 2) + generator.normal(0, 0.008, (frames, 2))
     theta = torch.zeros(frames, 2, 3)
     theta[:, 0, 0], theta[:, 0, 1] = scale * flip * math.cos(angle), -scale * math.sin(angle)
     theta[:, 1, 0], theta[:, 1, 1] = scale * flip * math.sin(angle), scale * math.cos(angle)
     theta[:, :, 2] = torch.from_numpy(shift).float()
-    grid = F.affine_grid(theta, [frames, 1, LIP_SIZE, LIP_SIZE], align_corners=False)
+    grid = F.affine_grid(theta, [frames, 1, _LIPS.input_size, _LIPS.input_size], align_corners=False)
     values = F.grid_sample(values, grid, padding_mode="border", align_corners=False)[:, 0]
     values = values.clamp(0, 1) ** generator.uniform(0.7, 1.4)
     values = (values - 0.5) * generator.uniform(0.7, 1.3) + 0.5 + generator.uniform(-0.12, 0.12)
@@ -59,7 +58,7 @@ def augment_crops(crops: np.ndarray, generator: np.random.Generator) -> torch.Te
         values = values + torch.from_numpy(generator.normal(0, 0.03, values.shape).astype(np.float32))
     if generator.random() < 0.2:
         values = values[hold_frames(frames, generator)]
-    return (values - LIP_MEAN) / LIP_STD
+    return (values - _LIPS.image_mean) / _LIPS.image_std
 
 
 def hold_frames(frames: int, generator: np.random.Generator) -> np.ndarray:

@@ -112,7 +112,9 @@ def _decode(path: Path) -> np.ndarray:
     samples = 0
     with av.open(str(path)) as container:
         if not container.streams.audio:
-            raise ValueError(f"{path} has no sound in it; give a recording (wav, flac, ogg, mp3, m4a or a video with sound).")
+            raise ValueError(
+                f"{path} has no sound in it; give a recording (wav, flac, ogg, mp3, m4a or a video with sound)."
+            )
         stream = container.streams.audio[0]
         resampler = av.AudioResampler("flt", "mono", SAMPLING_RATE)
         for packet in container.demux(stream):
@@ -152,7 +154,9 @@ def load_audio(source: str | Path | np.ndarray | torch.Tensor, sampling_rate: in
         try:
             sound = _decode(path)
         except av.FFmpegError as error:
-            raise ValueError(f"{path} cannot be read as sound ({error.strerror}); convert it to wav and try again.") from error
+            raise ValueError(
+                f"{path} cannot be read as sound ({error.strerror}); convert it to wav and try again."
+            ) from error
         if sound.size == 0:
             raise ValueError(f"{path} holds no decodable sound.")
     else:

@@ -13,6 +13,7 @@
 # limitations under the License.
 """Flow-based voice enhancing: the SATL mel prior and the 1-D U-Net velocity (paper section 4)."""
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -77,7 +78,7 @@ class FlowDubberPostNet(nn.Module):
     def __init__(self, num_mels: int, hidden_size: int, style_size: int, dropout: float, num_layers: int = 5):
         super().__init__()
         sizes = [num_mels] + [hidden_size] * (num_layers - 1) + [num_mels]
-        self.convs = nn.ModuleList([TimeConv(a, b, 5) for a, b in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.convs = nn.ModuleList([TimeConv(a, b, 5) for a, b in itertools.pairwise(sizes)])
         self.norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
         self.dropout = nn.Dropout(dropout)
 
