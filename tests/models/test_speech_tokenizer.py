@@ -310,6 +310,9 @@ class TestModel:
             assert torch.isfinite(tensor.float()).all(), name
         assert (loaded.encoder.encoder.convnext[0].gamma == 0.5).all()
         assert (loaded.prenet.vocos_backbone.norm.scale.bias == 1).all()
+        assert (loaded.prenet.vocos_backbone.norm.shift.bias == 0).all()
+        assert loaded.speaker_encoder.quantizer.project_in.weight.std().item() == pytest.approx(12**-0.5, rel=0.25)
+        assert loaded.decoder.model[0].weight.std().item() == pytest.approx((16 * 7) ** -0.5, rel=0.1)
 
     def test_tuple_output(self, model):
         sound = make_sound(1, 6400)

@@ -156,7 +156,7 @@ def run_script(repository: Path, monkeypatch, *arguments: str) -> None:
 
 def test_script_trains_resumes_and_writes_tokens(store, tmp_path, repository, monkeypatch, capsys):
     output = tmp_path / "tokenizer"
-    common = ["--features", str(store.root), "--output_dir", str(output), "--voices", "1", "--seconds", "0.5"]
+    common = ["--features", str(store.root), "--output_dir", str(output), "--voices", "2", "--seconds", "0.5"]
     common += ["--log_every", "1", "--save_every", "1", "--waveform_tokens", "5"]
     run_script(repository, monkeypatch, *common, "--max_train_steps", "1")
     run_script(repository, monkeypatch, *common, "--max_train_steps", "2", "--resume")

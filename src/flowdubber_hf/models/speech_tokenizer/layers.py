@@ -28,6 +28,20 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 BLOCKS_PER_STAGE = 2
 IDENTITY_PATHS = 3.0
 
+# How much a residual unit of the wave generator adds at first: twelve full ones would saturate the sound.
+RESIDUAL_GAIN = 0.1
+
+
+def initialised(layer: nn.Module, std: float | None = None, bias: float = 0.0) -> nn.Module:
+    """Notes how a layer's weight (by default with 1 / sqrt(fan in)) and bias start; the model's `_init_weights` reads it.
+
+    The small weights that suit a residual stream (0.02) would vanish in projections and in the narrow layers of a wave
+    generator. The note is on the layer itself since loading initialises only modules that own parameters.
+    """
+    layer.initializer_std = std if std is not None else layer.weight[0].numel() ** -0.5
+    layer.initializer_bias = bias
+    return layer
+
 
 def masked(hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     """Zeroes `(batch, channels, length)` where the `(batch, 1, length)` mask is False."""
@@ -40,7 +54,7 @@ class AdaLayerNorm(nn.Module):
     def __init__(self, condition_size: int, hidden_size: int):
         super().__init__()
         self.hidden_size = hidden_size
-        self.scale = nn.Linear(condition_size, hidden_size)
+        self.scale = initialised(nn.Linear(condition_size, hidden_size), std=0.02, bias=1.0)  # a plain norm at first
         self.shift = nn.Linear(condition_size, hidden_size)
 
     def forward(self, hidden_states: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
@@ -60,8 +74,9 @@ def _apply_norm(norm: nn.Module, hidden_states: torch.Tensor, condition: torch.T
 class ConvNeXtBlock(GradientCheckpointingLayer):
     """Depthwise convolution, (adaptive) norm and a two-layer perceptron with a learned scale, as a residual."""
 
-    def __init__(self, hidden_size: int, intermediate_size: int, condition_size: int | None):
+    def __init__(self, hidden_size: int, intermediate_size: int, condition_size: int | None, layer_scale: float):
         super().__init__()
+        self.layer_scale = layer_scale
         self.dwconv = nn.Conv1d(hidden_size, hidden_size, 7, padding=3, groups=hidden_size)
         self.norm = _make_norm(hidden_size, condition_size)
         self.pwconv1 = nn.Linear(hidden_size, intermediate_size)
@@ -98,7 +113,10 @@ class VocosBackbone(nn.Module):
         self.embed = nn.Conv1d(input_size, hidden_size, 7, padding=3)
         self.norm = _make_norm(hidden_size, condition_size)
         self.convnext = nn.ModuleList(
-            [ConvNeXtBlock(hidden_size, intermediate_size, condition_size) for _ in range(num_layers)]
+            [
+                ConvNeXtBlock(hidden_size, intermediate_size, condition_size, layer_scale=1 / num_layers)
+                for _ in range(num_layers)
+            ]
         )
         self.final_layer_norm = nn.LayerNorm(hidden_size, eps=1e-6)
 
@@ -197,7 +215,7 @@ class ConvReluNorm(nn.Module):
 
     def __init__(self, input_size: int, output_size: int, kernel_size: int = 1):
         super().__init__()
-        self.conv = nn.Conv1d(input_size, output_size, kernel_size, padding=kernel_size // 2)
+        self.conv = initialised(nn.Conv1d(input_size, output_size, kernel_size, padding=kernel_size // 2))
         self.bn = nn.BatchNorm1d(output_size)
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
@@ -212,7 +230,10 @@ class Res2Conv(nn.Module):
         super().__init__()
         self.width = channels // scale
         self.convs = nn.ModuleList(
-            [nn.Conv1d(self.width, self.width, 3, padding=dilation, dilation=dilation) for _ in range(scale - 1)]
+            [
+                initialised(nn.Conv1d(self.width, self.width, 3, padding=dilation, dilation=dilation))
+                for _ in range(scale - 1)
+            ]
         )
         self.bns = nn.ModuleList([nn.BatchNorm1d(self.width) for _ in range(scale - 1)])
 
@@ -232,8 +253,8 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, bottleneck_size: int):
         super().__init__()
-        self.linear1 = nn.Linear(channels, bottleneck_size)
-        self.linear2 = nn.Linear(bottleneck_size, channels)
+        self.linear1 = initialised(nn.Linear(channels, bottleneck_size))
+        self.linear2 = initialised(nn.Linear(bottleneck_size, channels))
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """`(batch, channels, length)` -> the same shape."""
@@ -263,8 +284,8 @@ class AttentiveStatisticsPool(nn.Module):
 
     def __init__(self, channels: int, bottleneck_size: int):
         super().__init__()
-        self.linear1 = nn.Conv1d(channels * 3, bottleneck_size, 1)
-        self.linear2 = nn.Conv1d(bottleneck_size, channels, 1)
+        self.linear1 = initialised(nn.Conv1d(channels * 3, bottleneck_size, 1))
+        self.linear2 = initialised(nn.Conv1d(bottleneck_size, channels, 1))
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """`(batch, channels, length)` -> `(batch, 2 * channels)`."""
@@ -288,10 +309,10 @@ class EcapaTdnn(nn.Module):
         self.layer2 = SERes2Block(channels, 2, bottleneck_size)
         self.layer3 = SERes2Block(channels, 3, bottleneck_size)
         self.layer4 = SERes2Block(channels, 4, bottleneck_size)
-        self.conv = nn.Conv1d(channels * 3, output_channels, 1)
+        self.conv = initialised(nn.Conv1d(channels * 3, output_channels, 1))
         self.pool = AttentiveStatisticsPool(output_channels, bottleneck_size)
         self.bn = nn.BatchNorm1d(output_channels * 2)
-        self.linear = nn.Linear(output_channels * 2, embedding_size)
+        self.linear = initialised(nn.Linear(output_channels * 2, embedding_size))
 
     def frame_features(self, mel: torch.Tensor) -> torch.Tensor:
         """`(batch, input_size, length)` -> `(batch, output_channels, length)`."""
@@ -312,9 +333,9 @@ class PerceiverAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.head_dim = head_dim
-        self.to_q = nn.Linear(size, num_heads * head_dim, bias=False)
-        self.to_kv = nn.Linear(size, 2 * num_heads * head_dim, bias=False)
-        self.to_out = nn.Linear(num_heads * head_dim, size, bias=False)
+        self.to_q = initialised(nn.Linear(size, num_heads * head_dim, bias=False))
+        self.to_kv = initialised(nn.Linear(size, 2 * num_heads * head_dim, bias=False))
+        self.to_out = initialised(nn.Linear(num_heads * head_dim, size, bias=False))
 
     def _heads(self, projected: torch.Tensor) -> torch.Tensor:
         return projected.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
@@ -365,14 +386,18 @@ class PerceiverResampler(nn.Module):
     ):
         super().__init__()
         inner = int(size * mult * 2 / 3)
-        self.proj_context = nn.Linear(context_size, size)
+        self.proj_context = initialised(nn.Linear(context_size, size))
         self.latents = nn.Parameter(torch.zeros(num_latents, size))
         self.layers = nn.ModuleList(
             [
                 nn.ModuleList(
                     [
                         PerceiverAttention(size, num_heads, head_dim),
-                        nn.Sequential(nn.Linear(size, 2 * inner), GatedGelu(), nn.Linear(inner, size)),
+                        nn.Sequential(
+                            initialised(nn.Linear(size, 2 * inner)),
+                            GatedGelu(),
+                            initialised(nn.Linear(inner, size)),
+                        ),
                     ]
                 )
                 for _ in range(num_layers)
@@ -409,9 +434,9 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.block = nn.Sequential(
             Snake(channels),
-            nn.Conv1d(channels, channels, 7, dilation=dilation, padding=3 * dilation),
+            initialised(nn.Conv1d(channels, channels, 7, dilation=dilation, padding=3 * dilation)),
             Snake(channels),
-            nn.Conv1d(channels, channels, 1),
+            initialised(nn.Conv1d(channels, channels, 1), std=RESIDUAL_GAIN * channels**-0.5),
         )
 
     def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
@@ -427,7 +452,11 @@ class UpsamplingBlock(nn.Module):
         self.rate = rate
         self.block = nn.Sequential(
             Snake(input_size),
-            nn.ConvTranspose1d(input_size, output_size, kernel_size, rate, padding=(kernel_size - rate) // 2),
+            initialised(
+                nn.ConvTranspose1d(input_size, output_size, kernel_size, rate, padding=(kernel_size - rate) // 2),
+                # Each output sample sums kernel / rate taps of every input channel.
+                std=(input_size * kernel_size / rate) ** -0.5,
+            ),
             ResidualUnit(output_size, 1),
             ResidualUnit(output_size, 3),
             ResidualUnit(output_size, 9),
@@ -458,13 +487,13 @@ class WaveGenerator(nn.Module):
         super().__init__()
         widths = [channels // 2**stage for stage in range(len(rates) + 1)]
         self.model = nn.Sequential(
-            nn.Conv1d(input_size, channels, 7, padding=3),
+            initialised(nn.Conv1d(input_size, channels, 7, padding=3)),
             *[
                 UpsamplingBlock(widths[stage], widths[stage + 1], kernel_sizes[stage], rates[stage])
                 for stage in range(len(rates))
             ],
             Snake(widths[-1]),
-            nn.Conv1d(widths[-1], 1, 7, padding=3),
+            initialised(nn.Conv1d(widths[-1], 1, 7, padding=3), std=RESIDUAL_GAIN * (widths[-1] * 7) ** -0.5),
             nn.Tanh(),
         )
 

@@ -34,14 +34,13 @@ from .front_end import (
     wav2vec2_inputs,
 )
 from .layers import (
-    AdaLayerNorm,
+    ConvNeXtBlock,
     EcapaTdnn,
     FeatureDecoder,
     FeatureEncoder,
     PerceiverResampler,
     ScaledUnitNorm,
     Snake,
-    VocosBackbone,
     WaveGenerator,
 )
 from .quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer, QuantizerOutput
@@ -166,47 +165,21 @@ class FlowDubberSpeechTokenizerPreTrainedModel(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, AdaLayerNorm):
-            init.ones_(module.scale.bias)  # starts as a plain layer norm
-        elif isinstance(module, VocosBackbone):
-            for block in module.convnext:
-                init.constant_(block.gamma, 1.0 / len(module.convnext))
+        # Only modules that own a parameter or buffer are sure to come here.
+        if hasattr(module, "initializer_std"):
+            init.normal_(module.weight, std=module.initializer_std)
+            if module.bias is not None:
+                init.constant_(module.bias, module.initializer_bias)
+        elif isinstance(module, ConvNeXtBlock):
+            init.constant_(module.gamma, module.layer_scale)
         elif isinstance(module, PerceiverResampler):
-            self._init_perceiver(module)
+            init.normal_(module.latents)  # as long as what they read, or every voice gets the same tokens
         elif isinstance(module, ScaledUnitNorm):
             init.ones_(module.gamma)
         elif isinstance(module, Snake):
             init.ones_(module.alpha)
-        elif isinstance(module, WaveGenerator):
-            self._init_wave_generator(module)
         elif isinstance(module, FactorizedVectorQuantizer):
-            self._init_quantizer(module)
-        elif isinstance(module, FiniteScalarQuantizer):
-            # Spread the unit-variance latents over all levels from the start.
-            init.normal_(module.project_in.weight, std=module.project_in.in_features**-0.5)
-            init.normal_(module.project_out.weight, std=module.project_out.in_features**-0.5)
-
-    @staticmethod
-    def _init_perceiver(module: PerceiverResampler) -> None:
-        # Small weights (0.02) would drown what is read under the latents themselves: every voice the same tokens.
-        for layer in module.modules():
-            if isinstance(layer, nn.Linear):
-                init.normal_(layer.weight, std=layer.in_features**-0.5)
-        init.normal_(module.latents)
-
-    @staticmethod
-    def _init_wave_generator(module: WaveGenerator) -> None:
-        # Small weights (0.02) would vanish through the ten narrow layers of a tiny generator.
-        for layer in module.modules():
-            if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
-                init.kaiming_uniform_(layer.weight, a=5**0.5)
-
-    @staticmethod
-    def _init_quantizer(module: FactorizedVectorQuantizer) -> None:
-        for projection in (module.in_project, module.out_project):
-            init.normal_(projection.weight, std=projection.in_channels**-0.5)
-        init.normal_(module.codebook.weight)
-        init.zeros_(module.cluster_size)
+            init.zeros_(module.cluster_size)
 
 
 class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):

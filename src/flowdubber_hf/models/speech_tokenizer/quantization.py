@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .layers import initialised
+
 
 @dataclass
 class QuantizerOutput:
@@ -75,8 +77,8 @@ class FactorizedVectorQuantizer(nn.Module):
         self.normalize_codes = normalize_codes
         self.decay = decay
         self.dead_code_threshold = dead_code_threshold
-        self.in_project = nn.Conv1d(latent_size, codebook_dim, 1)
-        self.out_project = nn.Conv1d(codebook_dim, latent_size, 1)
+        self.in_project = initialised(nn.Conv1d(latent_size, codebook_dim, 1))
+        self.out_project = initialised(nn.Conv1d(codebook_dim, latent_size, 1))
         self.codebook = nn.Embedding(codebook_size, codebook_dim)
         self.cluster_size = nn.Buffer(torch.zeros(codebook_size))
 
@@ -157,8 +159,8 @@ class FiniteScalarQuantizer(nn.Module):
     def __init__(self, levels: list[int] | tuple[int, ...], latent_size: int):
         super().__init__()
         self.levels = tuple(levels)
-        self.project_in = nn.Linear(latent_size, len(self.levels))
-        self.project_out = nn.Linear(len(self.levels), latent_size)
+        self.project_in = initialised(nn.Linear(latent_size, len(self.levels)))
+        self.project_out = initialised(nn.Linear(len(self.levels), latent_size))
 
     def _constant(self, values: list[float], like: torch.Tensor) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32, device=like.device)
