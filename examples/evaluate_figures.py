@@ -112,6 +112,14 @@ class Clip:
         sound = load_audio(self.path)[: self.num_samples]
         return np.pad(sound, (0, self.num_samples - len(sound)))
 
+    @cached_property
+    def true_words(self) -> list[functional.WordTime] | None:
+        return align(self.truth, self.text)
+
+    @cached_property
+    def true_words_steady(self) -> list[functional.WordTime] | None:
+        return align(self.truth, self.text, steadily=True)
+
 
 def read_clips(data: Path, split: str, limit: int | None) -> list[Clip]:
     """Clips of a split in the order of their file names, each with its reference by the rule of this file's head."""
@@ -234,14 +242,13 @@ def milliseconds(
 def measure(sound: np.ndarray, clip: Clip, reference: np.ndarray) -> dict[str, Any]:
     """Figures of one sound; `word_starts_ms` is `None` where the words cannot be aligned."""
     heard = functional.recognize_words(sound)
-    found, true = align(sound, clip.text), align(clip.truth, clip.text)
-    steady, steady_true = align(sound, clip.text, True), align(clip.truth, clip.text, True)
+    found, steady = align(sound, clip.text), align(sound, clip.text, steadily=True)
     corpus = [functional.WordTime(*word) for word in clip.words]
     return {
         "script": clip.text,
         "heard": " ".join(heard),
-        "word_starts_ms": milliseconds(found, true),
-        "word_starts_steady_ms": milliseconds(steady, steady_true),
+        "word_starts_ms": milliseconds(found, clip.true_words),
+        "word_starts_steady_ms": milliseconds(steady, clip.true_words_steady),
         "word_starts_corpus_ms": milliseconds(found, corpus),
         "word_starts": [time.start for time in found] if found else None,
         "ge2e": functional.speaker_similarity(sound, reference),
