@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     store = FeatureStore(args.features)
     tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
-    model = FlowDubberSemanticForConditionalGeneration.from_pretrained(args.model).to(args.device)
+    model = FlowDubberSemanticForConditionalGeneration.from_pretrained(args.model, dtype=torch.float32).to(args.device)
     check_tokenizer(tokenizer, model.config)
     references = read_spoken_clips(store, "train", args.sources)
     for split, seeds in (("val", args.val_seeds), ("train", args.train_seeds)):
