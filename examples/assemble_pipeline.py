@@ -66,6 +66,9 @@ def main() -> None:
     def load(kind: type, folder: str | None) -> torch.nn.Module | None:
         return None if folder is None else kind.from_pretrained(folder, torch_dtype=torch.float32).eval()
 
+    speech_tokenizer = load(FlowDubberSpeechTokenizer, arguments.speech_tokenizer)
+    if speech_tokenizer is not None:
+        speech_tokenizer.drop_postnet()
     tokenizer = arguments.tokenizer and PreTrainedTokenizerFast.from_pretrained(arguments.tokenizer)
     pipeline = FlowDubberPipeline(
         style_encoder=load(FlowDubberStyleEncoder, arguments.style_encoder),
@@ -75,7 +78,7 @@ def main() -> None:
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True),
         vocoder=load(FlowDubberVocoder, arguments.vocoder),
         tokenizer=tokenizer or None,
-        speech_tokenizer=load(FlowDubberSpeechTokenizer, arguments.speech_tokenizer),
+        speech_tokenizer=speech_tokenizer,
         semantic_model=load(FlowDubberSemanticForConditionalGeneration, arguments.semantic_model),
     )
     pipeline.to(dtype=getattr(torch, arguments.dtype))

@@ -286,6 +286,18 @@ class TestModel:
         assert torch.allclose(batch.waveform[:, :8000], alone.waveform, atol=1e-4)
         assert torch.allclose(batch.d_vector, alone.d_vector, atol=1e-5)
 
+    def test_published_without_its_postnet(self, tmp_path: Path):
+        model = make_model()
+        sound = make_sound(1, 9000)
+        before = model.encode(sound)
+        model.drop_postnet()
+        model.save_pretrained(tmp_path)
+        loaded = FlowDubberSpeechTokenizer.from_pretrained(tmp_path)
+        assert not [name for name in loaded.state_dict() if name.startswith("postnet")]
+        assert torch.equal(loaded.encode(sound).semantic_tokens, before.semantic_tokens)
+        with pytest.raises(ValueError, match="published without its postnet"):
+            loaded(sound)
+
     def test_save_and_load(self, model, tmp_path: Path):
         model.save_pretrained(tmp_path)
         assert [path.suffix for path in tmp_path.glob("model*")] == [".safetensors"]

@@ -94,7 +94,7 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
         latent_size (`int`, *optional*, defaults to 1024):
             Width of the encoder's output, the quantised vectors and the d-vector.
         num_encoder_layers, num_prenet_layers, num_postnet_layers (`int`, *optional*, defaults to 12, 12 and 6):
-            ConvNeXt blocks of each.
+            ConvNeXt blocks of each; 0 leaves the postnet, which only training needs, out.
         sample_ratios (`list[int]`, *optional*, defaults to `[1, 1]`):
             One further stage of two ConvNeXt blocks each in encoder, prenet and postnet; only the ratio 1 (50 Hz) is
             supported, as in BiCodec's checkpoint.

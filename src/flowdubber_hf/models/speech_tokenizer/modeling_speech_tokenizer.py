@@ -211,7 +211,9 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         )
         self.speaker_encoder = SpeakerEncoder(config)
         self.prenet = FeatureDecoder(latent, *widths, config.num_prenet_layers, latent, stages, latent)
-        self.postnet = FeatureDecoder(latent, *widths, config.num_postnet_layers, config.feature_size, stages)
+        self.postnet: FeatureDecoder | None = None
+        if config.num_postnet_layers:
+            self.postnet = FeatureDecoder(latent, *widths, config.num_postnet_layers, config.feature_size, stages)
         self.decoder = WaveGenerator(
             latent, config.decoder_channels, config.upsample_rates, config.upsample_kernel_sizes
         )
@@ -220,6 +222,19 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             self.wav2vec2 = Wav2Vec2Model(config.wav2vec2_config)
             self.wav2vec2.requires_grad_(False)
         self.post_init()
+
+    def drop_postnet(self) -> None:
+        """Takes the training-only postnet out, so that a published model need not carry it."""
+        self.postnet = None
+        self.config.num_postnet_layers = 0
+
+    def _predict_features(self, latents: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if self.postnet is None:
+            raise ValueError(
+                "this speech tokenizer was published without its postnet, which only training needs; load the training "
+                "run's own folder, or set `num_postnet_layers` and train it."
+            )
+        return self.postnet(latents, mask)
 
     def train(self, mode: bool = True) -> "FlowDubberSpeechTokenizer":
         """Sets the training mode of everything but the frozen front end."""
@@ -365,7 +380,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             vocoder's input); else `(batch, feature_size, tokens)`.
         """
         latents, _, mask = self._decode_latents(semantic_tokens, global_tokens, semantic_mask)
-        features = self.postnet(latents, mask)
+        features = self._predict_features(latents, mask)
         if self.config.feature_type == "mel":
             return unfold_mel(features, self.config)
         return features * self.config.feature_std + self.config.feature_mean
@@ -400,7 +415,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         d_vector = self._share_voices(d_vector, len(features))
         quantizer_output: QuantizerOutput = self.quantizer(self.encoder(features, mask[:, None]), mask)
         latents = self.prenet(quantizer_output.quantized, mask[:, None], d_vector)
-        predicted = self.postnet(latents, mask[:, None])
+        predicted = self._predict_features(latents, mask[:, None])
         cells = mask.sum().clamp(min=1) * self.config.feature_size
         feature_loss = ((predicted - features).abs() * mask[:, None]).sum() / cells
         return FlowDubberSpeechTokenizerOutput(
