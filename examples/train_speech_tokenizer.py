@@ -18,7 +18,8 @@
 
 On one GPU add `--mixed_precision bf16` to `accelerate launch`; nothing else changes. Needs the features of
 `prepare_features.py` (`audio`; `phones` make the tokens phonetic). A stopped run goes on with `--resume`; a trained model is
-trained further with `--init FOLDER`. `output_dir` gets the model itself, `training/` (checkpoint, heads) and `log.jsonl`.
+trained further with `--init FOLDER`. Once a language model is trained on the semantic tokens, improve the voice and the
+decoders with `--init FOLDER --freeze_semantic --speaker_weight 1`, which leaves those tokens as they are. `output_dir` gets the model itself, `training/` (checkpoint, heads) and `log.jsonl`.
 """
 
 import json
@@ -131,16 +132,13 @@ def freeze_semantic(objective: SpeechTokenizerObjective) -> None:
         part.eval()
 
 
-def crop_of_step(options: Options, step: int) -> tuple[int, int]:
+def crop_of_step(options: Options, token_rate: int, step: int) -> tuple[int, int]:
     """Which tokens the wave generator makes in this step; none in most, since it is slow."""
     if options.waveform_weight == 0 or step % options.waveform_every:
         return 0, 0
-    tokens = round(options.seconds * SPEECH_TOKEN_RATE)
+    tokens = round(options.seconds * token_rate)
     length = min(options.waveform_tokens, tokens)
     return (step * 7) % (tokens - length + 1), length
-
-
-SPEECH_TOKEN_RATE = 50
 
 
 class Log:
@@ -213,19 +211,18 @@ def train(options: Options) -> None:
             group["lr"] = rate
         batch = {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
         with accelerator.autocast():
-            losses = objective(batch, crop_of_step(options, progress.step))
+            losses = objective(batch, crop_of_step(options, tokenizer.config.token_rate, progress.step))
         accelerator.backward(losses["loss"])
         accelerator.clip_grad_norm_(parameters, options.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         progress.step += 1
         progress.seconds = time.monotonic() - started
-        if progress.step % options.log_every == 0 or "waveform" in losses:
+        if progress.step % options.log_every == 0:
             row = {name: float(value.detach()) for name, value in losses.items()}
             if not math.isfinite(row["loss"]):
                 raise ValueError(f"the loss is {row['loss']} in step {progress.step}; lower the learning rate.")
-            if progress.step % options.log_every == 0:
-                log(step=progress.step, minutes=progress.seconds / 60, lr=rate, **row)
+            log(step=progress.step, minutes=progress.seconds / 60, lr=rate, **row)
         done = progress.share(options) >= 1
         if done or progress.step % options.save_every == 0:
             validate(accelerator, objective, store, held_out, output_dir, progress, log)
