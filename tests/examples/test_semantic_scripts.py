@@ -13,11 +13,12 @@
 # limitations under the License.
 """The semantic language model's scripts: two steps, stop, resume, train further, cache features."""
 
+import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from safetensors.torch import load_file
@@ -25,13 +26,32 @@ from safetensors.torch import load_file
 from training.test_semantic_training import write_store
 
 
-SMALL = '{"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}'
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
 
 
-def run(repository: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(repository / "examples" / script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=repository)
+def load_script(repository: Path, name: str) -> ModuleType:
+    """A script as a module: its `main` runs here, which saves the imports of a new process."""
+    spec = importlib.util.spec_from_file_location(name, repository / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # its dataclass looks itself up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def train(repository):
+    return load_script(repository, "train_semantic_lm").main
+
+
+@pytest.fixture(autouse=True)
+def on_cpu(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
 
 
 @pytest.fixture(scope="module")
@@ -42,45 +62,45 @@ def features(tmp_path_factory) -> Path:
 
 
 def options(features: Path, output: Path, *more: str) -> list[str]:
-    common = ["--features", str(features), "--sources", "grid", "--source_shares", "1.0", "--text_config", SMALL]
-    return [*common, "--output_dir", str(output), "--batch_size", "2", "--attention_dropout", "0", *more]
+    common = ["--features", str(features), "--sources", "grid", "--source_shares", "1.0"]
+    common += ["--text_config", json.dumps(SMALL), "--batch_size", "2", "--attention_dropout", "0"]
+    return [*common, "--output_dir", str(output), *more]
 
 
-def test_train_resume_and_cache(repository, features, tmp_path):
+def test_train_resume_and_cache(repository, train, features, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     schedule = ["--warmup_steps", "100", "--log_steps", "1", "--checkpoint_steps", "1"]  # the rate depends on no end
-    result = run(repository, "train_semantic_lm.py", *options(features, whole, "--max_train_steps", "3", *schedule))
-    assert result.returncode == 0, result.stderr
+    train(options(features, whole, "--max_train_steps", "3", *schedule))
     lines = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3]
     assert "perplexity_other_text" in lines[-1]
 
-    for steps, more in ((2, []), (3, ["--resume"])):
-        arguments = options(features, parts, "--max_train_steps", str(steps), *schedule, *more)
-        result = run(repository, "train_semantic_lm.py", *arguments)
-        assert result.returncode == 0, result.stderr
+    train(options(features, parts, "--max_train_steps", "2", *schedule))
+    train(options(features, parts, "--max_train_steps", "3", *schedule, "--resume"))
     expected, actual = (load_file(folder / "model" / "model.safetensors") for folder in (whole, parts))
     for name, weight in expected.items():
         assert weight.allclose(actual[name], atol=1e-6), name
 
     arguments = ["--features", str(features), "--model", str(whole / "model"), "--tokenizer", str(whole / "tokenizer")]
-    result = run(repository, "extract_semantic_features.py", *arguments, "--train_seeds", "1", "--device", "cpu")
-    assert result.returncode == 0, result.stderr
+    load_script(repository, "extract_semantic_features").main([*arguments, "--train_seeds", "1", "--device", "cpu"])
     assert len(list((features / "semantic").rglob("*.npy"))) == 8
 
 
-def test_first_stage_on_phones(repository, features, tmp_path):
+def test_first_stage_on_phones(train, features, tmp_path):
     first, second = tmp_path / "phones", tmp_path / "tokens"
-    arguments = options(features, first, "--max_train_steps", "1", "--codes", "phones")
-    assert run(repository, "train_semantic_lm.py", *arguments).returncode == 0
-    arguments = options(features, second, "--max_train_steps", "1", "--init", str(first), "--init_codes", "phones")
-    result = run(repository, "train_semantic_lm.py", *arguments)
-    assert result.returncode == 0, result.stderr
+    train(options(features, first, "--max_train_steps", "1", "--codes", "phones"))
+    train(options(features, second, "--max_train_steps", "1", "--init", str(first), "--init_codes", "phones"))
     assert (second / "model" / "model.safetensors").is_file()
 
 
+def test_resume_without_checkpoint(train, features, tmp_path):
+    with pytest.raises(ValueError, match="no checkpoint"):
+        train(options(features, tmp_path / "nothing", "--resume"))
+
+
 def test_errors_are_one_line(repository, tmp_path):
-    result = run(repository, "train_semantic_lm.py", *options(tmp_path, tmp_path / "out"))
+    command = [sys.executable, str(repository / "examples" / "train_semantic_lm.py")]
+    result = subprocess.run([*command, *options(tmp_path, tmp_path / "out")], capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr.strip().splitlines()[-1].startswith("error: there is no")
     assert "Traceback" not in result.stderr

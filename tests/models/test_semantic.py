@@ -131,6 +131,8 @@ class TestConfiguration:
             semantic_config("tiny", semantic_codebook_size="512")
         with pytest.raises(StrictDataclassClassValidationError, match="vocab_size of at least"):
             semantic_config("tiny", semantic_codebook_size=8192)
+        with pytest.raises(StrictDataclassClassValidationError, match="sliding windows"):
+            semantic_config("tiny", text_config={"use_sliding_window": True, "max_window_layers": 0})
         with pytest.raises(StrictDataclassClassValidationError, match="end_of_text_token_id"):
             semantic_config("tiny", end_of_text_token_id=600)
 

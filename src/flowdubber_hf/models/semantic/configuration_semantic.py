@@ -106,6 +106,8 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
             )
         if self.end_of_text_token_id >= self.text_vocab_size:
             raise ValueError("end_of_text_token_id must be a text token, so smaller than text_vocab_size.")
+        if "sliding_attention" in self.text_config.layer_types:
+            raise ValueError("sliding windows are not supported; prompts need attention over their whole length.")
         super().validate_architecture()
 
     @property

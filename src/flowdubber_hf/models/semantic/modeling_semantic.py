@@ -230,35 +230,37 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
     def _decode_step(
         self,
         tokens: torch.LongTensor,
-        attention_mask: torch.Tensor,
-        lengths: torch.LongTensor,
+        attention_mask: torch.Tensor | None,
+        position_ids: torch.LongTensor,
+        rotary: tuple[torch.Tensor, torch.Tensor],
         cache: Cache,
-        padded: bool,
     ) -> torch.Tensor:
-        """Hidden states `(batch, hidden_size)` of one more token a row.
+        """Hidden states `(batch, hidden_size)` of one more token a row: `Qwen2Model.forward` for a single position.
 
-        The mask is made here, and left out where no row is padded: a single query may see the whole cache, and building
-        masks in the library's general way costs as much as a layer of the tiny model.
+        What that method does anew at every call is left out, since at the tiny size it costs as much as two layers: the
+        rotary table `(positions, head_dim)` is made once, and there is no mask (None) where no row is padded, for a
+        single query may see the whole cache.
         """
-        inputs_embeds = self.model.embed_tokens(tokens[:, None])
-        position_ids = lengths[:, None]
-        mask = None
-        if padded:
-            mask = create_causal_mask(
+        hidden = self.model.embed_tokens(tokens[:, None])
+        if attention_mask is not None:
+            attention_mask = create_causal_mask(
                 config=self.config.text_config,
-                inputs_embeds=inputs_embeds,
+                inputs_embeds=hidden,
                 attention_mask=attention_mask,
                 past_key_values=cache,
-                position_ids=position_ids,
+                position_ids=position_ids[:, None],
             )
-        outputs = self.model(
-            inputs_embeds=inputs_embeds,
-            attention_mask={"full_attention": mask},
-            position_ids=position_ids,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        return outputs.last_hidden_state[:, 0]
+        cos, sin = (table[position_ids][:, None] for table in rotary)
+        for layer in self.model.layers:
+            hidden = layer(
+                hidden,
+                attention_mask=attention_mask,
+                position_ids=position_ids[:, None],
+                past_key_values=cache,
+                use_cache=True,
+                position_embeddings=(cos, sin),
+            )
+        return self.model.norm(hidden)[:, 0]
 
     @torch.no_grad()
     def generate_semantics(
@@ -322,6 +324,9 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
             use_cache=True,
         ).last_hidden_state[:, -1]
 
+        positions = torch.arange(input_ids.shape[1] + max_new_tokens, device=input_ids.device)
+        cos, sin = self.model.rotary_emb(hidden, positions[None])
+        rotary = cos[0], sin[0]
         running = torch.ones(rows, dtype=torch.bool, device=input_ids.device)
         tokens: list[torch.Tensor] = []
         states: list[torch.Tensor] = []
@@ -337,7 +342,9 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
             choice = choice.where(running, choice.new_zeros(()))
             if padded:
                 attention_mask = torch.cat((attention_mask, attention_mask.new_ones(rows, 1)), dim=1)
-            hidden = self._decode_step(choice + first, attention_mask, lengths + step, cache, padded)
+            hidden = self._decode_step(
+                choice + first, attention_mask if padded else None, lengths + step, rotary, cache
+            )
             tokens.append(choice)
             states.append(hidden)
             masks.append(running)
