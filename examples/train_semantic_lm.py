@@ -54,7 +54,9 @@ class Options:
 
     features: str = field(metadata={"help": "feature folder with phones/ and tokens/"})
     output_dir: str = field(metadata={"help": "gets model/, tokenizer/, checkpoint/ and log.jsonl"})
-    init: str | None = field(default=None, metadata={"help": "folder of an earlier output_dir to train further"})
+    init: str | None = field(
+        default=None, metadata={"help": "an earlier output_dir, or a whole pipeline, to train further"}
+    )
     codes: str = field(
         default="tokens", metadata={"help": "tokens of the speech tokenizer, or phones for a first stage"}
     )
@@ -95,7 +97,12 @@ def load_model(options: Options, store: FeatureStore, clips: list[SpokenClip]):
     """The model and tokenizer to start from; the clips' texts give the merges of a new tiny vocabulary."""
     if options.init:
         tokenizer = AutoTokenizer.from_pretrained(Path(options.init, "tokenizer"))
-        model = FlowDubberSemanticForConditionalGeneration.from_pretrained(Path(options.init, "model"))
+        folders = [folder for name in ("model", "semantic_model") if (folder := Path(options.init, name)).is_dir()]
+        if not folders:
+            raise ValueError(
+                f"{options.init} holds neither model/ nor semantic_model/; give a trained model to --init."
+            )
+        model = FlowDubberSemanticForConditionalGeneration.from_pretrained(folders[0])
         check_tokenizer(tokenizer, model.config)
         if options.init_codes != options.codes:
             pairs = [
