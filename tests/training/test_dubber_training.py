@@ -107,11 +107,16 @@ def test_weights_are_those_of_the_paper():
     torch.testing.assert_close(losses["loss"], 2 * losses["flow"] + 0.5 * losses["prior"])
 
 
-def test_segments_stay_inside_each_row():
+def test_segments_lie_on_speech_and_inside_each_row():
     mask = torch.arange(20) < torch.tensor([20, 9, 4])[:, None]
+    spoken = torch.zeros(3, 20, dtype=torch.bool)
+    spoken[0, 15], spoken[1, 0] = True, True  # the third row has no speech at all
     for _ in range(20):
-        starts = choose_segments(mask, 6)
-        assert (starts >= 0).all() and (starts[:2] + 6 <= torch.tensor([20, 9])).all() and starts[2] == 0
+        starts = choose_segments(mask, 6, spoken)
+        assert 10 <= starts[0] <= 14 and starts[1] == 0 and starts[2] == 0
+
+
+def test_segments_are_cut_from_each_row():
     sequence = torch.arange(20)[None].repeat(2, 1)
     assert take_segments(sequence, torch.tensor([3, 18]), 4).tolist() == [[3, 4, 5, 6], [18, 19, 19, 19]]
 

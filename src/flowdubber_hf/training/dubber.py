@@ -30,6 +30,10 @@ from ..models.vector_field import (
     velocity_target,
 )
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
+from ..processing.text import OPTIONAL_PHONEME, SILENCE_PHONEME, phoneme_ids
+
+
+SILENCES = (SILENCE_PHONEME, OPTIONAL_PHONEME)
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,23 @@ def alignment_losses(model: FlowDubberAlignerModel, batch: dict[str, torch.Tenso
     return {"loss": contrastive(encoding, batch["path"], model.config.alignment_temperature)}
 
 
-def choose_segments(mask: torch.Tensor, frames: int) -> torch.Tensor:
-    """Random starts `(B,)`, in video frames, of training segments of `frames` inside each row's real part."""
-    room = (mask.sum(1) - frames).clamp(min=0)
-    return (torch.rand(len(room), device=mask.device) * (room + 1)).long().clamp(max=room)
+def spoken_frames(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """`(B, F)`, True where the true path holds a phoneme and not a silence."""
+    silences = torch.tensor(phoneme_ids(SILENCES), device=batch["input_ids"].device)
+    voiced = ~torch.isin(batch["input_ids"], silences)
+    return (batch["path"] * voiced[..., None]).sum(1) > 0
+
+
+def choose_segments(mask: torch.Tensor, frames: int, spoken: torch.Tensor) -> torch.Tensor:
+    """Starts `(B,)`, in video frames, of training segments of `frames` inside each row's real part.
+
+    Each lies at random around a random frame in which `spoken` `(B, F)` is True: half of a clip may be silence, of which
+    the model needs to see less.
+    """
+    rows = len(mask)
+    chosen = torch.multinomial((spoken & mask).float() + 1e-6 * mask, 1)[:, 0]
+    before = (torch.rand(rows, device=mask.device) * frames).long()
+    return torch.minimum((chosen - before).clamp(min=0), (mask.sum(1) - frames).clamp(min=0))
 
 
 def take_segments(sequence: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
@@ -136,7 +153,7 @@ def dubber_losses(
     )
     losses["ctc"] = ctc_loss(output, batch)
     frames = min(segment, batch["lip_mask"].shape[1])
-    starts = choose_segments(batch["lip_mask"], frames) * MEL_FRAMES_PER_VIDEO_FRAME
+    starts = choose_segments(batch["lip_mask"], frames, spoken_frames(batch)) * MEL_FRAMES_PER_VIDEO_FRAME
     length = frames * MEL_FRAMES_PER_VIDEO_FRAME
     fused = take_segments(output.fused, starts, length)
     mel = vector_field.normalize(take_segments(batch["mel"].transpose(1, 2), starts, length).transpose(1, 2))

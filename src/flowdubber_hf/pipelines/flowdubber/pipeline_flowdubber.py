@@ -86,8 +86,8 @@ EXAMPLE_DOC_STRING = """
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 SEMANTIC_TOKENS_PER_SECOND = 50
-# The language model writes the speech before the lips set its length, so it may run over the clip by this factor.
-_SEMANTIC_ROOM = 2
+# The language model writes the speech before the lips set its length: at most so many times as long as the clip.
+_SEMANTIC_ROOM = 1
 _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
 
 # Module names that a published checkpoint uses for this package's classes (one-line import files beside the weights).
