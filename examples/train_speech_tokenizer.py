@@ -18,8 +18,9 @@
 
 On one GPU add `--mixed_precision bf16` to `accelerate launch`; nothing else changes. Needs the features of
 `prepare_features.py` (`audio`; `phones` make the tokens phonetic). A stopped run goes on with `--resume`; a trained model is
-trained further with `--init FOLDER`. Once a language model is trained on the semantic tokens, improve the voice and the
-decoders with `--init FOLDER --freeze_semantic --speaker_weight 1`, which leaves those tokens as they are. `output_dir` gets the model itself, `training/` (checkpoint, heads) and `log.jsonl`.
+trained further with `--init FOLDER`. Once a language model is trained on the semantic tokens, improve the
+voice and the decoders with `--init FOLDER --freeze_semantic --speaker_weight 1`, which leaves those tokens as they are.
+`output_dir` gets the model itself, `training/` (checkpoint, heads) and `log.jsonl`.
 """
 
 import json

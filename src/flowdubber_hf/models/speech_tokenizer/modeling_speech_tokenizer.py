@@ -43,7 +43,7 @@ from .layers import (
     Snake,
     WaveGenerator,
 )
-from .quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer, QuantizerOutput
+from .quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer, QuantizerOutput, full_precision
 
 
 @dataclass
@@ -258,7 +258,8 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         lengths = sample_lengths(input_values, attention_mask)
         with torch.no_grad():
             if self.wav2vec2 is None:
-                features = mel_features(input_values, lengths, self.config)
+                with full_precision(input_values):
+                    features = mel_features(input_values, lengths, self.config)
             else:
                 features = self._wav2vec2_features(input_values, lengths)
         mask = length_mask(lengths // self.config.hop_length, features.shape[2])
@@ -273,7 +274,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
 
     def _speaker_mel(self, input_values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         samples = self.config.speaker_seconds * self.config.sampling_rate
-        with torch.no_grad():
+        with torch.no_grad(), full_precision(input_values):
             mel = speaker_mel(reference_clip(input_values, lengths, samples), self.config)
         return mel.to(self.encoder.project.weight.dtype)
 

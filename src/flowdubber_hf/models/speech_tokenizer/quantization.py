@@ -41,6 +41,11 @@ class QuantizerOutput:
     active_codes: torch.Tensor
 
 
+def full_precision(tensor: torch.Tensor) -> torch.autocast:
+    """A context without automatic mixed precision: rounding to bf16 would change spectra and choices of codes."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
 def _is_distributed() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
@@ -104,9 +109,10 @@ class FactorizedVectorQuantizer(nn.Module):
 
     def nearest(self, latents: torch.Tensor) -> torch.Tensor:
         """`(batch, codebook_dim, length)` -> `(batch, length)` index of the code with the greatest cosine."""
-        directions = F.normalize(latents.float(), dim=1)
-        codebook = F.normalize(self.codebook.weight.float(), dim=1)
-        return torch.einsum("bdl,kd->blk", directions, codebook).argmax(dim=-1)
+        with full_precision(latents):
+            directions = F.normalize(latents.float(), dim=1)
+            codebook = F.normalize(self.codebook.weight.float(), dim=1)
+            return torch.einsum("bdl,kd->blk", directions, codebook).argmax(dim=-1)
 
     def tokenize(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """`(batch, latent_size, length)` -> `(batch, length)` codes."""
