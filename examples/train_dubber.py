@@ -34,6 +34,7 @@ from flowdubber_hf.data.augmentation import augment_crops, normalize_crops
 from flowdubber_hf.data.dubbing import DubbingClips, collate
 from flowdubber_hf.data.features import FeatureStore, save_array
 from flowdubber_hf.models.aligner import FlowDubberAlignerModel
+from flowdubber_hf.models.layers import RotarySelfAttention
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.processing.audio import MEL_SETTINGS, VIDEO_FRAME_RATE
 from flowdubber_hf.training.dubber import FlowDubberTrainingModel, LossWeights, dubber_losses
@@ -52,6 +53,9 @@ class DubberArguments(LoopArguments):
     speech_share: float = field(default=0.25, metadata={"help": "share of steps on sound without video"})
     max_speech_seconds: float = field(default=6.0, metadata={"help": "longest clip of sound without video"})
     knowledge_drop: float = field(default=0.15, metadata={"help": "how often the language model's part is dropped"})
+    dropout: float | None = field(
+        default=None, metadata={"help": "use this dropout everywhere, not the configured ones"}
+    )
     lip_views: int = field(default=4, metadata={"help": "augmented views of each clip's lips, beside the plain one"})
     exclude_speakers: list[str] = field(default_factory=list, metadata={"help": "speakers to leave out, e.g. grid-s4"})
 
@@ -73,6 +77,15 @@ def lip_views(
             save_array(path, features.half().cpu().numpy())
         found.append(np.load(path, allow_pickle=False))
     return found
+
+
+def set_dropout(model: torch.nn.Module, probability: float) -> None:
+    """Sets every dropout of `model` for this run; the configuration keeps its own."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+        elif isinstance(module, RotarySelfAttention):
+            module.dropout = probability
 
 
 def mel_statistics(clips: DubbingClips) -> tuple[float, float]:
@@ -106,6 +119,9 @@ def main() -> None:
             **VECTOR_FIELD_PRESETS[arguments.preset], mel_mean=mean, mel_std=std, mel_settings=MEL_SETTINGS
         )
     aligner.lip_encoder.requires_grad_(False)
+    if arguments.dropout is not None:
+        set_dropout(aligner, arguments.dropout)
+        set_dropout(vector_field, arguments.dropout)
     with accelerator.main_process_first():
         lips = lip_views(aligner, training, arguments.lip_views, output / "lips", accelerator.device)
         held_out_lips = lip_views(aligner, held_out, 0, output / "lips", accelerator.device)
