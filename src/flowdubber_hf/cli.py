@@ -83,7 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
     dub.add_argument(
         "--model", default=DEFAULT_MODEL, help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})"
     )
-    dub.add_argument("--mouth-box", type=_mouth_box, metavar="X0,Y0,X1,Y1", help="where the mouth is, in pixels")
+    dub.add_argument(
+        "--mouth-box",
+        type=_mouth_box,
+        metavar="X0,Y0,X1,Y1",
+        help="a box around the lips, corner to corner, in pixels of the upright picture",
+    )
     dub.add_argument(
         "--json", type=Path, metavar="REPORT", help="write times, words, settings and warnings to this file"
     )
@@ -93,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="make a small input to try", description="Writes a rendered talking head.")
     demo.add_argument("folder", type=Path, help="where to write it")
+    demo.add_argument("--overwrite", action="store_true", help="replace a demo that is there")
     demo.set_defaults(run=_demo)
     return parser
 
@@ -285,7 +291,7 @@ def write_text(path: Path, text: str) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from .processing.demo import make_demo
 
-    files = make_demo(arguments.folder)
+    files = make_demo(arguments.folder, overwrite=arguments.overwrite)
     print(f"wrote {files.video}, {files.reference} and {files.timeline}; now dub it:")
     parts = (
         "--video",

@@ -37,6 +37,6 @@ def test_ci_finds_both_commands_of_the_readme(repository):
     blocks = re.findall(
         r"^```bash\n(.*?)^```$", (repository / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
-    assert blocks[0].startswith("pip install . && flowdubber demo demo && flowdubber dub ")
+    assert blocks[0].startswith("pip install . && flowdubber demo demo --overwrite && flowdubber dub ")
     assert blocks[1] == 'pip install ".[test]" && pytest\n'
     assert blocks[0].count("\n") == 1

@@ -144,6 +144,8 @@ def test_save_and_load(tmp_path):
     loaded = FlowDubberVectorField.from_pretrained(tmp_path).eval()
     torch.testing.assert_close(loaded(**inputs).sample, model(**inputs).sample)
     assert dict(loaded.config)["channels"] == [32, 32]
+    loaded.save_pretrained(tmp_path / "again")
+    assert str(tmp_path) not in (tmp_path / "again/config.json").read_text()
 
 
 def test_a_training_step_moves_every_parameter():

@@ -39,7 +39,9 @@ def test_files(tmp_path: Path) -> None:
     assert files.script == DEMO_SCRIPT
     assert json.loads(files.timeline.read_text()) == demo_timeline()
     before = {path: path.read_bytes() for path in (files.video, files.reference, files.timeline)}
-    make_demo(tmp_path / "new" / "demo")
+    with pytest.raises(ValueError, match="exists already"):
+        make_demo(tmp_path / "new" / "demo")
+    make_demo(tmp_path / "new" / "demo", overwrite=True)
     assert all(path.read_bytes() == content for path, content in before.items())
 
 

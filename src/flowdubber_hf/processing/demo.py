@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
-from .video import write_wav
+from .video import check_output, write_wav
 
 
 DEMO_SCRIPT = "place blue at f two now"
@@ -474,18 +474,21 @@ def _write_silent_video(path: Path, frames: np.ndarray) -> None:
             container.mux(packet)
 
 
-def make_demo(folder: str | Path) -> DemoFiles:
-    """Writes the demo input: `demo.mp4`, `demo_reference.wav` and `demo_timeline.json`. What is there is replaced.
+def make_demo(folder: str | Path, overwrite: bool = False) -> DemoFiles:
+    """Writes the demo input: `demo.mp4`, `demo_reference.wav` and `demo_timeline.json`.
 
     Args:
         folder: made if it is not there.
+        overwrite (`bool`, *optional*, defaults to `False`): replace files of these names.
 
     Raises:
-        ValueError: the folder cannot be made or written.
+        ValueError: the folder cannot be made or written, or a file is there already.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in ("demo.mp4", "demo_reference.wav", "demo_timeline.json"):
+            check_output(folder / name, (".mp4", ".wav", ".json"), overwrite)
         files = DemoFiles(
             video=folder / "demo.mp4",
             reference=write_wav(folder / "demo_reference.wav", demo_reference(), overwrite=True),

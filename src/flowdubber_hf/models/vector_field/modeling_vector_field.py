@@ -17,7 +17,7 @@ import itertools
 from dataclasses import dataclass
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
+from diffusers import ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 from torch import nn
@@ -31,6 +31,7 @@ from flowdubber_hf.models.layers import (
     mask_sequence,
     sinusoids,
 )
+from flowdubber_hf.models.saving import PathlessConfigMixin
 
 
 @dataclass
@@ -211,7 +212,7 @@ class FlowDubberUNetStage(nn.Module):
         return states
 
 
-class FlowDubberVectorField(ModelMixin, ConfigMixin):
+class FlowDubberVectorField(ModelMixin, PathlessConfigMixin):
     r"""
     The SATL prior mu and the U-Net velocity v(phi_t, t | mu, s). The defaults are the paper family's (`base`).
 

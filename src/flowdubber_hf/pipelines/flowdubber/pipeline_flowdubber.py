@@ -33,6 +33,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
+from ...models.saving import PathlessConfigMixin
 from ...models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, check_tokenizer, pad_prompts
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
@@ -183,7 +184,7 @@ class _Voices:
     semantic_tokens: list[torch.Tensor] | None = None  # each (L,)
 
 
-class FlowDubberPipeline(DiffusionPipeline):
+class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     r"""
     Dubs a silent clip of a speaker: lips give the timing, the script the words, a short recording the voice.
 
@@ -315,15 +316,6 @@ class FlowDubberPipeline(DiffusionPipeline):
         models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
         check_weights(folder, {name: model for name, model in models.items() if name not in given})
         return pipe
-
-    def to_json_string(self) -> str:
-        """`model_index.json`, without the local path that diffusers would record."""
-        recorded = self._internal_dict
-        self._internal_dict = type(recorded)({k: v for k, v in recorded.items() if k != "_name_or_path"})
-        try:
-            return super().to_json_string()
-        finally:
-            self._internal_dict = recorded
 
     # ------------------------------------------------------------------------------------------------ state of a call
 
