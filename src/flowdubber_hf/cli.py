@@ -77,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     dub.add_argument("--reference-text", help="what is said in the reference, if known")
     dub.add_argument("--steps", type=int, default=10, help="steps of the flow (default 10)")
     dub.add_argument("--guidance-scale", type=float, default=1.4, help="1 is none and costs half (default 1.4)")
-    dub.add_argument("--temperature", type=float, default=0.667, help="of the initial noise (default 0.667)")
+    dub.add_argument("--temperature", type=float, help="of the initial noise (default: the model's own)")
     dub.add_argument("--seed", type=int, default=0, help="the same seed gives the same sound (default 0)")
     dub.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     dub.add_argument(

@@ -118,7 +118,7 @@ def test_call_signature():
     }  # fmt: skip
     assert expected <= set(parameters)
     assert (parameters["num_inference_steps"].default, parameters["guidance_scale"].default) == (10, 1.4)
-    assert parameters["temperature"].default == 0.667
+    assert parameters["temperature"].default is None
 
 
 def test_output(reference_output):
@@ -238,6 +238,14 @@ def test_temperature_scales_the_noise():
     options = {"guidance_scale": 1.0, "temperature": 0.0}
     one, other = (pipe(**inputs(generator=generator(seed), **options)).audios[0] for seed in (0, 1))
     torch.testing.assert_close(one, other)
+
+
+def test_the_models_own_temperature_is_the_default():
+    pipe = tiny_pipeline(language_model=False)
+    pipe.vector_field.register_to_config(sampling_temperature=0.25)
+    by_default = pipe(**inputs(guidance_scale=1.0)).audios[0]
+    torch.testing.assert_close(by_default, pipe(**inputs(guidance_scale=1.0, temperature=0.25)).audios[0])
+    assert not torch.allclose(by_default, pipe(**inputs(guidance_scale=1.0, temperature=0.9)).audios[0])
 
 
 @pytest.mark.parametrize(

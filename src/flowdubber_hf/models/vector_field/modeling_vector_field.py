@@ -232,6 +232,8 @@ class FlowDubberVectorField(ModelMixin, PathlessConfigMixin):
         attention_window (`int`, *optional*): how many positions each way every attention sees; all if not given.
         mel_mean, mel_std (`float`): statistics that normalise the natural-log mel.
         mel_settings (`dict`, *optional*): the log-mel's settings, compared when a pipeline is put together.
+        sampling_temperature (`float`, defaults to 0.667): standard deviation of the noise that sampling starts from, where
+            the caller names none (decision 12); a trained model carries the value that was best on held-out clips.
 
     Source: paper sections 4.1 and 4.2; decision 11 of section 8.
     """
@@ -264,6 +266,7 @@ class FlowDubberVectorField(ModelMixin, PathlessConfigMixin):
         mel_mean: float = 0.0,
         mel_std: float = 1.0,
         mel_settings: dict | None = None,
+        sampling_temperature: float = 0.667,
     ):
         super().__init__()
         if len(channels) < 1:

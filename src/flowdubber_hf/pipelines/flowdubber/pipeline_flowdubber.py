@@ -352,7 +352,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         mouth_box: list[Any] | None = None,
         num_inference_steps: int = 10,
         guidance_scale: float = 1.4,
-        temperature: float = 0.667,
+        temperature: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: torch.Tensor | None = None,
         semantic_temperature: float = 0.8,
@@ -446,7 +446,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             raise ValueError(f"`mouth_box` must be (x0, y0, x1, y1) in pixels with x0 < x1 and y0 < y1, got {box}.")
 
     def _check_sampling(
-        self, steps: int, guidance_scale: float, temperature: float, sigmas: Sequence[float] | None
+        self, steps: int, guidance_scale: float, temperature: float | None, sigmas: Sequence[float] | None
     ) -> None:
         if sigmas is None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= 1000):
             raise ValueError(f"`num_inference_steps` must be a whole number from 1 to 1000, got {steps!r}.")
@@ -461,7 +461,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 f"guidance drops the language model's knowledge, but this pipeline has no language model; set "
                 f"`guidance_scale` to 1 (got {guidance_scale})."
             )
-        if not math.isfinite(temperature) or not 0 <= temperature <= 10:
+        if temperature is not None and not 0 <= temperature <= 10:
             raise ValueError(f"`temperature` must lie between 0 and 10, got {temperature}.")
 
     def _check_semantic_sampling(
@@ -741,7 +741,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         mouth_box: Sequence[float] | list[Sequence[float] | None] | None = None,
         num_inference_steps: int = 10,
         guidance_scale: float = 1.4,
-        temperature: float = 0.667,
+        temperature: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: torch.Tensor | None = None,
         semantic_temperature: float = 0.8,
@@ -768,7 +768,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             mouth_box (`(x0, y0, x1, y1)` or a list, *optional*): where the mouth is, in pixels, if it is not to be looked for.
             num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
             guidance_scale (`float`, *optional*, defaults to 1.4): w = 1 + alpha; 1 is the plain conditional model, which costs half.
-            temperature (`float`, *optional*, defaults to 0.667): standard deviation of the initial noise.
+            temperature (`float`, *optional*): standard deviation of the initial noise; the vector field's own
+                `config.sampling_temperature` by default.
             generator (`torch.Generator` or a list of one for each clip, *optional*): the only source of randomness.
             latents (`torch.Tensor` of shape `(batch, 80, mel_frames)`, *optional*): initial noise, already scaled.
             semantic_temperature, semantic_top_k, semantic_top_p: sampling of the language model (0 as temperature is greedy).
@@ -812,6 +813,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             callback_on_step_end_tensor_inputs,
             sigmas,
         )
+        if temperature is None:
+            temperature = self.vector_field.config.sampling_temperature
         self._guidance_scale = float(guidance_scale)
         self._interrupt = False
         device = self._execution_device
