@@ -63,6 +63,7 @@ import torch
 from tqdm import tqdm
 
 import flowdubber_hf
+from flowdubber_hf.data.features import read_sources
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.audio import (
     SAMPLES_PER_VIDEO_FRAME,
@@ -127,7 +128,8 @@ def read_clips(data: Path, split: str, limit: int | None) -> list[Clip]:
     if not listing.is_file():
         raise SystemExit(f"there is no {listing}; give the folder that holds grid/ as --data.")
     rows = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
-    rows = sorted((row for row in rows if row["split"] == split), key=lambda row: row["file_name"])
+    splits = {clip.file_name.removeprefix("grid/"): clip.split for clip in read_sources(data)}
+    rows = sorted((row for row in rows if splits.get(row["file_name"]) == split), key=lambda row: row["file_name"])
     if not rows:
         raise SystemExit(f"{listing} has no clips of the split {split!r}.")
     speakers: dict[str, list[dict]] = {}
@@ -187,13 +189,14 @@ def align(sound: np.ndarray, text: str, steadily: bool = False) -> list[function
 
 
 class Dubber:
-    """The pipeline with default settings and fixed seeds."""
+    """The pipeline with fixed seeds and default settings, save those given here."""
 
-    def __init__(self, model: str, seed: int):
+    def __init__(self, model: str, seed: int, **settings: Any):
         from flowdubber_hf import FlowDubberPipeline
 
         self.model = model
         self.seed = seed
+        self.settings = settings
         self.pipe = FlowDubberPipeline.from_pretrained(model)
         self.pipe.set_progress_bar_config(disable=True)
 
@@ -202,11 +205,13 @@ class Dubber:
         package = Path(flowdubber_hf.__file__).parent
         modules = [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
         weights = [tensor for module in modules for _, tensor in sorted(module.state_dict().items())]
-        return file_hash(sorted(package.rglob("*.py")), weights)
+        settings = "".join(f"{module.config}" for module in modules) + f"{self.settings}"
+        numbers = torch.tensor(list(settings.encode()), dtype=torch.uint8)
+        return file_hash(sorted(package.rglob("*.py")), [*weights, numbers])
 
     def __call__(self, clip: Clip, **settings: Any) -> np.ndarray:
         generator = torch.Generator("cpu").manual_seed(self.seed)
-        arguments = {"video": str(clip.path), "reference_audio": str(clip.reference)} | settings
+        arguments = {"video": str(clip.path), "reference_audio": str(clip.reference)} | self.settings | settings
         return np.asarray(self.pipe(script=clip.text, generator=generator, **arguments).audios[0], dtype=np.float32)
 
     def vocode(self, clip: Clip) -> np.ndarray:
@@ -412,7 +417,8 @@ def shown(value: float | None, pattern: str) -> str:
 def heading(results: dict[str, Any]) -> list[str]:
     setup = results["machine"]
     return [
-        f"`{results['model']}`, {results['clips']} clips of `{results['split']}`, seed {results['seed']}, default settings; "
+        f"`{results['model']}`, {results['clips']} clips of `{results['split']}`, seed {results['seed']}, "
+        f"{results.get('settings') or 'default settings'}; "
         f"reference = the next clip of the speaker ({results['own_references']} clips are their own reference). "
         f"{setup['cpu']}, {setup['cores']} cores, Python {setup['python']}, torch {setup['torch']}, {setup['date']}.",
         "",
@@ -525,11 +531,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/metadata.jsonl and the clips")
     parser.add_argument("--model", default="flowdubber-grid-tiny", help="bundled name, folder or Hub id")
-    parser.add_argument("--split", default="dev", choices=["dev", "zero_shot"])
+    parser.add_argument("--split", default="dev", choices=["dev", "zero_shot", "val"])
     parser.add_argument("--limit", type=int, help="only the first clips")
     parser.add_argument("--output", type=Path, default=Path("outputs/eval"))
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES, metavar="STAGE")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--temperature", type=float, help="of the initial noise, in place of the model's own")
     parser.add_argument("--docs", type=Path, help="repository whose README, benchmarks and card take the figures")
     return parser.parse_args(arguments)
 
@@ -537,7 +544,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_arguments(arguments)
     clips = read_clips(args.data, args.split, args.limit)
-    dub = Dubber(args.model, args.seed) if set(args.stages) != {"truth"} else None
+    settings = {} if args.temperature is None else {"temperature": args.temperature}
+    dub = Dubber(args.model, args.seed, **settings) if set(args.stages) != {"truth"} else None
     makers: dict[str, Callable[[Clip], np.ndarray]] = {"truth": lambda clip: clip.truth}
     if dub is not None:
         makers |= {
@@ -551,6 +559,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "model": args.model,
         "split": args.split,
         "seed": args.seed,
+        "settings": settings,
         "clips": len(clips),
         "own_references": sum(clip.own_reference for clip in clips),
         "machine": machine(),
