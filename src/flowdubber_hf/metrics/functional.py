@@ -114,13 +114,17 @@ def _pcm16(waveform: np.ndarray) -> bytes:
 
 
 def _decode(waveform: np.ndarray, **search: Any) -> Any:
-    """Runs a fresh decoder over `(samples,)` 16 kHz sound: one that failed an alignment is unusable afterwards."""
+    """Runs a fresh decoder over `(samples,)` 16 kHz sound: one that failed an alignment is unusable afterwards.
+
+    `grammar` or `text` (to align) limit what may be said; without either the language model of the wheel decides.
+    """
     pocketsphinx = require("pocketsphinx")
-    decoder = pocketsphinx.Decoder(lm=None, samprate=SAMPLING_RATE, loglevel="FATAL")
+    limits = {"lm": None} if search else {}
+    decoder = pocketsphinx.Decoder(samprate=SAMPLING_RATE, loglevel="FATAL", **limits)
     if "grammar" in search:
         decoder.add_jsgf_string("grammar", search["grammar"])
         decoder.activate_search("grammar")
-    else:
+    elif search:
         decoder.set_align_text(search["text"])
     decoder.start_utt()
     decoder.process_raw(_pcm16(waveform), full_utt=True)
@@ -128,9 +132,15 @@ def _decode(waveform: np.ndarray, **search: Any) -> Any:
     return decoder
 
 
-def recognize_words(waveform: np.ndarray, grammar: str = GRID_GRAMMAR) -> list[str]:
-    """Words that PocketSphinx hears in `(samples,)` 16 kHz sound within a JSGF grammar; empty where it hears none."""
-    hypothesis = _decode(waveform, grammar=grammar).hyp()
+def recognize_words(waveform: np.ndarray, grammar: str | None = GRID_GRAMMAR) -> list[str]:
+    """Words that PocketSphinx hears in `(samples,)` 16 kHz sound; empty where it hears none.
+
+    Args:
+        grammar: JSGF grammar of what may be said. `None` for any English, by PocketSphinx's own dictionary and language
+            model at the decoder's default settings.
+    """
+    search = {} if grammar is None else {"grammar": grammar}
+    hypothesis = _decode(waveform, **search).hyp()
     return normalize_words(hypothesis.hypstr) if hypothesis is not None else []
 
 
@@ -159,10 +169,15 @@ def align_words(waveform: np.ndarray, text: str) -> list[WordTime]:
     return [WordTime(word, time.start * step, time.end * step) for word, time in zip(words, times, strict=True)]
 
 
-def _pronunciations(word: str) -> list[list[str]]:
-    """Every pronunciation of a word in the recogniser's own dictionary, as ARPAbet phones; "z" is zed or zee."""
+def pronunciations(word: str) -> list[list[str]]:
+    """Every pronunciation of a word in the recogniser's own dictionary, the commonest first, as ARPAbet phones without
+    stress; "z" is zed or zee.
+
+    Raises:
+        ValueError: the dictionary lacks the word.
+    """
     if word == "z":
-        return _pronunciations("zed") + _pronunciations("zee")
+        return pronunciations("zed") + pronunciations("zee")
     found = []
     while phones := _dictionary().lookup_word(word if not found else f"{word}({len(found) + 1})"):
         found.append(phones.split())
@@ -183,7 +198,7 @@ def align_words_steadily(waveform: np.ndarray, text: str) -> list[WordTime]:
     With [`align_words`] alone, noise 50 dB below the peak moves the first word of a GRID clip by 0.08 s, with this by 0.03 s.
     """
     words = normalize_words(text)
-    choices = [_pronunciations(word) for word in words]
+    choices = [pronunciations(word) for word in words]
     segments = forced_alignment._decode(forced_alignment._pcm(np.asarray(waveform, np.float32)), choices)
     spoken = forced_alignment._without_long_stops(segments, choices)
     if len(spoken) != len(words):

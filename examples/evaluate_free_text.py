@@ -1,0 +1,361 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Dubs everyday English sentences, which no training set holds, onto a drawn talking head and tells how many words are lost.
+
+```bash
+python examples/evaluate_free_text.py --data ../shared/data --model flowdubber-grid-tiny
+```
+
+The 30 sentences stand in `free_text_sentences.txt`: natural English outside GRID's grammar with all 39 ARPAbet phonemes. For
+each, a head that the project draws says it (`flowdubber_hf.processing.demo.make_talking_head`: every phoneme at its mean
+duration), the pipeline dubs that clip in each voice with its default settings and the same seed, and PocketSphinx hears the
+result with its own dictionary and language model, decoder settings as they come. Words are compared in lower case, without
+punctuation, digits spelled; the rate is over all words of a voice together.
+
+For the phonemes that fail, the words of both sides become phonemes of PocketSphinx's dictionary (first pronunciation, no
+stress) and are aligned by edit distance: a phoneme of the sentence that is substituted or missing is an error.
+
+Voices, unless `--voices NAME=FILE ...` names others (files relative to `--data` or the working folder):
+
+| voice | recording | speaker |
+|---|---|---|
+| `grid_s1` | first `dev` clip of GRID's s1 | man, in training |
+| `female` | LibriSpeech 3080 | woman, in training |
+| `male` | LibriSpeech 2609 | man, in training |
+| `unseen` | LibriSpeech 6272 | woman of the `val` part, in no training |
+
+Where the program `flite` is on the PATH, its own voices saying the same sentences are the yardstick of the recogniser.
+Clips, dubs and what was heard stay under `--output`, in folders named by a hash of weights and code, so a second run only
+does what is missing. `free_text.json` and `free_text.md` are written there; `--docs .` also writes docs/benchmarks.md.
+Needs `pip install "flowdubber-hf[eval]"`.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import flowdubber_hf
+from evaluate_figures import file_hash, insert, machine, save_json, save_sound
+from flowdubber_hf.metrics import functional
+from flowdubber_hf.processing import demo, english, text
+from flowdubber_hf.processing.audio import load_audio
+
+
+SENTENCES = Path(__file__).with_name("free_text_sentences.txt")
+VOICES = {
+    "grid_s1": "grid/s1/bbir8p.mp4",
+    "female": "speech/librispeech/3080-5032-0000.ogg",
+    "male": "speech/librispeech/2609-156975-0000.ogg",
+    "unseen": "speech/librispeech/6272-70168-0000.ogg",
+}
+FLITE_VOICES = ("slt", "rms", "awb", "kal16")
+INFERENCE = ("models", "pipelines", "processing", "schedulers")  # code that decides how a dub sounds
+FEWEST_OCCURRENCES = 5  # of a phoneme in all dubs, to be listed among those that fail
+LISTED_PHONEMES = 12
+
+
+def read_sentences(path: Path = SENTENCES, limit: int | None = None) -> list[str]:
+    """One sentence a line; empty lines are left out."""
+    sentences = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not sentences:
+        raise ValueError(f"{path} holds no sentence.")
+    return sentences[:limit]
+
+
+def find_voices(entries: Sequence[str] | None, data: Path | None) -> dict[str, Path]:
+    """Names and recordings of the voices.
+
+    Args:
+        entries: `NAME=FILE` each, or `None` for the voices of this file's head.
+        data: the folder that relative files are looked for in first.
+
+    Raises:
+        ValueError: an entry of another form, a missing file.
+    """
+    if entries is None and data is None:
+        raise ValueError("give --data, the folder that holds grid/ and speech/, or --voices NAME=FILE.")
+    pairs = VOICES.items() if entries is None else [entry.partition("=")[::2] for entry in entries]
+    voices = {}
+    for name, file in pairs:
+        if not name or not file:
+            raise ValueError(f"--voices takes NAME=FILE, got {name or file!r}.")
+        found = [path for path in (*([data / file] if data else []), Path(file)) if path.is_file()]
+        if not found:
+            raise ValueError(f"the voice {name!r} has no recording {file}.")
+        voices[name] = found[0]
+    return voices
+
+
+def key(sentence: str) -> str:
+    """A file name for a sentence: its first words and a hash."""
+    words = "_".join(functional.normalize_words(sentence)[:3])
+    return f"{words}_{file_hash([], [torch.tensor(list(sentence.encode()), dtype=torch.uint8)])}"
+
+
+def draw_clips(sentences: Sequence[str], folder: Path) -> dict[str, Path]:
+    """The talking head saying each sentence, drawn where an earlier run has not."""
+    folder = folder / f"clips-{file_hash([Path(module.__file__) for module in (demo, text, english)])}"
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = {sentence: folder / f"{key(sentence)}.mp4" for sentence in sentences}
+    for sentence, path in tqdm(clips.items(), desc="talking head", unit="clip"):
+        if not path.is_file():
+            demo.make_talking_head(sentence, path)
+    return clips
+
+
+def fingerprint(pipe: Any) -> str:
+    """Changes with the weights, the settings and the code of a pipeline."""
+    package = Path(flowdubber_hf.__file__).parent
+    modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    weights = [tensor for module in modules for _, tensor in sorted(module.state_dict().items())]
+    settings = "".join(f"{module.config}" for module in modules)
+    code = sorted(path for part in INFERENCE for path in (package / part).rglob("*.py"))
+    return file_hash(code, [*weights, torch.tensor(list(settings.encode()), dtype=torch.uint8)])
+
+
+def dub(pipe: Any, sentence: str, clip: Path, voice: Path, seed: int, settings: Mapping[str, Any]) -> np.ndarray:
+    """`(samples,)` at 16 kHz."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    result = pipe(script=sentence, video=str(clip), reference_audio=str(voice), generator=generator, **settings)
+    return np.asarray(result.audios[0], dtype=np.float32)
+
+
+def speak_with_flite(sentence: str, voice: str, path: Path) -> None:
+    """Flite's own sound, at the rate that the voice has; whole or not at all."""
+    temporary = path.with_suffix(".part")
+    command = ["flite", "-voice", voice, "-t", sentence, "-o", str(temporary)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    temporary.replace(path)
+
+
+def hear(sentences: Sequence[str], folder: Path, make: Callable[[str, Path], None], title: str) -> list[str]:
+    """Makes each sentence's sound file and what PocketSphinx hears in it, or reads what an earlier run left in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    measure = file_hash([Path(functional.__file__)])
+    heard = []
+    for sentence in tqdm(sentences, desc=title, unit="clip"):
+        sound, kept = folder / f"{key(sentence)}.wav", folder / f"{key(sentence)}-{measure}.json"
+        if not kept.is_file():
+            if not sound.is_file():
+                make(sentence, sound)
+            save_json(kept, " ".join(functional.recognize_words(load_audio(sound), grammar=None)))
+        heard.append(json.loads(kept.read_text(encoding="utf-8")))
+    return heard
+
+
+def to_phonemes(words: str) -> list[str]:
+    """PocketSphinx's phonemes of a text without stress, the first pronunciation of each word.
+
+    Raises:
+        ValueError: a word that its dictionary lacks.
+    """
+    return [phoneme for word in functional.normalize_words(words) for phoneme in functional.pronunciations(word)[0]]
+
+
+def phoneme_errors(sentences: Sequence[str], heard: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """For each phoneme of the sentences its `occurrences`, `errors` (substituted or missing) and what was heard `instead`.
+
+    `instead` counts the phonemes that took its place, "-" where there is none.
+    """
+    jiwer = functional.require("jiwer")
+    occurrences, instead = Counter(), {}
+    for sentence, words in zip(sentences, heard, strict=True):
+        truth, found = to_phonemes(sentence), to_phonemes(words)
+        occurrences.update(truth)
+        alignment = jiwer.process_words(" ".join(truth), " ".join(found)).alignments[0]
+        for part in alignment:
+            if part.type in ("equal", "insert"):
+                continue
+            wrong = truth[part.ref_start_idx : part.ref_end_idx]
+            taken = found[part.hyp_start_idx : part.hyp_end_idx] if part.type == "substitute" else ["-"] * len(wrong)
+            for phoneme, other in zip(wrong, taken, strict=True):
+                instead.setdefault(phoneme, Counter())[other] += 1
+    return {
+        phoneme: {
+            "occurrences": count,
+            "errors": sum(instead.get(phoneme, {}).values()),
+            "instead": dict(instead.get(phoneme, Counter()).most_common()),
+        }
+        for phoneme, count in sorted(occurrences.items())
+    }
+
+
+def summarize(sentences: Sequence[str], heard: Sequence[str]) -> dict[str, Any]:
+    """Figures of one voice."""
+    phonemes = phoneme_errors(sentences, heard)
+    return {
+        "sentences": len(sentences),
+        "words_wrong": functional.word_error_rate(sentences, heard),
+        "phonemes_lost": sum(row["errors"] for row in phonemes.values())
+        / sum(row["occurrences"] for row in phonemes.values()),
+        "phonemes": phonemes,
+        "heard": dict(zip(sentences, heard, strict=True)),
+    }
+
+
+def add_phonemes(voices: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Errors of several voices together, the phonemes with the largest share of errors first."""
+    total: dict[str, dict[str, Any]] = {}
+    for voice in voices:
+        for phoneme, row in voice["phonemes"].items():
+            sums = total.setdefault(phoneme, {"occurrences": 0, "errors": 0, "instead": Counter()})
+            sums["occurrences"] += row["occurrences"]
+            sums["errors"] += row["errors"]
+            sums["instead"].update(row["instead"])
+    return dict(sorted(total.items(), key=lambda item: -item[1]["errors"] / item[1]["occurrences"]))
+
+
+def voices_table(results: Mapping[str, Any]) -> list[str]:
+    lines = ["| voice | words wrong | phonemes lost | phonemes that fail most |", "|---|---|---|---|"]
+    for kind, rows in (("", results["voices"]), ("flite ", results["flite"])):
+        for name, row in rows.items():
+            worst = [
+                f"{phoneme} {entry['errors']}/{entry['occurrences']}"
+                for phoneme, entry in add_phonemes([row]).items()
+                if entry["errors"] and entry["occurrences"] >= min(FEWEST_OCCURRENCES, row["sentences"])
+            ]
+            lines.append(
+                f"| {kind}{name} | {100 * row['words_wrong']:.1f} % | {100 * row['phonemes_lost']:.1f} % "
+                f"| {', '.join(worst[:6]) or '-'} |"
+            )
+    return lines
+
+
+def phonemes_table(results: Mapping[str, Any]) -> list[str]:
+    lines = ["| phoneme | errors / occurrences | share | heard instead |", "|---|---|---|---|"]
+    total = add_phonemes(list(results["voices"].values()))
+    listed = [item for item in total.items() if item[1]["occurrences"] >= FEWEST_OCCURRENCES and item[1]["errors"]]
+    for phoneme, row in listed[:LISTED_PHONEMES]:
+        others = ", ".join(f"{other} {count}" for other, count in row["instead"].most_common(4))
+        share = 100 * row["errors"] / row["occurrences"]
+        lines.append(f"| {phoneme} | {row['errors']} / {row['occurrences']} | {share:.0f} % | {others} |")
+    return lines
+
+
+def sentences_table(results: Mapping[str, Any], every: int) -> list[str]:
+    names = list(results["voices"])
+    rows = results["sentences"][::every]
+    return [
+        f"| sentence | {' | '.join(names)} |",
+        "|---" * (len(names) + 1) + "|",
+        *(
+            f"| {sentence} | {' | '.join(results['voices'][name]['heard'][sentence] or '-' for name in names)} |"
+            for sentence in rows
+        ),
+    ]
+
+
+def report(results: Mapping[str, Any], every: int = 1) -> str:
+    """All figures as Markdown, with what was heard in every `every`-th sentence."""
+    setup = results["machine"]
+    lines = [
+        f"`{results['model']}`, {len(results['sentences'])} sentences, seed {results['seed']}, "
+        f"{results['settings'] or 'default settings'}. torch {setup['torch']}, {setup['date']}.",
+        "",
+        *voices_table(results),
+        "",
+        "Phonemes that fail most, all voices of the model together ('-' is a phoneme that is missing):",
+        "",
+        *phonemes_table(results),
+        "",
+        "What was heard:",
+        "",
+        *sentences_table(results, every),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def load_pipeline(model: str) -> Any:
+    from flowdubber_hf import FlowDubberPipeline
+
+    pipe = FlowDubberPipeline.from_pretrained(model)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    """Runs what is missing and returns all figures."""
+    sentences = read_sentences(args.sentences, args.limit)
+    voices = find_voices(args.voices, args.data)
+    settings = {} if args.temperature is None else {"temperature": args.temperature}
+    pipe = load_pipeline(args.model)
+    clips = draw_clips(sentences, args.output)
+    made_by = f"{fingerprint(pipe)}-{args.seed}" + "".join(f"-{name}{value}" for name, value in settings.items())
+    results: dict[str, Any] = {
+        "model": args.model,
+        "seed": args.seed,
+        "settings": settings,
+        "sentences": sentences,
+        "machine": machine(),
+        "voices": {},
+        "flite": {},
+    }
+    for name, voice in voices.items():
+
+        def speak(sentence: str, path: Path, voice: Path = voice) -> None:
+            save_sound(path, dub(pipe, sentence, clips[sentence], voice, args.seed, settings))
+
+        folder = args.output / f"{name}-{file_hash([voice])}-{made_by}"
+        results["voices"][name] = summarize(sentences, hear(sentences, folder, speak, name))
+    for name in FLITE_VOICES if shutil.which("flite") and not args.no_flite else ():
+
+        def speak(sentence: str, path: Path, name: str = name) -> None:
+            speak_with_flite(sentence, name, path)
+
+        heard = hear(sentences, args.output / f"flite-{name}", speak, f"flite {name}")
+        results["flite"][name] = summarize(sentences, heard)
+    return results
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", type=Path, help="folder that holds grid/ and speech/ with the voices' recordings")
+    parser.add_argument("--model", default="flowdubber-grid-tiny", help="bundled name, folder or Hub id")
+    parser.add_argument("--voices", nargs="+", metavar="NAME=FILE", help="recordings to speak like")
+    parser.add_argument("--sentences", type=Path, default=SENTENCES, help="text file, one sentence a line")
+    parser.add_argument("--limit", type=int, help="only the first sentences")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--temperature", type=float, help="of the initial noise, in place of the model's own")
+    parser.add_argument("--no_flite", action="store_true", help="leave flite's own voices out")
+    parser.add_argument("--output", type=Path, default=Path("outputs/free_text"))
+    parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md takes the figures")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse_arguments(arguments)
+    args.output.mkdir(parents=True, exist_ok=True)
+    results = evaluate(args)
+    save_json(args.output / "free_text.json", results)
+    text_report = report(results)
+    (args.output / "free_text.md").write_text(text_report, encoding="utf-8")
+    if args.docs is not None:
+        insert(args.docs / "docs" / "benchmarks.md", "figures free_text", report(results, every=6))
+    print(text_report)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, ImportError) as error:
+        raise SystemExit(f"error: {error}") from None
