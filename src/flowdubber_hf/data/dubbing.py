@@ -19,13 +19,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE, log_mel
+from ..processing.audio import (
+    MEL_FRAME_RATE,
+    MEL_FRAMES_PER_VIDEO_FRAME,
+    SAMPLES_PER_VIDEO_FRAME,
+    VIDEO_FRAME_RATE,
+    log_mel,
+)
 from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops
 from .features import Clip, FeatureStore, feature_path
 
 
-def phoneme_frames(times: np.ndarray, optional: np.ndarray, num_frames: int) -> np.ndarray:
-    """Whole video frames of each phoneme from its times.
+def phoneme_frames(
+    times: np.ndarray, optional: np.ndarray, num_frames: int, frame_rate: int = VIDEO_FRAME_RATE
+) -> np.ndarray:
+    """Whole frames of each phoneme from its times.
 
     Boundaries go to the nearest frame; then every obligatory phoneme is given at least one frame at the cost of its
     neighbours, and the sum is exactly `num_frames`.
@@ -33,7 +41,8 @@ def phoneme_frames(times: np.ndarray, optional: np.ndarray, num_frames: int) -> 
     Args:
         times (`np.ndarray` of shape `(P, 2)`): seconds, in order.
         optional (`np.ndarray` of shape `(P,)`, bool): phonemes that may take no frame.
-        num_frames (`int`): of the clip at 25 fps.
+        num_frames (`int`): of the clip at `frame_rate`.
+        frame_rate (`int`, defaults to 25): frames a second: of the video, or of the mel.
 
     Returns:
         `np.ndarray` of shape `(P,)`, int.
@@ -43,8 +52,8 @@ def phoneme_frames(times: np.ndarray, optional: np.ndarray, num_frames: int) -> 
     """
     least = np.where(optional, 0, 1)
     if least.sum() > num_frames:
-        raise ValueError(f"{least.sum()} phonemes do not fit into {num_frames} video frames.")
-    ends = np.rint(times[:, 1] * VIDEO_FRAME_RATE).astype(int)
+        raise ValueError(f"{least.sum()} phonemes do not fit into {num_frames} frames.")
+    ends = np.rint(times[:, 1] * frame_rate).astype(int)
     ends[-1] = num_frames
     floor = np.cumsum(least)
     ends = np.maximum(ends, floor)
@@ -62,7 +71,9 @@ class DubbingExample:
 
     Attributes:
         phonemes: `(P,)` ids; optional: `(P,)` bool.
-        frame_phonemes: `(F,)` which phoneme, by its index, each 25 fps frame belongs to.
+        frame_phonemes: `(F,)` which phoneme, by its index, each 25 fps frame belongs to; every phoneme that is not
+            optional has at least one.
+        mel_phonemes: `(4F,)` the same at the mel rate.
         lips: `(F, 88, 88)` float32, or cached `(F, hidden_size)` features, or `None` for sound alone.
         mel: `(80, 4F)` float32 natural-log mel, or `None`.
         style: `(256,)` float32.
@@ -72,6 +83,7 @@ class DubbingExample:
     phonemes: np.ndarray
     optional: np.ndarray
     frame_phonemes: np.ndarray
+    mel_phonemes: np.ndarray
     lips: torch.Tensor | None
     mel: torch.Tensor | None
     style: np.ndarray
@@ -97,13 +109,15 @@ class DubbingClips:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def timing(self, clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Phoneme ids, optional flags and the phoneme index of each frame."""
+    def timing(self, clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Phoneme ids, optional flags and the phoneme index of each video frame and of each mel frame."""
         phones = self.store.phones(clip.id)
         optional = np.asarray(phones.optional)
         frames = clip.num_frames or clip.num_samples // SAMPLES_PER_VIDEO_FRAME
         durations = phoneme_frames(phones.times, optional, frames)
-        return np.asarray(phones.ids), optional, np.repeat(np.arange(len(durations)), durations)
+        fine = phoneme_frames(phones.times, optional, frames * MEL_FRAMES_PER_VIDEO_FRAME, MEL_FRAME_RATE)
+        places = np.arange(len(durations))
+        return np.asarray(phones.ids), optional, np.repeat(places, durations), np.repeat(places, fine)
 
     def style(self, clip: Clip, generator: np.random.Generator | None) -> np.ndarray:
         name = clip.id
@@ -127,7 +141,7 @@ class DubbingClips:
     def alignment_example(self, index: int, generator: np.random.Generator | None) -> DubbingExample:
         """Lips and timing only. With a generator the crops are augmented, silence is cut and the tempo changed."""
         clip = self.clips[index]
-        phonemes, optional, frame_phonemes = self.timing(clip)
+        phonemes, optional, frame_phonemes, _ = self.timing(clip)
         crops = self.store.crops(clip.id)
         if generator is not None:
             kept = cut_silence(frame_phonemes, generator)
@@ -145,12 +159,13 @@ class DubbingClips:
     ) -> DubbingExample:
         """Everything the joint stage needs; `lips` are cached lip features `(F, hidden_size)` or `None`."""
         clip = self.clips[index]
-        phonemes, optional, frame_phonemes = self.timing(clip)
+        phonemes, optional, frame_phonemes, mel_phonemes = self.timing(clip)
         mel = self.mel(clip, len(frame_phonemes))
         return DubbingExample(
             phonemes,
             optional,
             frame_phonemes,
+            mel_phonemes,
             lips,
             mel,
             self.style(clip, generator),
@@ -166,24 +181,30 @@ def _mask(lengths: list[int]) -> torch.Tensor:
     return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
+def _paths(owners: list[np.ndarray], num_phonemes: int) -> torch.Tensor:
+    """Which phoneme each frame belongs to, as 0/1 `(B, P, frames)`."""
+    path = torch.zeros(len(owners), num_phonemes, max(map(len, owners)))
+    for row, owner in enumerate(owners):
+        path[row, torch.from_numpy(owner), torch.arange(len(owner))] = 1.0
+    return path
+
+
 def collate(examples: list[DubbingExample]) -> dict[str, torch.Tensor]:
     """Pads examples to a batch.
 
-    Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, `path` `(B, P, F)` (the true one),
-    `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)`
+    Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, the true alignment as `path` `(B, P, 4F)`
+    at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)`
     with `mel_mask` `(B, 4F)`, `semantic_features` `(B, L, D)` with `semantic_mask` `(B, L)` (an example without states
     has one zero state and False in `has_semantic` `(B,)`).
     """
     phonemes = [len(example.phonemes) for example in examples]
     frames = [len(example.frame_phonemes) for example in examples]
-    path = torch.zeros(len(examples), max(phonemes), max(frames))
-    for row, example in enumerate(examples):
-        path[row, torch.from_numpy(example.frame_phonemes), torch.arange(frames[row])] = 1.0
     batch = {
         "input_ids": _pad([torch.from_numpy(example.phonemes) for example in examples]).long(),
         "attention_mask": _mask(phonemes),
         "optional_mask": _pad([torch.from_numpy(example.optional) for example in examples]).bool(),
-        "path": path,
+        "path": _paths([example.mel_phonemes for example in examples], max(phonemes)),
+        "frame_path": _paths([example.frame_phonemes for example in examples], max(phonemes)),
         "lip_mask": _mask(frames),
         "style": torch.from_numpy(np.stack([example.style for example in examples])),
     }

@@ -30,12 +30,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from tqdm.auto import tqdm
 
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, VIDEO_FRAME_RATE, load_audio
+from .codec import decode_audio, decode_crops
+from .dataset import data_files, require_pyarrow, schema
 
 
 MANIFEST_NAME = "manifest.jsonl"
@@ -171,8 +174,212 @@ def read_sources(data: str | Path) -> list[Clip]:
     return [clip for reader in present for clip in reader(data)]
 
 
+#: What a clip may have, and the columns that hold it.
+COLUMNS = {
+    "audio": ("audio",),
+    "crops": ("mouth",),
+    "phones": ("phonemes", "word_index", "words", "phoneme_times"),
+    "style": ("style",),
+    "tokens": ("semantic_tokens", "global_tokens"),
+}
+_HEAVY = ("audio", "mouth")  # stay on the disk
+_ABSENT = {
+    "audio": "prepare the dataset again",
+    "crops": "its recording has no video",
+    "phones": "it has no transcript",
+    "style": "prepare the dataset again",
+    "tokens": "give the same flowdubber prepare again with --speech_tokenizer",
+}
+
+
+class _Shard:
+    """One parquet file whose heavy columns are read a row group at a time. Opened anew in every process."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file: Any = None
+        self._process = 0
+        self._starts = np.zeros(1, np.int64)
+
+    def open(self) -> Any:
+        if self._file is None or self._process != os.getpid():
+            self._file = require_pyarrow().parquet.ParquetFile(self.path, memory_map=True)
+            self._process = os.getpid()
+            groups = self._file.metadata
+            lengths = [groups.row_group(index).num_rows for index in range(groups.num_row_groups)]
+            self._starts = np.cumsum([0, *lengths])
+        return self._file
+
+    def cell(self, column: str, row: int) -> Any:
+        file = self.open()
+        group = int(np.searchsorted(self._starts, row, side="right")) - 1
+        table = file.read_row_group(group, columns=[column], use_threads=False)
+        return table.column(0)[row - int(self._starts[group])].as_py()
+
+
 class FeatureStore:
-    """Reads a feature folder.
+    """Reads prepared datasets, the folders that `flowdubber prepare` wrote, as one.
+
+    What is small is held in memory; sound and mouth crops are read from the disk when they are asked for. Can be sent to
+    other processes, which open the files themselves.
+
+    Args:
+        folders: one folder, or several whose clips have different ids.
+
+    Raises:
+        ValueError: a folder is no prepared dataset, or two clips have the same id.
+        ImportError: pyarrow is not installed.
+    """
+
+    def __new__(cls, folders=None):
+        if isinstance(folders, (str, Path)) and (Path(folders) / MANIFEST_NAME).is_file():
+            return FileStore(folders)
+        return super().__new__(cls)
+
+    def __init__(self, folders: str | Path | Sequence[str | Path]):
+        single = isinstance(folders, (str, Path))
+        self.folders = [Path(folder) for folder in ([folders] if single else folders)]
+        pa = require_pyarrow()
+        self._shards = [_Shard(path) for folder in self.folders for path in data_files(folder)]
+        names = [name for name in schema().names if name not in _HEAVY]
+        tables = []
+        self._places: list[tuple[int, int]] = []  # shard and row in it, of each row of the table
+        absent: dict[str, list[np.ndarray]] = {name: [] for name in _HEAVY}
+        for number, shard in enumerate(self._shards):
+            tables.append(shard.open().read(columns=names, use_threads=False))
+            self._places += [(number, row) for row in range(tables[-1].num_rows)]
+            absent["audio"].append(np.zeros(tables[-1].num_rows, bool))
+            absent["mouth"].append(tables[-1]["num_frames"].to_numpy() == 0)
+        self._table = pa.concat_tables(tables).combine_chunks()
+        missing = {name: np.concatenate(parts) for name, parts in absent.items()}
+        for name in names:
+            missing[name] = self._table[name].is_null().to_numpy()
+        self._has = {
+            kind: ~np.logical_or.reduce([missing[name] for name in columns]) for kind, columns in COLUMNS.items()
+        }
+        self._clips = {row["id"]: _clip(row) for row in self._table.select(_CLIP_COLUMNS).to_pylist()}
+        if len(self._clips) != len(self._places):
+            ids = self._table["id"].to_pylist()
+            twice = next(name for name in self._clips if ids.count(name) > 1)
+            raise ValueError(
+                f"the clip {twice} is in the datasets twice; give each folder once, or prepare with another --name."
+            )
+        self._rows = {clip_id: row for row, clip_id in enumerate(self._clips)}
+
+    def __getstate__(self) -> dict:
+        return {"folders": self.folders}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["folders"])
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, clip_id: str) -> Clip:
+        return self._clips[clip_id]
+
+    def __contains__(self, clip_id: str) -> bool:
+        return clip_id in self._clips
+
+    @property
+    def root(self) -> Path:
+        """The first folder."""
+        return self.folders[0]
+
+    def has(self, kind: str, clip_id: str) -> bool:
+        """Whether the clip has `audio`, `phones`, `crops`, `style` or `tokens`.
+
+        Raises:
+            ValueError: another kind.
+        """
+        self._known(kind)
+        return bool(self._has[kind][self._rows[clip_id]])
+
+    @staticmethod
+    def _known(kind: str) -> None:
+        if kind not in COLUMNS:
+            raise ValueError(f"unknown kind {kind!r}; choose from {', '.join(COLUMNS)}.")
+
+    def clips(
+        self,
+        split: str | Sequence[str] | None = None,
+        source: str | Sequence[str] | None = None,
+        needs: Sequence[str] = ("audio",),
+    ) -> list[Clip]:
+        """Clips of the given splits and sources (all where `None`) that have what is named in `needs`.
+
+        Args:
+            needs: any of `audio`, `phones`, `crops`, `style`, `tokens`.
+
+        Raises:
+            ValueError: another name in `needs`.
+        """
+        for kind in needs:
+            self._known(kind)
+        splits = {split} if isinstance(split, str) else split
+        sources = {source} if isinstance(source, str) else source
+        return [
+            clip
+            for clip in self._clips.values()
+            if (splits is None or clip.split in splits)
+            and (sources is None or clip.source in sources)
+            and all(self.has(kind, clip.id) for kind in needs)
+        ]
+
+    def audio(self, clip_id: str) -> np.ndarray:
+        """`(num_samples,)` float32 in [-1, 1], 16 kHz."""
+        return decode_audio(self._cell("audio", "audio", clip_id))
+
+    def crops(self, clip_id: str) -> np.ndarray:
+        """`(num_frames, 96, 96)` uint8 grey mouth crops at 25 fps."""
+        return decode_crops(self._cell("crops", "mouth", clip_id), self._clips[clip_id].num_frames)
+
+    def phones(self, clip_id: str) -> AlignedPhonemes:
+        """The clip's phonemes with times."""
+        row = self._row("phones", clip_id)
+        times = np.asarray(row["phoneme_times"], dtype=np.float32).reshape(-1, 2)
+        words = [word["word"] for word in row["words"]]
+        return AlignedPhonemes(row["phonemes"], row["word_index"], words, times)
+
+    def style(self, clip_id: str) -> np.ndarray:
+        """`(256,)` float32 of length 1."""
+        return np.asarray(self._row("style", clip_id)["style"], dtype=np.float32)
+
+    def tokens(self, clip_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Semantic tokens `(L,)`, 50 a second, and global tokens `(32,)`, int64."""
+        row = self._row("tokens", clip_id)
+        return tuple(np.asarray(row[name], dtype=np.int64) for name in COLUMNS["tokens"])
+
+    def reference(self, clip_id: str) -> str | None:
+        """Id of the clip that the corpus names as this one's voice."""
+        return self._table["reference"][self._rows[clip_id]].as_py()
+
+    def _check(self, kind: str, clip_id: str) -> int:
+        if clip_id not in self._rows:
+            raise ValueError(f"there is no clip {clip_id} in {', '.join(map(str, self.folders))}.")
+        if not self.has(kind, clip_id):
+            raise ValueError(f"{clip_id} has no {kind}: {_ABSENT[kind]}.")
+        return self._rows[clip_id]
+
+    def _row(self, kind: str, clip_id: str) -> dict[str, Any]:
+        row = self._check(kind, clip_id)
+        return {name: self._table[name][row].as_py() for name in COLUMNS[kind]}
+
+    def _cell(self, kind: str, column: str, clip_id: str) -> bytes:
+        shard, row = self._places[self._check(kind, clip_id)]
+        return self._shards[shard].cell(column, row)
+
+
+_CLIP_COLUMNS = ["id", "split", "speaker", "text", "source", "num_samples", "num_frames", "corpus_words", "file_name"]
+
+
+def _clip(row: dict[str, Any]) -> Clip:
+    words = row.pop("corpus_words")
+    return Clip(**row, words=words and [(word["word"], word["start"], word["end"]) for word in words])
+
+
+class FileStore:
+    """Reads a folder of feature files (`manifest.jsonl`).
 
     Args:
         root: the folder that `examples/prepare_features.py` wrote.
@@ -244,10 +451,22 @@ class FeatureStore:
     def _load(self, kind: str, clip_id: str) -> np.ndarray:
         return np.load(self._existing(kind, clip_id), allow_pickle=False)
 
+    def has(self, kind: str, clip_id: str) -> bool:
+        return self.path(kind, clip_id).is_file()
+
+    def style(self, clip_id: str) -> np.ndarray:
+        """`(256,)` float32."""
+        return self._load("style", clip_id).astype(np.float32)
+
+    def tokens(self, clip_id: str) -> tuple[np.ndarray, np.ndarray]:
+        """Semantic tokens `(L,)` and global tokens `(32,)`, int64."""
+        row = json.loads((self.root / "tokens" / f"{clip_id}.json").read_text(encoding="utf-8"))
+        return tuple(np.asarray(row[name], dtype=np.int64) for name in ("semantic_tokens", "global_tokens"))
+
 
 def feature_path(root: Path, kind: str, clip_id: str) -> Path:
     """Where the feature `kind` (`audio`, `phones`, `crops`) of a clip lies."""
-    return Path(root) / kind / f"{clip_id}{'.json' if kind == 'phones' else '.npy'}"
+    return Path(root) / kind / f"{clip_id}{'.json' if kind in ('phones', 'tokens') else '.npy'}"
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
