@@ -66,6 +66,8 @@ import flowdubber_hf
 from flowdubber_hf.data.features import read_sources
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.audio import (
+    MEL_FRAME_RATE,
+    MEL_FRAMES_PER_VIDEO_FRAME,
     SAMPLES_PER_VIDEO_FRAME,
     SAMPLING_RATE,
     VIDEO_FRAME_RATE,
@@ -227,7 +229,8 @@ class Dubber:
 
         phonemes = phonemize(clip.text, self.pipe.aligner.config.phoneme_accent)
         times = np.array(align_phonemes(clip.truth, phonemes))
-        frames = phoneme_frames(times, np.array(phonemes.optional), clip.num_samples // SAMPLES_PER_VIDEO_FRAME)
+        num_frames = clip.num_samples // SAMPLES_PER_VIDEO_FRAME * MEL_FRAMES_PER_VIDEO_FRAME
+        frames = phoneme_frames(times, np.array(phonemes.optional), num_frames, MEL_FRAME_RATE)
         owner = torch.repeat_interleave(torch.arange(len(frames)), torch.from_numpy(frames))
         path = torch.nn.functional.one_hot(owner, len(frames)).T[None]
         encode = self.pipe.aligner.encode

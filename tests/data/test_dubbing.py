@@ -79,10 +79,12 @@ def test_time_augmentation_keeps_order_and_bounds():
 
 def example(phonemes: int, num_frames: int, states: int | None) -> DubbingExample:
     generator = np.random.default_rng(phonemes)
+    owners = np.sort(generator.integers(0, phonemes, num_frames))
     return DubbingExample(
         phonemes=np.arange(1, phonemes + 1),
         optional=np.zeros(phonemes, bool),
-        frame_phonemes=np.sort(generator.integers(0, phonemes, num_frames)),
+        frame_phonemes=owners,
+        mel_phonemes=np.repeat(owners, 4),
         lips=torch.ones(num_frames, 8),
         mel=torch.ones(80, 4 * num_frames),
         style=np.ones(256, np.float32),
@@ -93,7 +95,8 @@ def example(phonemes: int, num_frames: int, states: int | None) -> DubbingExampl
 def test_collate_pads_and_masks():
     batch = collate([example(4, 10, 6), example(6, 7, None)])
     assert batch["input_ids"].tolist() == [[1, 2, 3, 4, 0, 0], [1, 2, 3, 4, 5, 6]]
-    assert batch["path"].shape == (2, 6, 10) and batch["path"].sum((1, 2)).tolist() == [10, 7]
+    assert batch["frame_path"].shape == (2, 6, 10) and batch["frame_path"].sum((1, 2)).tolist() == [10, 7]
+    assert batch["path"].shape == (2, 6, 40) and batch["path"].sum((1, 2)).tolist() == [40, 28]
     assert batch["lip_mask"].sum(1).tolist() == [10, 7] and batch["mel_mask"].sum(1).tolist() == [40, 28]
     assert batch["lips"].shape == (2, 10, 8) and batch["mel"].shape == (2, 80, 40)
     assert batch["semantic_mask"].sum(1).tolist() == [6, 1] and batch["has_semantic"].tolist() == [True, False]

@@ -100,6 +100,29 @@ def test_shapes_and_path():
 
 
 @torch.no_grad()
+def test_a_boundary_lies_where_the_interpolated_probabilities_cross():
+    """The second phoneme overtakes 1.25 mel frames after the middle of video frame 1, at mel frame 7.25."""
+    scores = torch.tensor([4.0, 1.25, -2.75, -4.0])
+    alignment = torch.stack([scores, -scores])[None]
+    masks = torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
+    for steps, start in ((1, 8), (2, 8), (4, 7)):
+        path = make_model(path_steps_per_frame=steps).search(alignment, *masks)
+        assert path.shape == (1, 2, 16) and (path.sum(1) == 1).all()
+        assert int(path[0, 1].argmax()) == start, steps
+
+
+@torch.no_grad()
+def test_path_steps_are_batched_without_padding():
+    model = make_model(path_steps_per_frame=4)
+    alignment, mask = torch.randn(1, 3, 6).log_softmax(1), torch.ones(1, 3, dtype=torch.bool)
+    alone = model.search(alignment, mask, torch.ones(1, 6, dtype=torch.bool))
+    padded = torch.nn.functional.pad(alignment, (0, 4), value=7.0)
+    together = model.search(padded, mask, torch.arange(10)[None] < 6)
+    torch.testing.assert_close(together[:, :, :24], alone)
+    assert together[:, :, 24:].sum() == 0
+
+
+@torch.no_grad()
 def test_batch_equals_single():
     model, inputs = make_model(), make_inputs()
     together = model(**inputs).fused
@@ -112,8 +135,8 @@ def test_padding_never_reaches_the_result():
     model, inputs = make_model(), make_inputs()
     plain, padded = model(**inputs), model(**pad(inputs, PADDING))
     torch.testing.assert_close(padded.fused[:, :48], plain.fused, atol=2e-5, rtol=1e-4)
-    torch.testing.assert_close(padded.encoding.path[:, :7, :12], plain.encoding.path)
-    assert padded.fused[:, 48:].abs().max() == 0 and padded.encoding.path[:, :, 12:].sum() == 0
+    torch.testing.assert_close(padded.encoding.path[:, :7, :48], plain.encoding.path)
+    assert padded.fused[:, 48:].abs().max() == 0 and padded.encoding.path[:, :, 48:].sum() == 0
 
 
 @torch.no_grad()
@@ -159,10 +182,11 @@ def test_tiny_preset_is_small():
         {"fusion_kernel_size": 4},
         {"hidden_size": "wide"},
         {"lip_stem_stride": 3},
+        {"path_steps_per_frame": 3},
     ],
 )
 def test_bad_configs_are_refused(changes):
-    with pytest.raises(Exception, match=r"hidden_size|temperature|stage|kernel|stride"):
+    with pytest.raises(Exception, match=r"hidden_size|temperature|stage|kernel|stride|path_steps"):
         FlowDubberAlignerConfig(**{**TINY, **changes})
 
 
@@ -186,7 +210,7 @@ def test_sound_alone_needs_a_path():
     arguments = {key: inputs[key] for key in ("input_ids", "attention_mask", "style")}
     with pytest.raises(ValueError, match="pass `path` as well"):
         model.encode(**arguments)
-    path = durations_to_path(torch.tensor([[2, 2, 2, 2, 2, 1, 1]] * 2))
+    path = durations_to_path(torch.tensor([[8, 8, 8, 8, 8, 4, 4]] * 2))
     encoding = model.encode(**arguments, path=path)
     assert encoding.lip_states.shape == (2, 12, 32) and encoding.alignment is None
     with pytest.raises(ValueError, match="`style` is required"):
@@ -203,7 +227,8 @@ def test_lip_features_stand_for_lip_values():
 
 def test_a_training_step_moves_every_parameter():
     model, inputs = make_model().train(), make_inputs()
-    path = durations_to_path(torch.tensor([[2, 2, 2, 2, 2, 1, 1]] * 2))
+    frame_path = durations_to_path(torch.tensor([[2, 2, 2, 2, 2, 1, 1]] * 2))
+    path = frame_path.repeat_interleave(4, dim=2)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0)
     drop = torch.tensor([True, False])
@@ -212,7 +237,7 @@ def test_a_training_step_moves_every_parameter():
         **{k: v for k, v in inputs.items() if not k.startswith("lip_v")}, path=path
     )  # the learned vector for missing lips
     batch = {**inputs, "path": path}
-    loss = contrastive(output.encoding, path, 0.1) + ctc_loss(output, batch) + silent.fused.square().mean()
+    loss = contrastive(output.encoding, frame_path, 0.1) + ctc_loss(output, batch) + silent.fused.square().mean()
     loss.backward()
     optimizer.step()
     still = [name for name, value in model.named_parameters() if torch.equal(value, before[name])]
@@ -222,7 +247,8 @@ def test_a_training_step_moves_every_parameter():
 
 def test_gradient_checkpointing_gives_the_same_gradients():
     inputs = {**make_inputs(), "lips": make_inputs()["lip_values"]}
-    inputs["path"] = durations_to_path(torch.tensor([[2, 2, 2, 2, 2, 1, 1]] * 2))
+    inputs["frame_path"] = durations_to_path(torch.tensor([[2, 2, 2, 2, 2, 1, 1]] * 2))
+    inputs["path"] = inputs["frame_path"].repeat_interleave(4, dim=2)
     gradients = []
     for checkpointing in (False, True):
         model = make_model(hidden_dropout=0.0).train()

@@ -66,13 +66,13 @@ def make_batch(video: bool, crops: bool = False) -> dict[str, torch.Tensor]:
     examples = []
     for phonemes, frames in ((5, 14), (7, 11)):
         lips = torch.randn(frames, 88, 88) if crops else torch.randn(frames, 32)
+        owners = np.sort(np.concatenate([np.arange(phonemes), generator.integers(0, phonemes, frames - phonemes)]))
         examples.append(
             DubbingExample(
                 phonemes=generator.integers(1, 73, phonemes),
                 optional=np.arange(phonemes) == 2,
-                frame_phonemes=np.sort(
-                    np.concatenate([np.arange(phonemes), generator.integers(0, phonemes, frames - phonemes)])
-                ),
+                frame_phonemes=owners,
+                mel_phonemes=np.repeat(owners, 4),
                 lips=lips if video else None,
                 mel=torch.randn(80, 4 * frames),
                 style=generator.normal(size=256).astype(np.float32),
@@ -125,6 +125,6 @@ def test_alignment_error_of_a_perfect_path_is_zero(monkeypatch):
     model, batch = make_model().aligner.eval(), make_batch(True, crops=True)
     true = batch["path"]
     monkeypatch.setattr(
-        "flowdubber_hf.models.aligner.modeling_aligner.monotonic_search", lambda *arguments: true.clone()
+        "flowdubber_hf.models.aligner.FlowDubberAlignerModel.search", lambda *arguments: true.clone()
     )
     assert alignment_error(model, [batch])["start_error_ms"] == 0

@@ -152,7 +152,8 @@ class DubbingClips:
             crops, frame_phonemes = crops[moved], frame_phonemes[moved]
         lips = normalize_crops(crops) if generator is None else augment_crops(crops, generator)
         style = self.style(clip, generator)
-        return DubbingExample(phonemes, optional, frame_phonemes, lips, None, style, None)
+        mel_phonemes = np.repeat(frame_phonemes, MEL_FRAMES_PER_VIDEO_FRAME)
+        return DubbingExample(phonemes, optional, frame_phonemes, mel_phonemes, lips, None, style, None)
 
     def dubbing_example(
         self, index: int, generator: np.random.Generator | None, lips: torch.Tensor | None

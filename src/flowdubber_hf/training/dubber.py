@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..models.aligner import FlowDubberAlignerModel, dual_contrastive_loss, monotonic_search
+from ..models.aligner import FlowDubberAlignerModel, dual_contrastive_loss
 from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput
 from ..models.vector_field import (
     FlowDubberVectorField,
@@ -29,7 +29,7 @@ from ..models.vector_field import (
     prior_loss,
     velocity_target,
 )
-from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
+from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME
 from ..processing.text import OPTIONAL_PHONEME, SILENCE_PHONEME, phoneme_ids
 
 
@@ -88,14 +88,14 @@ def alignment_losses(model: FlowDubberAlignerModel, batch: dict[str, torch.Tenso
         style=batch["style"],
         path=batch["path"],
     ).encoding
-    return {"loss": contrastive(encoding, batch["path"], model.config.alignment_temperature)}
+    return {"loss": contrastive(encoding, batch["frame_path"], model.config.alignment_temperature)}
 
 
 def spoken_frames(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """`(B, F)`, True where the true path holds a phoneme and not a silence."""
+    """`(B, F)`, True where the true alignment holds a phoneme and not a silence."""
     silences = torch.tensor(phoneme_ids(SILENCES), device=batch["input_ids"].device)
     voiced = ~torch.isin(batch["input_ids"], silences)
-    return (batch["path"] * voiced[..., None]).sum(1) > 0
+    return (batch["frame_path"] * voiced[..., None]).sum(1) > 0
 
 
 def choose_segments(mask: torch.Tensor, frames: int, spoken: torch.Tensor) -> torch.Tensor:
@@ -140,13 +140,8 @@ def dubber_losses(
     )
     losses = {}
     if encoding.alignment is not None:
-        losses["contrastive"] = contrastive(encoding, batch["path"], aligner.config.alignment_temperature)
-        found = monotonic_search(
-            encoding.alignment.detach(),
-            batch["attention_mask"].sum(1),
-            batch["lip_mask"].sum(1),
-            batch["optional_mask"],
-        )
+        losses["contrastive"] = contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)
+        found = aligner.search(encoding.alignment, batch["attention_mask"], batch["lip_mask"], batch["optional_mask"])
         encoding.path = torch.where(batch["use_found_path"][:, None, None], found, batch["path"])
     output = aligner.fuse(
         encoding, batch.get("semantic_features"), batch.get("semantic_mask"), batch.get("knowledge_drop")
@@ -186,14 +181,14 @@ def alignment_error(model: FlowDubberAlignerModel, batches: list[dict[str, torch
             lip_mask=batch["lip_mask"],
             style=batch["style"],
         )
-        losses.append(float(contrastive(encoding, batch["path"], model.config.alignment_temperature)))
+        losses.append(float(contrastive(encoding, batch["frame_path"], model.config.alignment_temperature)))
         for row in range(len(batch["input_ids"])):
             true, ours = batch["path"][row].cpu().numpy(), encoding.path[row].cpu().numpy()
             spoken = np.flatnonzero((true.sum(1) > 0) & ~batch["optional_mask"][row].cpu().numpy())[1:]
             starts = true[spoken].argmax(1)
             found.append(np.abs(ours[spoken].argmax(1) - starts))
             even.append(np.abs(np.linspace(starts[0], starts[-1], len(starts)) - starts))
-    to_ms = 1000 / VIDEO_FRAME_RATE
+    to_ms = 1000 / MEL_FRAME_RATE
     return {
         "start_error_ms": round(float(np.concatenate(found).mean()) * to_ms, 2),
         "even_error_ms": round(float(np.concatenate(even).mean()) * to_ms, 2),

@@ -53,6 +53,16 @@ def dual_contrastive_loss(
     return direction(2) + direction(1)
 
 
+def check_phonemes_fit(phonemes: torch.Tensor, frames: torch.Tensor) -> None:
+    """Raises `ValueError` where a row has more obligatory phonemes `(B,)` than frames `(B,)`."""
+    if bool((phonemes > frames).any()):
+        row = int((phonemes > frames).nonzero()[0])
+        raise ValueError(
+            f"the script has {int(phonemes[row])} phonemes but the clip has only {int(frames[row])} video frames "
+            "(25 a second), and each phoneme needs one; shorten the script or take a longer clip."
+        )
+
+
 def monotonic_search(
     scores: torch.Tensor,
     phoneme_lengths: torch.Tensor,
@@ -82,13 +92,7 @@ def monotonic_search(
     real = torch.arange(num_phonemes, device=device) < phoneme_lengths[:, None]
     if bool(optional[:, 0].any() | optional.gather(1, phoneme_lengths[:, None] - 1).any()):
         raise ValueError("the first and the last phoneme cannot be optional; put `sil` at both ends.")
-    needed = (real & ~optional).sum(1)
-    if bool((needed > frame_lengths).any()):
-        row = int((needed > frame_lengths).nonzero()[0])
-        raise ValueError(
-            f"the script has {int(needed[row])} phonemes but the clip has only {int(frame_lengths[row])} video frames "
-            "(25 a second), and each phoneme needs one; shorten the script or take a longer clip."
-        )
+    check_phonemes_fit((real & ~optional).sum(1), frame_lengths)
     least = torch.finfo(torch.float32).min / 4
     values = scores.float().masked_fill(~real[:, :, None], least)
     # A move of two is open where the phoneme between is optional.
@@ -120,4 +124,4 @@ def durations_to_path(frames: torch.Tensor) -> torch.Tensor:
     return ((grid >= (ends - frames)[..., None]) & (grid < ends[..., None])).float()
 
 
-__all__ = ["dual_contrastive_loss", "durations_to_path", "monotonic_search"]
+__all__ = ["check_phonemes_fit", "dual_contrastive_loss", "durations_to_path", "monotonic_search"]

@@ -42,6 +42,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
         lip_blocks_per_stage (`int`, defaults to 2): residual blocks in a stage (2 is ResNet-18).
         num_lip_layers (`int`, defaults to 4): temporal convolution blocks over the lip features.
         alignment_temperature (`float`, defaults to 0.1): tau of the contrastive loss and of both attention maps.
+        path_steps_per_frame (`int`, defaults to 2): steps of the monotonic search a video frame: 1, 2 or 4. Beyond 1 the
+            boundaries of phonemes fall inside video frames (2: 20 ms) and the fusion is told so at the mel rate.
         semantic_hidden_size (`int`, defaults to 896): width of the language model's hidden states.
         num_semantic_heads (`int`, defaults to 4): heads of the phoneme-to-speech-token attention.
         num_fusion_layers (`int`, defaults to 5): Conformer blocks of the fusion.
@@ -73,6 +75,7 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     lip_blocks_per_stage: int = 2
     num_lip_layers: int = 4
     alignment_temperature: float | int = 0.1
+    path_steps_per_frame: int = 2
     semantic_hidden_size: int = 896
     num_semantic_heads: int = 4
     num_fusion_layers: int = 5
@@ -98,6 +101,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             raise ValueError(f"`alignment_temperature` must be positive, got {self.alignment_temperature}.")
         if self.lip_stem_stride not in (2, 4):
             raise ValueError(f"`lip_stem_stride` must be 2 or 4, got {self.lip_stem_stride}.")
+        if self.path_steps_per_frame not in (1, 2, 4):
+            raise ValueError(f"`path_steps_per_frame` must be 1, 2 or 4, got {self.path_steps_per_frame}.")
         if not self.lip_stage_sizes:
             raise ValueError("`lip_stage_sizes` needs at least one stage.")
         if self.fusion_kernel_size % 2 == 0:

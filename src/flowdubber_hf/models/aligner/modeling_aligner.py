@@ -32,11 +32,12 @@ from flowdubber_hf.models.layers import (
     sinusoids,
 )
 
-from .alignment import monotonic_search
+from .alignment import check_phonemes_fit, monotonic_search
 from .configuration_aligner import FlowDubberAlignerConfig
 
 
 UPSAMPLING_SLOPE = 0.4
+MEL_FRAMES_PER_VIDEO_FRAME = 4  # the two upsamplers' factor
 
 
 @dataclass
@@ -50,7 +51,8 @@ class FlowDubberAlignerEncoding(ModelOutput):
         similarities (`tuple` of two `torch.Tensor` of shape `(B, P, F)`): cosine similarities of the lip-to-phoneme and
             of the phoneme-to-lip attention, which the contrastive loss takes.
         alignment (`torch.Tensor` of shape `(B, P, F)`): log-probability of each phoneme in each frame.
-        path (`torch.Tensor` of shape `(B, P, F)`): the 0/1 path of the monotonic search, or the one given.
+        path (`torch.Tensor` of shape `(B, P, 4F)`): the 0/1 path of the monotonic search, or the one given, at the mel
+            rate (100 a second).
         phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`): bool, real positions.
     """
 
@@ -321,9 +323,13 @@ class FlowDubberFusion(nn.Module):
         self.upsamplers = nn.ModuleList(
             [nn.ConvTranspose2d(1, 1, (3, 4), stride=(1, 2), padding=(1, 1)) for _ in range(2)]
         )
+        # Inside a video frame the phonemes change too: what 25 states a second blur is added again at the mel rate.
+        self.detail = nn.Linear(size, size, bias=False) if config.path_steps_per_frame > 1 else None
 
     def forward(self, expanded: torch.Tensor, lip_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        states = self.down(F.silu(self.up(torch.cat([expanded, lip_states], dim=-1))))
+        """Expanded phonemes `(B, 4F, C)` and lips `(B, F, C)` to `(B, 4F, C)`; mask `(B, F)`."""
+        by_frame = expanded.unflatten(1, (-1, MEL_FRAMES_PER_VIDEO_FRAME)).mean(2)
+        states = self.down(F.silu(self.up(torch.cat([by_frame, lip_states], dim=-1))))
         for layer in self.layers:
             states = layer(states, mask)
         # One-channel convolutions over the (feature, time) plane, as the sibling does; the skip keeps every feature's
@@ -333,7 +339,19 @@ class FlowDubberFusion(nn.Module):
             smooth = upsampler(states.transpose(1, 2)[:, None])[:, 0].transpose(1, 2)
             states = states.repeat_interleave(2, dim=1) + F.leaky_relu(smooth, UPSAMPLING_SLOPE)
             mask = None if mask is None else mask.repeat_interleave(2, dim=1)
+        if self.detail is not None:
+            states = states + self.detail(expanded)
         return mask_sequence(states, mask)
+
+
+def _interpolate_frames(scores: torch.Tensor, frame_mask: torch.Tensor, steps: int) -> torch.Tensor:
+    """`(B, P, F)` to `(B, P, steps * F)`, linear between the middles of the frames; padding has no say."""
+    if steps == 1:
+        return scores
+    last = (frame_mask.sum(1) - 1).clamp(min=0)
+    held = torch.minimum(torch.arange(scores.shape[2], device=scores.device), last[:, None])
+    scores = scores.gather(2, held[:, None].expand_as(scores))  # beyond the end, the last real frame
+    return F.interpolate(scores, scale_factor=steps, mode="linear", align_corners=False)
 
 
 class FlowDubberAlignerPreTrainedModel(PreTrainedModel):
@@ -411,7 +429,8 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             lip_features (`torch.Tensor` of shape `(B, F, hidden_size)`, *optional*): the lip encoder's output in place
                 of `lip_values`. With neither (sound-only training data) a learned vector stands for the lips and `path`
                 must be given.
-            path (`torch.Tensor` of shape `(B, P, F)`, *optional*): a 0/1 alignment to use instead of searching one.
+            path (`torch.Tensor` of shape `(B, P, 4F)`, *optional*): a 0/1 alignment at the mel rate to use instead of
+                searching one.
 
         Returns:
             [`FlowDubberAlignerEncoding`].
@@ -436,7 +455,7 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         similarities = (lip_similarity.transpose(1, 2), phoneme_similarity)
         alignment = self._alignment(similarities, attention_mask)
         if path is None:
-            path = monotonic_search(alignment.detach(), attention_mask.sum(1), lip_mask.sum(1), optional_mask)
+            path = self.search(alignment, attention_mask, lip_mask, optional_mask)
         return FlowDubberAlignerEncoding(
             phoneme_states=phoneme_states,
             lip_states=lip_states,
@@ -457,7 +476,7 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         if path is None:
             raise ValueError("without `lip_values` or `lip_features` nothing gives the timing: pass `path` as well.")
         if frame_mask is None:
-            frame_mask = path.sum(1) > 0
+            frame_mask = path[..., ::MEL_FRAMES_PER_VIDEO_FRAME].sum(1) > 0
         return FlowDubberAlignerEncoding(
             phoneme_states=phonemes,
             lip_states=self.null_lips.expand(*frame_mask.shape, -1),
@@ -465,6 +484,37 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             phoneme_mask=phoneme_mask,
             frame_mask=frame_mask,
         )
+
+    def search(
+        self,
+        alignment: torch.Tensor,
+        phoneme_mask: torch.Tensor,
+        frame_mask: torch.Tensor,
+        optional_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """
+        The monotonic path through an alignment, in steps of `path_steps_per_frame` a video frame.
+
+        Between two video frames the log-probabilities are interpolated, so that a boundary lies where they cross and
+        not only where a frame begins.
+
+        Args:
+            alignment (`torch.Tensor` of shape `(B, P, F)`): log-probabilities.
+            phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`), optional_mask (`(B, P)`, *optional*):
+                bool.
+
+        Returns:
+            `torch.Tensor` of shape `(B, P, 4F)`: 0/1, zero on padding.
+
+        Raises:
+            ValueError: more obligatory phonemes than video frames.
+        """
+        steps = self.config.path_steps_per_frame
+        lengths, frames = phoneme_mask.sum(1), frame_mask.sum(1)
+        check_phonemes_fit(lengths if optional_mask is None else (phoneme_mask & ~optional_mask).sum(1), frames)
+        scores = _interpolate_frames(alignment.detach().float(), frame_mask, steps)
+        path = monotonic_search(scores, lengths, frames * steps, optional_mask)
+        return path.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME // steps, dim=2).to(alignment.dtype)
 
     def _alignment(self, similarities: tuple[torch.Tensor, torch.Tensor], phoneme_mask: torch.Tensor) -> torch.Tensor:
         """The mean of both maps in the log domain, each frame normalised over its phonemes (decision 9)."""

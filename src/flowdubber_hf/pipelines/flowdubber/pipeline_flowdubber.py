@@ -40,6 +40,7 @@ from ...models.style import FlowDubberStyleEncoder
 from ...models.vector_field import FlowDubberVectorField, guide
 from ...models.vocoder import FlowDubberVocoder
 from ...processing.audio import (
+    MEL_FRAME_RATE,
     MEL_FRAMES_PER_VIDEO_FRAME,
     SAMPLING_RATE,
     VIDEO_FRAME_RATE,
@@ -108,7 +109,7 @@ def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) 
     """When each word is spoken.
 
     Args:
-        path (`np.ndarray` of shape `(P, F)`): 0/1, which phoneme each 25 fps frame holds.
+        path (`np.ndarray` of shape `(P, 4F)`): 0/1, which phoneme each mel frame (100 a second) holds.
         phonemization: of the script.
         duration (`float`): length of the clip in seconds, which no word exceeds.
 
@@ -120,7 +121,7 @@ def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) 
     for index, word in enumerate(phonemization.words):
         frames = np.flatnonzero(path[owner == index].any(axis=0))
         if frames.size:
-            start, end = frames[0] / VIDEO_FRAME_RATE, (frames[-1] + 1) / VIDEO_FRAME_RATE
+            start, end = frames[0] / MEL_FRAME_RATE, (frames[-1] + 1) / MEL_FRAME_RATE
             words.append((word, float(start), float(min(end, duration))))
     return words
 
@@ -910,7 +911,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         watch: _Stopwatch,
     ) -> FlowDubberPipelineOutput:
         sizes = [(len(one.phonemes), frames) for one, frames in zip(phonemizations, lips.num_frames, strict=True)]
-        paths = [encoding.path[row, :p, :f].bool().cpu().numpy() for row, (p, f) in enumerate(sizes)]
+        rate = MEL_FRAMES_PER_VIDEO_FRAME
+        paths = [encoding.path[row, :p, : rate * f].bool().cpu().numpy() for row, (p, f) in enumerate(sizes)]
         maps = [encoding.alignment[row, :p, :f].float().exp().cpu().numpy() for row, (p, f) in enumerate(sizes)]
         return FlowDubberPipelineOutput(
             audios=audios,

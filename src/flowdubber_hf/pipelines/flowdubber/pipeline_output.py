@@ -36,7 +36,7 @@ class FlowDubberPipelineOutput(BaseOutput):
         durations (`list[float]`): length of each clip in seconds.
         phonemes (`list[list[str]]`): the phonemes of each script, the rows of `alignments`.
         alignments (`list[np.ndarray]`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip.
-        paths (`list[np.ndarray]`): `(phonemes, frames)` bool, the monotonic path that was used.
+        paths (`list[np.ndarray]`): `(phonemes, 4 * frames)` bool, the monotonic path that was used, at the mel rate.
         warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).
         timings (`dict[str, float]`): seconds spent in each stage, and in all (`total`).
         videos (`list[Path | None]`): the file each clip was read from, `None` for frames.
