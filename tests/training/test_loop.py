@@ -11,77 +11,228 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The shared loop: a stopped and resumed run equals one that was not, checkpoints rotate, a bad loss stops the run."""
+"""The shared loop: a killed and resumed run equals one that was not, processes and accumulation only divide the work,
+checkpoints are complete or absent and rotate, a loss that is not finite stops the run."""
 
 import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
+from torch import nn
 
-from flowdubber_hf.training.loop import LoopArguments, last_checkpoint, train
+from flowdubber_hf.training.arguments import TrainingArguments
+from flowdubber_hf.training.batching import row_generator
+from flowdubber_hf.training.checkpoints import UNFINISHED, checkpoints
+from flowdubber_hf.training.loop import make_accelerator, train
 
 
-def run(folder, steps: int, stop: int | None = None, bad_at: int | None = None):
-    """Trains a small regression; returns the final weights and the log."""
-    torch.manual_seed(0)
-    model = torch.nn.Linear(3, 1)
-    # The schedule's length is the planned one; a stop is an interruption, not a shorter plan.
-    arguments = LoopArguments(
-        features="",
-        output_dir=str(folder),
-        max_steps=steps,
-        warmup_steps=2,
-        save_every=2,
-        log_every=1,
-        validate_every=4,
-    )
+class Regression:
+    """A small stage with dropout and noise; `stop` raises, `kill` ends the process, `bad` makes a loss NaN."""
 
-    def make_batch(step: int) -> dict[str, torch.Tensor]:
-        if step == stop:
+    best = "error"
+
+    def __init__(self, seed: int = 0, dropout: float = 0.1, stop=None, kill=None, bad=None):
+        torch.manual_seed(seed)
+        self.seed, self.stop, self.kill, self.bad = seed, stop, kill, bad
+        self.model = Model(dropout)
+
+    def batch(self, step, rows):
+        if step == self.stop:
             raise KeyboardInterrupt
-        return {"x": torch.randn(8, 3, generator=torch.Generator().manual_seed(step)), "step": torch.tensor(step)}
+        if step == self.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        drawn = [torch.from_numpy(row_generator(self.seed, step, row).normal(size=4)).float() for row in rows]
+        x = torch.stack(drawn)
+        return {"x": x * float("nan") if step == self.bad else x}
 
-    def losses(model, batch):
-        loss = (model(batch["x"]) - batch["x"].sum(1, keepdim=True)).square().mean()
-        return {"loss": loss * float("nan") if batch["step"] == bad_at else loss}
+    def names(self, step):
+        return [f"clip-{step}", "other"]
 
-    saved = {}
-    train(
-        Accelerator(cpu=True),
-        model,
-        arguments,
-        make_batch,
-        losses,
-        lambda model: {"figure": 1.0},
-        lambda model, record: saved.update({name: value.clone() for name, value in model.state_dict().items()}),
-    )
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return saved, [row["loss"] for row in log if "figure" not in row]
+    def validate(self, model):
+        with torch.no_grad():
+            return {"error": float((model.linear.weight - 1).square().sum())}
+
+    def save(self, model, folder):
+        torch.save(model.state_dict(), folder / "weights.pt")
 
 
-def test_resumed_equals_uninterrupted(tmp_path):
-    straight, losses = run(tmp_path / "straight", 9)
+class Model(nn.Module):
+    def __init__(self, dropout: float):
+        super().__init__()
+        self.hidden, self.linear, self.dropout = nn.Linear(4, 4), nn.Linear(4, 1), nn.Dropout(dropout)
+
+    def forward(self, batch):
+        error = self.linear(self.dropout(self.hidden(batch["x"]))) - batch["x"].sum(1, keepdim=True)
+        return {"loss": error.square().mean(), "size": error.abs().mean()}
+
+
+def options(folder: Path, **changed) -> TrainingArguments:
+    values = {
+        "dataset": [],
+        "output_dir": str(folder),
+        "max_steps": 9,
+        "batch_size": 8,
+        "warmup_steps": 2,
+        "learning_rate": 0.05,
+        "save_steps": 2,
+        "logging_steps": 3,
+        "validation_steps": 4,
+    }
+    return TrainingArguments(**{**values, **changed})
+
+
+def run(folder: Path, stage: Regression | None = None, **changed) -> dict:
+    arguments = options(folder, **changed)
+    return train(stage or Regression(), arguments, make_accelerator(arguments))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "model" / "weights.pt", weights_only=True)
+
+
+def losses(folder: Path) -> list[tuple]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [tuple(row.get(name, 0.0) for name in ("step", "loss", "gradient_norm", "error")) for row in rows]
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    for name, value in weights(one).items():
+        assert torch.equal(value, weights(other)[name]), name
+
+
+def assert_same_runs(one: Path, other: Path) -> None:
+    assert losses(one) == losses(other)
+    assert_same_weights(one, other)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("straight")
+    run(folder)
+    return folder
+
+
+def test_resumed_equals_uninterrupted(straight, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", 9, stop=5)
-    assert last_checkpoint(tmp_path / "stopped").name == "checkpoint-4"
-    resumed, resumed_losses = run(tmp_path / "stopped", 9)
-    for name, value in straight.items():
-        assert torch.equal(value, resumed[name]), name
-    assert resumed_losses[-5:] == losses[-5:]
+        run(tmp_path, Regression(stop=5))
+    assert checkpoints(tmp_path)[-1].name == "checkpoint-4"
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"step": 5, "loss": 0}\n')  # written after the checkpoint: cut back
+    run(tmp_path, resume_from_checkpoint="latest")
+    assert_same_runs(straight, tmp_path)
 
 
-def test_only_the_last_checkpoint_stays(tmp_path):
-    run(tmp_path, 6)
-    assert [path.name for path in tmp_path.glob("*checkpoint-*")] == ["checkpoint-6"]
+def test_killed_run_goes_on(straight, tmp_path):
+    process = multiprocessing.get_context("fork").Process(target=run, args=(tmp_path, Regression(kill=7)))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    left = tmp_path / f"{UNFINISHED}checkpoint-8"  # as if it had been killed while writing
+    left.mkdir()
+    run(tmp_path, resume_from_checkpoint="latest")
+    assert_same_runs(straight, tmp_path)
+    assert not left.exists()
+
+
+def test_another_folder_goes_on_from_a_checkpoint(straight, tmp_path):
+    run(tmp_path / "first", save_total_limit=9)
+    first = tmp_path / "first"
+    assert [path.name for path in checkpoints(first)] == [f"checkpoint-{step}" for step in (2, 4, 6, 8, 9)]
+    run(tmp_path / "second", resume_from_checkpoint=str(first / "checkpoint-4"))
+    assert_same_weights(straight, tmp_path / "second")
+    with pytest.raises(ValueError, match="holds checkpoints after checkpoint-4 \\(checkpoint-6, "):
+        run(first, resume_from_checkpoint=str(first / "checkpoint-4"))
+
+
+def test_a_finished_run_is_not_trained_again_but_can_be_longer(straight):
+    before = (straight / "log.jsonl").read_text()
+    assert run(straight, resume_from_checkpoint="latest")["steps"] == 9
+    assert (straight / "log.jsonl").read_text() == before
+
+
+def test_checkpoints_rotate(straight):
+    assert [path.name for path in checkpoints(straight)] == ["checkpoint-8", "checkpoint-9"]
+    assert not list(straight.glob(f"{UNFINISHED}*"))
+
+
+def test_accumulation_only_divides_the_work(tmp_path):
+    for parts in (1, 4):
+        run(tmp_path / str(parts), Regression(dropout=0.0), gradient_accumulation_steps=parts)
+    for one, other in zip(losses(tmp_path / "1"), losses(tmp_path / "4"), strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    with pytest.raises(RuntimeError, match="the loss is nan at step 3; the last checkpoint is kept"):
-        run(tmp_path, 6, bad_at=3)
-    assert last_checkpoint(tmp_path).name == "checkpoint-2"
+    with pytest.raises(FloatingPointError, match="step 4: gradient_norm is nan, loss is nan.*clip-3, other"):
+        run(tmp_path, Regression(bad=3))
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2"]
+    run(tmp_path, resume_from_checkpoint="latest")  # once the reason is gone
 
 
-def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="at least 1"):
-        LoopArguments(features="", output_dir="", max_steps=0)
+def test_average_of_the_weights_is_published_and_can_be_switched_off(straight, tmp_path):
+    run(tmp_path, use_ema=False)
+    rows, plain_rows = losses(straight), losses(tmp_path)
+    assert [row[:3] for row in rows] == [row[:3] for row in plain_rows]  # the average does not change training
+    assert rows[-1][3] != plain_rows[-1][3]
+    with pytest.raises(ValueError, match="written without --use_ema"):
+        run(tmp_path, resume_from_checkpoint="latest", max_steps=10)
+
+
+def test_the_best_model_is_kept(tmp_path):
+    stage = Regression()
+    figures = iter([3.0, 1.0, 2.0])
+    stage.validate = lambda model: {"error": next(figures)}
+    kept = []
+    stage.save = lambda model, folder: kept.append((folder.name, (folder / "x").write_text("")))
+    run(tmp_path, stage)
+    assert [name.removeprefix(UNFINISHED) for name, _ in kept] == ["model", "best", "model", "best", "model"]
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} >= {"model", "best"}
+
+
+@pytest.mark.parametrize(
+    "kind, rates",
+    [
+        ("constant", [0.05] * 4),
+        ("linear", [0.0, 0.025, 0.05, 0.025]),
+        ("cosine_with_min_lr", [0.0, 0.025, 0.05, 0.03]),
+    ],
+)
+def test_schedules(tmp_path, kind, rates):
+    floor = 0.01 if kind == "cosine_with_min_lr" else 0.0
+    run(tmp_path, max_steps=4, logging_steps=1, lr_scheduler_type=kind, min_learning_rate=floor)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["learning_rate"] for row in rows if "loss" in row] == pytest.approx(rates)
+
+
+def test_trackers_stay_on_this_machine(tmp_path):
+    run(tmp_path, report_to=["tensorboard"])
+    assert list((tmp_path / "trackers").rglob("events*"))
+
+
+def test_log_holds_speed_and_memory(straight):
+    rows = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
+    names = {"learning_rate", "samples_per_second", "data_seconds", "model_seconds", "peak_memory_gb", "minutes"}
+    assert names <= set(rows[0])
+    assert [row["step"] for row in rows] == [3, 4, 6, 8, 9, 9]
+    summary = json.loads((straight / "summary.json").read_text())
+    assert summary["steps"] == 9 and 0 < summary["model_share_of_time"] <= 1
+
+
+def test_a_folder_in_use_is_refused(straight, tmp_path):
+    with pytest.raises(ValueError, match="add --resume_from_checkpoint latest"):
+        run(straight)
+    (tmp_path / "thesis.txt").write_text("mine")
+    for resume in (None, "latest"):
+        with pytest.raises(ValueError, match="something else than a training run"):
+            run(tmp_path, resume_from_checkpoint=resume)
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        run(tmp_path / "new", resume_from_checkpoint=str(tmp_path))
+
+
+def test_gradient_checkpointing_needs_a_part_that_has_it(tmp_path):
+    with pytest.raises(ValueError, match="no part of this model"):
+        run(tmp_path, gradient_checkpointing=True)

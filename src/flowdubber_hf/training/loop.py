@@ -11,203 +11,430 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The training loop of the aligner and dubber scripts: Accelerate, EMA, a JSONL log, checkpoints that are complete or
-absent, and batches that are a pure function of the step, so that a resumed run sees what the stopped one would have."""
+"""The training loop of all stages on Accelerate.
+
+Everything random is a pure function of (seed, step, row of the global batch): batches come from the stage with their
+noise in them, and torch's own generator, which only dropout asks, is seeded anew for every part of a step. So a run that
+was killed and resumed equals one that was not, and processes and accumulation steps only divide the same work.
+"""
 
 import json
 import math
-import shutil
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, ProjectConfiguration
+from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel, get_scheduler
+
+from ..data.features import save_text
+from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
+from .batching import dropout_seed, rows_of_part
+from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, replace_folder, save_checkpoint, step_of
+from .trackers import RunLog, check_trackers, start_trackers, track
 
 
-@dataclass
-class LoopArguments:
-    """Options every training script shares."""
-
-    features: str = field(metadata={"help": "folder written by examples/prepare_features.py"})
-    output_dir: str = field(metadata={"help": "where checkpoints, the log and the finished model go"})
-    max_steps: int = field(default=3000, metadata={"help": "optimiser steps in all"})
-    batch_size: int = field(default=16, metadata={"help": "clips a step, over all processes"})
-    learning_rate: float = field(default=1e-3)
-    warmup_steps: int = field(default=100)
-    final_learning_rate: float = field(default=0.02, metadata={"help": "share of the learning rate left at the end"})
-    weight_decay: float = field(default=0.01)
-    max_grad_norm: float = field(default=1.0)
-    ema_decay: float = field(default=0.998)
-    mixed_precision: str = field(
-        default="auto", metadata={"help": "auto (bf16 on a GPU, no on a CPU), no, bf16, fp16"}
-    )
-    save_every: int = field(default=200)
-    log_every: int = field(default=20)
-    validate_every: int = field(default=200)
-    num_workers: int = field(default=0, metadata={"help": "processes that prepare batches"})
-    threads: int = field(default=0, metadata={"help": "torch threads on a CPU; 0 leaves torch's choice"})
-    seed: int = field(default=0)
-    resume: bool = field(default=True, metadata={"help": "go on from the last checkpoint in output_dir"})
-
-    def __post_init__(self):
-        if self.max_steps < 1 or self.batch_size < 1:
-            raise ValueError("`max_steps` and `batch_size` must be at least 1.")
+SUMMARY_NAME = "summary.json"
+MODEL_FOLDER = "model"
+BEST_FOLDER = "best"
 
 
-class StepDataset(Dataset):
-    """Item k is the whole batch of step k."""
+class TrainingStage(Protocol):
+    """What a stage gives the loop.
 
-    def __init__(self, make_batch: Callable[[int], dict[str, torch.Tensor]], num_steps: int):
-        self.make_batch, self.num_steps = make_batch, num_steps
+    Attributes:
+        model: `model(batch)` returns named scalar losses, of which `loss` is minimised. Each is a mean over the rows of the
+            batch of the row's own mean, or a sum divided by a count that the stage put into the batch: the count over the
+            step's whole global batch times `len(rows) / batch_size`. Only parameters that require a gradient when
+            [`train`] begins are trained.
+        best: name of the validation figure whose lowest value chooses what lies in `output_dir/best`; `None` keeps none.
+    """
+
+    model: nn.Module
+    best: str | None
+
+    def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """The collated `rows` of the step's global batch; pure, all draws from
+        [`~training.batching.row_generator`]. Runs in loader processes."""
+        ...
+
+    def names(self, step: int) -> list[str]:
+        """Names of the clips of the step's global batch, by row; a run that stops names them."""
+        ...
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Figures of the unwrapped model in evaluation mode, averaged weights in place; main process only."""
+        ...
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """Writes the parts into `folder` in `save_pretrained` form."""
+        ...
+
+
+class _Parts(Dataset):
+    """Item k is a part of a step's batch: this process' k % accumulation-th of step k // accumulation."""
+
+    def __init__(self, stage: TrainingStage, arguments: TrainingArguments, process: int, num_processes: int):
+        self.make, self.batch_size = stage.batch, arguments.batch_size
+        self.accumulation = arguments.gradient_accumulation_steps
+        self.process, self.num_processes = process, num_processes
+        self.length = arguments.max_steps * self.accumulation
 
     def __len__(self) -> int:
-        return self.num_steps
+        return self.length
 
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        return self.make_batch(step)
-
-
-def make_accelerator(arguments: LoopArguments) -> Accelerator:
-    """bf16 where a GPU runs it, fp32 on a CPU (bf16 autocast is far slower there)."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    precision = arguments.mixed_precision
-    if precision == "auto":
-        precision = "bf16" if torch.cuda.is_available() else "no"
-    return Accelerator(mixed_precision=precision)
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        step, micro = divmod(index, self.accumulation)
+        part = self.process * self.accumulation + micro
+        return self.make(step, rows_of_part(self.batch_size, part, self.num_processes * self.accumulation))
 
 
-def _learning_rate_factor(step: int, arguments: LoopArguments) -> float:
-    if step < arguments.warmup_steps:
-        return (step + 1) / arguments.warmup_steps
-    done = (step - arguments.warmup_steps) / max(arguments.max_steps - arguments.warmup_steps, 1)
-    floor = arguments.final_learning_rate
-    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint of `folder`, by its step."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.split("-")[1].isdigit()]
-    return max(found, key=lambda path: int(path.name.split("-")[1]), default=None)
-
-
-def _save_checkpoint(accelerator: Accelerator, ema: EMAModel, folder: Path, step: int) -> None:
-    """Writes to a hidden folder and renames it, then drops older checkpoints: what has the name is complete."""
-    temporary, final = folder / f".checkpoint-{step}", folder / f"checkpoint-{step}"
-    accelerator.save_state(str(temporary))
-    if accelerator.is_main_process:
-        torch.save(ema.state_dict(), temporary / "ema.pt")
-        shutil.rmtree(final, ignore_errors=True)
-        temporary.rename(final)
-        for path in folder.glob("checkpoint-*"):
-            if path != final:
-                shutil.rmtree(path)
-    accelerator.wait_for_everyone()
-
-
-def train(
-    accelerator: Accelerator,
-    model: torch.nn.Module,
-    arguments: LoopArguments,
-    make_batch: Callable[[int], dict[str, torch.Tensor]],
-    losses: Callable[[torch.nn.Module, dict[str, torch.Tensor]], dict[str, torch.Tensor]],
-    validate: Callable[[torch.nn.Module], dict[str, float]],
-    save: Callable[[torch.nn.Module, dict], None],
-) -> dict:
+def make_accelerator(arguments: TrainingArguments, find_unused_parameters: bool = False) -> Accelerator:
     """
-    Trains `model` and returns the last log record.
+    Starts a run: the accelerator (bf16 where a GPU has it and fp32 on a CPU unless the options say otherwise), its output
+    folder, checked and marked, and torch's seed.
 
     Args:
-        make_batch: step to this process' batch.
-        losses: the wrapped model and a batch to named scalars, of which `loss` is minimised.
-        validate: the unwrapped model, EMA weights in place, to named figures.
-        save: writes the unwrapped model, EMA weights in place, with the last record; called at the end and at every
-            validation.
+        find_unused_parameters: for models of which some batches use only a part.
 
     Raises:
-        RuntimeError: the loss is no longer finite; the last checkpoint is kept.
+        ValueError: the batch cannot be divided over the processes, a tracker is not installed, the output folder is not to
+            be written to, or the checkpoint to go on from is not there.
     """
-    folder = Path(arguments.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=arguments.learning_rate, betas=(0.9, 0.98), weight_decay=arguments.weight_decay, fused=True
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    check_trackers(arguments.report_to)
+    precision = arguments.mixed_precision
+    if precision == "auto":
+        precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+    accelerator = Accelerator(
+        mixed_precision=precision,
+        gradient_accumulation_steps=arguments.gradient_accumulation_steps,
+        log_with=arguments.report_to or None,
+        project_config=ProjectConfiguration(arguments.output_dir, str(Path(arguments.output_dir) / "trackers")),
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=find_unused_parameters),
+            # The others wait while the main process prepares or validates.
+            InitProcessGroupKwargs(timeout=timedelta(hours=6)),
+        ],
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate_factor(step, arguments))
-    model, optimizer = accelerator.prepare(model, optimizer)
-    accelerator.register_for_checkpointing(schedule)
-    ema = EMAModel(parameters, decay=arguments.ema_decay, use_ema_warmup=True, power=0.75, foreach=True)
-    start = 0
-    checkpoint = last_checkpoint(folder) if arguments.resume else None
-    if checkpoint is not None:
-        accelerator.load_state(str(checkpoint))
-        ema.load_state_dict(torch.load(checkpoint / "ema.pt", weights_only=True))
-        start = int(checkpoint.name.split("-")[1])
-        accelerator.print(f"going on from step {start}")
-    ema.to(accelerator.device)
-    loader = DataLoader(
-        StepDataset(make_batch, arguments.max_steps),
-        batch_size=None,
-        sampler=range(start, arguments.max_steps),
-        num_workers=arguments.num_workers,
-    )
-    record: dict = {"step": start}
-    began = last_time = time.time()
-    sums: dict[str, float] = {}
-    for step, batch in enumerate(loader, start=start):
-        model.train()
-        batch = {name: value.to(accelerator.device) for name, value in batch.items()}
-        with accelerator.autocast():
-            named = losses(model, batch)
-        if not torch.isfinite(named["loss"]):
-            raise RuntimeError(f"the loss is {named['loss'].item()} at step {step}; the last checkpoint is kept.")
-        accelerator.backward(named["loss"])
-        norm = accelerator.clip_grad_norm_(parameters, arguments.max_grad_norm)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        ema.step(parameters)
-        for name, value in {**named, "gradient_norm": norm}.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        done = step + 1
-        last = done == arguments.max_steps
-        if done % arguments.log_every == 0 or last:
-            count = (done - 1) % arguments.log_every + 1
-            record = {"step": done, **{name: round(value / count, 5) for name, value in sums.items()}}
-            record["learning_rate"] = schedule.get_last_lr()[0]
-            record["seconds_per_step"] = round((time.time() - last_time) / count, 3)
-            record["minutes"] = round((time.time() - began) / 60, 1)
-            sums, last_time = {}, time.time()
-            _log(accelerator, folder, record)
-        if done % arguments.validate_every == 0 or last:
-            _with_average(
-                ema, parameters, accelerator.unwrap_model(model), validate, save, record, accelerator, folder
+    parts = accelerator.num_processes * arguments.gradient_accumulation_steps
+    if arguments.batch_size % parts:
+        raise ValueError(
+            f"--batch_size {arguments.batch_size} cannot be divided into {accelerator.num_processes} processes x "
+            f"{arguments.gradient_accumulation_steps} accumulation steps; choose a multiple of {parts}."
+        )
+    prepare_folder(accelerator, arguments)
+    torch.manual_seed(arguments.seed)
+    return accelerator
+
+
+def enable_gradient_checkpointing(model: nn.Module) -> None:
+    """Turns it on in every part that is a transformers or diffusers model.
+
+    Raises:
+        ValueError: no part has it.
+    """
+    found = False
+    for module in model.modules():
+        if isinstance(module, PreTrainedModel) and module.supports_gradient_checkpointing:
+            module.gradient_checkpointing_enable({"use_reentrant": False})
+            found = True
+        elif isinstance(module, ModelMixin) and module._supports_gradient_checkpointing:
+            module.enable_gradient_checkpointing()
+            found = True
+    if not found:
+        raise ValueError("--gradient_checkpointing: no part of this model has it.")
+
+
+def _make_schedule(optimizer: torch.optim.Optimizer, arguments: TrainingArguments) -> Any:
+    floor = {"min_lr": arguments.min_learning_rate} if arguments.lr_scheduler_type in SCHEDULES_WITH_FLOOR else None
+    return get_scheduler(arguments.lr_scheduler_type, optimizer, arguments.warmup_steps, arguments.max_steps, floor)
+
+
+def peak_memory_gb() -> float:
+    """Greatest memory so far: of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e9
+    import resource  # not on Windows, where only GPUs are counted
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+class _Window:
+    """Sums between two lines of the log; part of a checkpoint, so that a resumed run's averages are the same."""
+
+    def __init__(self, state: dict[str, dict[str, float]] | None = None):
+        state = state or {"sums": {}, "counts": {}}
+        self.sums, self.counts = state["sums"], state["counts"]
+
+    def add(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def state(self) -> dict[str, dict[str, float]]:
+        return {"sums": self.sums, "counts": self.counts}
+
+    def means(self) -> dict[str, float]:
+        """Of each name over the steps that had it; empties the window."""
+        means = {name: value / self.counts[name] for name, value in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return means
+
+
+class _Run:
+    """The state of one call of [`train`]."""
+
+    def __init__(
+        self, stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, checkpoint: Path | None
+    ):
+        self.stage, self.arguments, self.accelerator = stage, arguments, accelerator
+        self.folder = Path(arguments.output_dir)
+        if arguments.gradient_checkpointing:
+            enable_gradient_checkpointing(stage.model)
+        model = stage.model
+        if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=arguments.learning_rate,
+            betas=(arguments.adam_beta1, arguments.adam_beta2),
+            weight_decay=arguments.weight_decay,
+            fused=True,
+        )
+        self.schedule = _make_schedule(optimizer, arguments)
+        self.model, self.optimizer = accelerator.prepare(model, optimizer)
+        accelerator.register_for_checkpointing(self.schedule)
+        self.ema = None
+        if arguments.use_ema:
+            self.ema = EMAModel(
+                self.parameters, decay=arguments.ema_decay, use_ema_warmup=True, power=0.75, foreach=True
             )
-            last_time = time.time()
-        if done % arguments.save_every == 0 or last:
-            _save_checkpoint(accelerator, ema, folder, done)
-    return record
+        state: dict[str, Any] = {"step": 0}
+        if checkpoint is not None:
+            state = load_checkpoint(accelerator, self.ema, checkpoint)
+            self._report_resume(state, checkpoint)
+        if self.ema is not None:
+            self.ema.to(accelerator.device)
+        self.step: int = state["step"]
+        self.best: float = math.inf if state.get("best") is None else state["best"]
+        self.seconds: dict[str, float] = state.get("seconds", {"data": 0.0, "model": 0.0})
+        self.window = _Window(state.get("window"))
+        own = checkpoint is not None and checkpoint.parent.resolve() == self.folder.resolve()
+        self.log = RunLog(self.folder, state["log_position"] if own else 0, accelerator.is_main_process)
+        self.record: dict[str, Any] = {}
+
+    def _report_resume(self, state: dict[str, Any], checkpoint: Path) -> None:
+        self.accelerator.print(f"going on from step {state['step']} ({checkpoint})")
+        for change in changed_options(state["arguments"], self.arguments):
+            self.accelerator.print(f"another setting than before: {change}")
+
+    def loader(self) -> Iterator[dict[str, torch.Tensor]]:
+        """This process' parts from the present step on."""
+        parts = _Parts(self.stage, self.arguments, self.accelerator.process_index, self.accelerator.num_processes)
+        workers = self.arguments.dataloader_num_workers
+        return iter(
+            DataLoader(
+                parts,
+                batch_size=None,
+                sampler=range(self.step * parts.accumulation, len(parts)),
+                num_workers=workers,
+                prefetch_factor=4 if workers else None,
+                pin_memory=self.accelerator.device.type == "cuda",
+            )
+        )
+
+    def train_step(self, batches: Iterator[dict[str, torch.Tensor]]) -> tuple[dict[str, float], float]:
+        """One optimiser step; returns its mean figures over all processes and the seconds spent waiting for data.
+
+        Raises:
+            FloatingPointError: a loss or the gradient is not finite; the weights are still those of the step before.
+        """
+        accelerator, arguments = self.accelerator, self.arguments
+        accumulation = arguments.gradient_accumulation_steps
+        totals: dict[str, torch.Tensor] = {}
+        norm, waited = torch.zeros((), device=accelerator.device), 0.0
+        self.model.train()
+        for micro in range(accumulation):
+            started = time.perf_counter()
+            batch = {name: value.to(accelerator.device, non_blocking=True) for name, value in next(batches).items()}
+            waited += time.perf_counter() - started
+            torch.manual_seed(
+                dropout_seed(arguments.seed, self.step, accelerator.process_index * accumulation + micro)
+            )
+            with accelerator.accumulate(self.model):
+                losses = self.model(batch)
+                accelerator.backward(losses["loss"])
+                for name, value in losses.items():
+                    totals[name] = totals.get(name, 0) + value.detach().float() / accumulation
+                if accelerator.sync_gradients:
+                    norm = accelerator.clip_grad_norm_(self.parameters, arguments.max_grad_norm or math.inf)
+                    values = self._gathered({**totals, "gradient_norm": norm.detach().float()})
+                    self._check_finite(values)
+                self.optimizer.step()
+                self.optimizer.zero_grad(set_to_none=True)
+        values["learning_rate"] = self.schedule.get_last_lr()[0]
+        if not accelerator.optimizer_step_was_skipped:
+            self.schedule.step()
+            if self.ema is not None:
+                self.ema.step(self.parameters)
+        return values, waited
+
+    def _gathered(self, values: dict[str, torch.Tensor]) -> dict[str, float]:
+        """Means over the processes, in one transfer."""
+        names = sorted(values)
+        means = self.accelerator.reduce(torch.stack([values[name] for name in names]), "mean")
+        return dict(zip(names, means.tolist(), strict=True))
+
+    def _check_finite(self, values: dict[str, float]) -> None:
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        if self.accelerator.scaler is not None and bad == ["gradient_norm"]:
+            values.pop("gradient_norm")  # the gradient scaler of fp16 leaves such a step out and scales down
+            return
+        if bad:
+            names = ", ".join(dict.fromkeys(self.stage.names(self.step)))
+            raise FloatingPointError(
+                f"step {self.step + 1}: {', '.join(f'{name} is {values[name]}' for name in bad)}. The run stops before "
+                f"the weights change; the last checkpoint in {self.folder} is kept. Clips of this step: {names}."
+            )
+
+    def write(self, record: dict[str, Any]) -> None:
+        """To the log and the trackers."""
+        self.record.update(record)
+        self.log.write(record)
+        track(self.accelerator, record)
+
+    def validate(self) -> None:
+        """Figures, and the model in `output_dir/model` (and `best`), both of the averaged weights."""
+        accelerator = self.accelerator
+        if accelerator.is_main_process:
+            model = accelerator.unwrap_model(self.model)
+            if self.ema is not None:
+                self.ema.store(self.parameters)
+                self.ema.copy_to(self.parameters)
+            model.eval()
+            with torch.no_grad():
+                figures = self.stage.validate(model)
+                self.write({"step": self.step, **figures})
+                self._save(model, MODEL_FOLDER)
+                if self.stage.best is not None and figures[self.stage.best] < self.best:
+                    self.best = figures[self.stage.best]
+                    self._save(model, BEST_FOLDER)
+            if self.ema is not None:
+                self.ema.restore(self.parameters)
+        accelerator.wait_for_everyone()
+
+    def _save(self, model: nn.Module, name: str) -> None:
+        replace_folder(self.folder / name, lambda folder: self.stage.save(model, folder))
+
+    def save_checkpoint(self) -> None:
+        """The state after the present step."""
+        state = {
+            "step": self.step,
+            "best": self.best if math.isfinite(self.best) else None,
+            "seconds": self.seconds,
+            "window": self.window.state(),
+            "arguments": vars(self.arguments),
+        }
+        if self.accelerator.is_main_process:
+            state["log_position"] = self.log.position
+        save_checkpoint(self.accelerator, self.ema, self.folder, state, self.arguments.save_total_limit)
+
+    def due(self, interval: int) -> bool:
+        """Whether something that happens every `interval` steps, and at the end, happens now."""
+        return self.step % interval == 0 or self.step == self.arguments.max_steps
+
+    def run(self) -> None:
+        """From the present step to the last."""
+        arguments = self.arguments
+        batches = self.loader()
+        bar = tqdm(
+            total=arguments.max_steps, initial=self.step, disable=not self.accelerator.is_main_process, mininterval=1.0
+        )
+        while self.step < arguments.max_steps:
+            started = time.perf_counter()
+            values, waited = self.train_step(batches)
+            seconds = time.perf_counter() - started
+            self.step += 1
+            self.window.add({**values, "data_seconds": waited, "model_seconds": seconds - waited})
+            self.seconds["data"] += waited
+            self.seconds["model"] += seconds - waited
+            bar.update()
+            if self.due(arguments.logging_steps):
+                self.write_window()
+                bar.set_postfix(loss=f"{self.record['loss']:.4g}")
+            if self.due(arguments.validation_steps):
+                self.validate()
+            if self.due(arguments.save_steps):
+                self.save_checkpoint()
+        bar.close()
+
+    def write_window(self) -> None:
+        """A line of the log: means over the steps since the last one."""
+        means = self.window.means()
+        speed = self.arguments.batch_size / (means["data_seconds"] + means["model_seconds"])
+        self.write(
+            {
+                "step": self.step,
+                **means,
+                "samples_per_second": speed,
+                "peak_memory_gb": peak_memory_gb(),
+                "minutes": sum(self.seconds.values()) / 60,
+            }
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The run in figures."""
+        seconds = sum(self.seconds.values())
+        return {
+            **self.record,
+            "steps": self.step,
+            "minutes": seconds / 60,
+            "samples_per_second": self.step * self.arguments.batch_size / seconds,
+            "model_share_of_time": self.seconds["model"] / seconds,
+        }
 
 
-def _with_average(ema, parameters, model, validate, save, record, accelerator, folder) -> None:
-    """Validates and saves with the averaged weights in place of the current ones."""
-    ema.store(parameters)
-    ema.copy_to(parameters)
-    model.eval()
-    with torch.no_grad():
-        record.update(validate(model))
+def train(stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator) -> dict[str, Any]:
+    """
+    Trains `stage.model` and leaves in `output_dir`: `model/` (averaged weights), `best/` where the stage names a figure,
+    `checkpoint-N/`, `log.jsonl` and `summary.json`.
+
+    Args:
+        accelerator: from [`make_accelerator`].
+
+    Returns:
+        `dict`: the last value of every figure, and the run's speed; read from `summary.json` where the run is finished.
+
+    Raises:
+        FloatingPointError: a loss or the gradient is no longer finite; the last checkpoint is kept.
+    """
+    checkpoint, path = find_checkpoint(arguments), Path(arguments.output_dir) / SUMMARY_NAME
+    if checkpoint is not None and step_of(checkpoint) >= arguments.max_steps and path.is_file():
+        accelerator.print(f"{arguments.output_dir} has all {arguments.max_steps} steps")
+        return json.loads(path.read_text(encoding="utf-8"))
+    run = _Run(stage, arguments, accelerator, checkpoint)
+    start_trackers(accelerator, arguments, run.step)
+    run.run()
+    accelerator.end_training()
+    summary = run.summary()
     if accelerator.is_main_process:
-        save(model, record)
-    _log(accelerator, folder, record)
-    ema.restore(parameters)
-
-
-def _log(accelerator: Accelerator, folder: Path, record: dict) -> None:
-    if accelerator.is_main_process:
-        with (folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(record) + "\n")
-    accelerator.print(json.dumps(record))
+        save_text(path, json.dumps(summary, indent=2) + "\n")
+    accelerator.print(
+        f"{summary['steps']} steps in {summary['minutes']:.1f} min, {summary['samples_per_second']:.1f} clips a second, "
+        f"{100 * summary['model_share_of_time']:.0f} % of it the model's, peak memory {peak_memory_gb():.2f} GB"
+    )
+    return summary

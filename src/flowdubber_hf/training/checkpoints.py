@@ -1,0 +1,162 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checkpoints of a run: each is complete or absent, whatever moment the process is killed at."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from safetensors.torch import load_file, save_file
+
+from ..data.features import save_text
+from .arguments import TrainingArguments
+
+
+# Its presence tells that a folder is a run's and may be written to again.
+ARGUMENTS_NAME = "training_arguments.json"
+STATE_NAME = "progress.json"
+EMA_NAME = "ema.safetensors"
+LATEST = "latest"
+# What is being written or removed has a name that no reader takes for a checkpoint.
+UNFINISHED = ".unfinished-"
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The complete checkpoints of `folder`, oldest first."""
+    found = [path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
+    return sorted(found, key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """Optimiser steps that were done when `checkpoint` was written."""
+    return int(checkpoint.name.split("-")[1])
+
+
+def find_checkpoint(arguments: TrainingArguments) -> Path | None:
+    """
+    The checkpoint that `--resume_from_checkpoint` means, `None` where the run starts.
+
+    Raises:
+        ValueError: the named checkpoint is not there, or the output folder holds newer ones.
+    """
+    folder, wanted = Path(arguments.output_dir), arguments.resume_from_checkpoint
+    if wanted is None:
+        return None
+    present = checkpoints(folder)
+    if wanted == LATEST:
+        return present[-1] if present else None
+    path = Path(wanted)
+    if not (path / STATE_NAME).is_file() or not re.fullmatch(r"checkpoint-\d+", path.name):
+        raise ValueError(f"--resume_from_checkpoint {path} is no checkpoint; give `latest` or a folder checkpoint-N.")
+    newer = [other.name for other in present if step_of(other) > step_of(path)]
+    if newer:
+        raise ValueError(
+            f"--output_dir {folder} holds checkpoints after {path.name} ({', '.join(newer)}); remove them or name another "
+            "--output_dir."
+        )
+    return path
+
+
+def check_folder(arguments: TrainingArguments) -> None:
+    """Raises a ValueError where the output folder holds something that the options do not say to go on with."""
+    folder = Path(arguments.output_dir)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output_dir {folder} is a file.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / ARGUMENTS_NAME).is_file():
+        raise ValueError(
+            f"--output_dir {folder} holds files of something else than a training run; name another folder."
+        )
+    if arguments.resume_from_checkpoint is None:
+        raise ValueError(
+            f"--output_dir {folder} holds a run; add --resume_from_checkpoint latest to go on with it, or name another "
+            "folder."
+        )
+
+
+def prepare_folder(accelerator: Accelerator, arguments: TrainingArguments) -> None:
+    """Checks the output folder, clears what a killed run left half-done and marks the folder as a run's."""
+    check_folder(arguments)
+    find_checkpoint(arguments)
+    accelerator.wait_for_everyone()  # all have looked before the main process writes
+    if accelerator.is_main_process:
+        folder = Path(arguments.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path)
+        save_text(folder / ARGUMENTS_NAME, json.dumps(asdict(arguments), indent=2) + "\n")
+    accelerator.wait_for_everyone()
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` fill a new folder and puts it in the place of `folder`, which nobody sees half-written."""
+    new, old = (folder.with_name(f"{UNFINISHED}{kind}{folder.name}") for kind in ("", "removed-"))
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
+    new.mkdir(parents=True)
+    write(new)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def save_checkpoint(
+    accelerator: Accelerator, ema: EMAModel | None, folder: Path, state: dict[str, Any], limit: int
+) -> None:
+    """Writes `checkpoint-<step>` under another name and renames it, then removes all but the newest `limit`."""
+    final = folder / f"checkpoint-{state['step']}"
+    temporary = folder / f"{UNFINISHED}{final.name}"
+    accelerator.save_state(str(temporary))
+    accelerator.wait_for_everyone()  # every process has written its part
+    if accelerator.is_main_process:
+        if ema is not None:
+            weights = {str(index): value.contiguous() for index, value in enumerate(ema.shadow_params)}
+            save_file(weights, temporary / EMA_NAME)
+            state = {**state, "ema_step": ema.optimization_step}
+        (temporary / STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        temporary.rename(final)
+        for old in checkpoints(folder)[:-limit]:
+            removed = old.with_name(f"{UNFINISHED}removed-{old.name}")
+            old.rename(removed)
+            shutil.rmtree(removed)
+    accelerator.wait_for_everyone()
+
+
+def load_checkpoint(accelerator: Accelerator, ema: EMAModel | None, checkpoint: Path) -> dict[str, Any]:
+    """Puts weights, optimiser, schedule and averages back and returns the state that was saved with them.
+
+    Raises:
+        ValueError: the checkpoint has no average but the run wants one.
+    """
+    state = json.loads((checkpoint / STATE_NAME).read_text(encoding="utf-8"))
+    if ema is not None:
+        if not (checkpoint / EMA_NAME).is_file():
+            raise ValueError(f"{checkpoint} was written without --use_ema; add --use_ema false.")
+        weights = load_file(checkpoint / EMA_NAME)
+        ema.load_state_dict(
+            {
+                "optimization_step": state["ema_step"],
+                "shadow_params": [weights[str(index)] for index in range(len(weights))],
+            }
+        )
+    accelerator.load_state(str(checkpoint))
+    return state
