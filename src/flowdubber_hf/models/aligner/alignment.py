@@ -28,8 +28,8 @@ def dual_contrastive_loss(
     With E = exp(S / tau) and the 0/1 forced-alignment matrix G:
     r_p = sum_f G_pf E_pf / sum_f E_pf (which frames are this phoneme's) and
     c_f = sum_p G_pf E_pf / sum_p E_pf (which phoneme is this frame's); the loss is the mean of -log r_p over phonemes
-    plus the mean of -log c_f over frames. Padded cells enter neither sum (the sibling code lets them add exp(0)), and
-    rows and columns without a positive count nothing.
+    plus the mean of -log c_f over frames, of each clip, averaged over clips. Padded cells enter neither sum (the sibling
+    code lets them add exp(0)), and phonemes and frames without a positive count nothing.
 
     Args:
         similarity (`torch.Tensor` of shape `(B, P, F)`): S.
@@ -48,7 +48,7 @@ def dual_contrastive_loss(
     def direction(dim: int) -> torch.Tensor:
         counted = positive.any(dim)
         log_ratio = positives.logsumexp(dim) - logits.logsumexp(dim)
-        return -(log_ratio.masked_fill(~counted, 0.0)).sum() / counted.sum().clamp(min=1)
+        return (-log_ratio.masked_fill(~counted, 0.0).sum(1) / counted.sum(1).clamp(min=1)).mean()
 
     return direction(2) + direction(1)
 

@@ -33,17 +33,21 @@ def velocity_target(x0: torch.Tensor, x1: torch.Tensor) -> torch.Tensor:
     return x1 - (1 - SIGMA_MIN) * x0
 
 
+def _mean_of_rows(cells: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean over the rows of each row's own mean over the True frames of `(B, T)`: a row's weight does not hang on the
+    length of the others, so a batch may be divided over processes."""
+    sums = (cells * mask[:, None].to(cells.dtype)).sum((1, 2))
+    return (sums / (mask.sum(1).clamp(min=1) * cells.shape[1])).mean()
+
+
 def flow_matching_loss(velocity: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """L_flow: squared error of `(B, 80, T)` velocities, averaged over bins and the True frames of `(B, T)`."""
-    weight = mask[:, None].to(velocity.dtype)
-    return ((velocity.float() - target) ** 2 * weight).sum() / (weight.sum().clamp(min=1) * velocity.shape[1])
+    """L_flow: squared error of `(B, 80, T)` velocities, averaged over bins and the True frames of `(B, T)`, then rows."""
+    return _mean_of_rows((velocity.float() - target) ** 2, mask)
 
 
 def prior_loss(mel: torch.Tensor, prior: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """L_prior: mean over real cells of 0.5 ((x1 - mu)^2 + log 2 pi)."""
-    weight = mask[:, None].to(prior.dtype)
-    nll = 0.5 * ((mel - prior.float()) ** 2 + math.log(2 * math.pi))
-    return (nll * weight).sum() / (weight.sum().clamp(min=1) * mel.shape[1])
+    """L_prior: mean over each row's real cells, then over rows, of 0.5 ((x1 - mu)^2 + log 2 pi)."""
+    return _mean_of_rows(0.5 * ((mel - prior.float()) ** 2 + math.log(2 * math.pi)), mask)
 
 
 def guide(velocity: torch.Tensor, velocity_null: torch.Tensor, alpha: float) -> torch.Tensor:
