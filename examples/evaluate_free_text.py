@@ -36,17 +36,20 @@ Voices, unless `--voices NAME=FILE ...` names others (files relative to `--data`
 | `unseen` | LibriSpeech 6272 | woman of the `val` part, in no training |
 
 Where the program `flite` is on the PATH, its own voices saying the same sentences are the yardstick of the recogniser.
+`--diagnose` adds rows that say where words are lost: the dubs on the times at which the head was drawn to speak, in place of
+those read from its lips, and flite's sound through log-mel and vocoder.
 Clips, dubs and what was heard stay under `--output`, in folders named by a hash of weights and code, so a second run only
 does what is missing. `free_text.json` and `free_text.md` are written there; `--docs .` also writes docs/benchmarks.md.
 Needs `pip install "flowdubber-hf[eval]"`.
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +59,10 @@ from tqdm import tqdm
 
 import flowdubber_hf
 from evaluate_figures import file_hash, insert, machine, save_json, save_sound
+from flowdubber_hf.data.dubbing import phoneme_frames
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing import demo, english, text
-from flowdubber_hf.processing.audio import load_audio
+from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLES_PER_VIDEO_FRAME, load_audio, log_mel
 
 
 SENTENCES = Path(__file__).with_name("free_text_sentences.txt")
@@ -131,6 +135,34 @@ def fingerprint(pipe: Any) -> str:
     settings = "".join(f"{module.config}" for module in modules)
     code = sorted(path for part in INFERENCE for path in (package / part).rglob("*.py"))
     return file_hash(code, [*weights, torch.tensor(list(settings.encode()), dtype=torch.uint8)])
+
+
+@contextlib.contextmanager
+def drawn_times(pipe: Any, sentence: str) -> Iterator[None]:
+    """Within it the pipeline reads no times from the lips but takes those at which the head says the sentence."""
+    phonemes = text.phonemize(sentence, pipe.aligner.config.phoneme_accent)
+    timeline = demo.speech_timeline(sentence, pipe.aligner.config.phoneme_accent)
+    spoken, times, now = iter(timeline), [], 0.0
+    for optional in phonemes.optional:  # pauses between words last no time
+        start, now = now, now if optional else next(spoken)["end"]
+        times.append((start, now))
+    frames = phoneme_frames(np.array(times), np.array(phonemes.optional), round(now * MEL_FRAME_RATE), MEL_FRAME_RATE)
+    owner = torch.repeat_interleave(torch.arange(len(frames)), torch.from_numpy(frames))
+    path = torch.nn.functional.one_hot(owner, len(frames)).T[None]
+    encode = pipe.aligner.encode
+    pipe.aligner.encode = lambda *inputs, **named: encode(*inputs, **named | {"path": path})
+    try:
+        yield
+    finally:
+        del pipe.aligner.encode  # the instance's attribute: the class's own method shows again
+
+
+def vocode(pipe: Any, sound: np.ndarray) -> np.ndarray:
+    """`(samples,)` sound through log-mel and the pipeline's vocoder, cut to whole video frames."""
+    sound = sound[: len(sound) // SAMPLES_PER_VIDEO_FRAME * SAMPLES_PER_VIDEO_FRAME]
+    mel = log_mel(torch.from_numpy(sound)).T[None].to(pipe.vocoder.device, pipe.vocoder.dtype)
+    with torch.inference_mode():
+        return pipe.vocoder(mel).float().cpu().reshape(-1).numpy()
 
 
 def dub(pipe: Any, sentence: str, clip: Path, voice: Path, seed: int, settings: Mapping[str, Any]) -> np.ndarray:
@@ -227,7 +259,7 @@ def add_phonemes(voices: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any
 
 def voices_table(results: Mapping[str, Any]) -> list[str]:
     lines = ["| voice | words wrong | phonemes lost | phonemes that fail most |", "|---|---|---|---|"]
-    for kind, rows in (("", results["voices"]), ("flite ", results["flite"])):
+    for rows in (results["voices"], results["others"]):
         for name, row in rows.items():
             worst = [
                 f"{phoneme} {entry['errors']}/{entry['occurrences']}"
@@ -235,7 +267,7 @@ def voices_table(results: Mapping[str, Any]) -> list[str]:
                 if entry["errors"] and entry["occurrences"] >= min(FEWEST_OCCURRENCES, row["sentences"])
             ]
             lines.append(
-                f"| {kind}{name} | {100 * row['words_wrong']:.1f} % | {100 * row['phonemes_lost']:.1f} % "
+                f"| {name} | {100 * row['words_wrong']:.1f} % | {100 * row['phonemes_lost']:.1f} % "
                 f"| {', '.join(worst[:6]) or '-'} |"
             )
     return lines
@@ -308,22 +340,36 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "sentences": sentences,
         "machine": machine(),
         "voices": {},
-        "flite": {},
+        "others": {},
     }
     for name, voice in voices.items():
 
         def speak(sentence: str, path: Path, voice: Path = voice) -> None:
             save_sound(path, dub(pipe, sentence, clips[sentence], voice, args.seed, settings))
 
+        def speak_on_drawn_times(sentence: str, path: Path, speak: Callable = speak) -> None:
+            with drawn_times(pipe, sentence):
+                speak(sentence, path)
+
         folder = args.output / f"{name}-{file_hash([voice])}-{made_by}"
         results["voices"][name] = summarize(sentences, hear(sentences, folder, speak, name))
+        if args.diagnose:
+            title, folder = f"{name}, drawn times", folder.with_name(f"{folder.name}-drawn_times")
+            results["others"][title] = summarize(sentences, hear(sentences, folder, speak_on_drawn_times, title))
     for name in FLITE_VOICES if shutil.which("flite") and not args.no_flite else ():
+        own = args.output / f"flite-{name}"
 
-        def speak(sentence: str, path: Path, name: str = name) -> None:
+        def speak_as_flite(sentence: str, path: Path, name: str = name) -> None:
             speak_with_flite(sentence, name, path)
 
-        heard = hear(sentences, args.output / f"flite-{name}", speak, f"flite {name}")
-        results["flite"][name] = summarize(sentences, heard)
+        def speak_vocoded(sentence: str, path: Path, own: Path = own) -> None:
+            save_sound(path, vocode(pipe, load_audio(own / f"{key(sentence)}.wav")))
+
+        title = f"flite {name}"
+        results["others"][title] = summarize(sentences, hear(sentences, own, speak_as_flite, title))
+        if args.diagnose:
+            title, folder = f"{title} through the vocoder", own.with_name(f"{own.name}-{fingerprint(pipe)}")
+            results["others"][title] = summarize(sentences, hear(sentences, folder, speak_vocoded, title))
     return results
 
 
@@ -337,6 +383,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--temperature", type=float, help="of the initial noise, in place of the model's own")
     parser.add_argument("--no_flite", action="store_true", help="leave flite's own voices out")
+    parser.add_argument("--diagnose", action="store_true", help="add the rows that say where words are lost")
     parser.add_argument("--output", type=Path, default=Path("outputs/free_text"))
     parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md takes the figures")
     return parser.parse_args(arguments)
