@@ -393,6 +393,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         reference_values: torch.Tensor | None = None,
         reference_mask: torch.Tensor | None = None,
         waveform_crop: tuple[int, int] | None = None,
+        code_priorities: torch.Tensor | None = None,
         **kwargs,
     ) -> FlowDubberSpeechTokenizerOutput:
         """Reconstruction with its losses, for training.
@@ -405,6 +406,8 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
                 fewer rows than `input_values`, each voice serves as many consecutive rows as there are more.
             waveform_crop (`(first token, tokens)`, *optional*): which part the wave generator makes; everything when not
                 given, nothing for 0 tokens.
+            code_priorities (`torch.Tensor` of shape `(batch, tokens)`, *optional*): in training, unused codes move onto
+                the tokens with the lowest of these numbers; random when not given.
         """
         features, mask = self.extract_features(input_values, attention_mask)
         if reference_values is None:
@@ -414,7 +417,9 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             self._speaker_mel(reference_values, reference_lengths)
         )
         d_vector = self._share_voices(d_vector, len(features))
-        quantizer_output: QuantizerOutput = self.quantizer(self.encoder(features, mask[:, None]), mask)
+        quantizer_output: QuantizerOutput = self.quantizer(
+            self.encoder(features, mask[:, None]), mask, code_priorities
+        )
         latents = self.prenet(quantizer_output.quantized, mask[:, None], d_vector)
         predicted = self._predict_features(latents, mask[:, None])
         cells = mask.sum().clamp(min=1) * self.config.feature_size

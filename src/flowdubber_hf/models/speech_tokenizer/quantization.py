@@ -29,7 +29,7 @@ class QuantizerOutput:
     Attributes:
         quantized: `(batch, latent_size, length)`, with straight-through gradient.
         indices: `(batch, length)` int64.
-        loss: scalar, commitment and codebook loss with their weights; 0 outside training.
+        loss: scalar, commitment and codebook loss with their weights, the mean of the rows' means; 0 outside training.
         perplexity: scalar, exp of the entropy of the codes used in this batch.
         active_codes: scalar, codes used in this batch.
     """
@@ -48,6 +48,20 @@ def full_precision(tensor: torch.Tensor) -> torch.autocast:
 
 def _is_distributed() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _gather_rows(rows: torch.Tensor) -> torch.Tensor:
+    """The `(n, width)` rows of all processes, one process after the other."""
+    if not _is_distributed():
+        return rows
+    count = torch.tensor([len(rows)], device=rows.device)
+    counts = [torch.empty_like(count) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(counts, count)
+    padded = rows.new_zeros(max(int(number) for number in counts), rows.shape[1])
+    padded[: len(rows)] = rows
+    gathered = [torch.empty_like(padded) for _ in counts]
+    torch.distributed.all_gather(gathered, padded)
+    return torch.cat([part[: int(number)] for part, number in zip(gathered, counts, strict=True)])
 
 
 class FactorizedVectorQuantizer(nn.Module):
@@ -87,12 +101,23 @@ class FactorizedVectorQuantizer(nn.Module):
         self.codebook = nn.Embedding(codebook_size, codebook_dim)
         self.cluster_size = nn.Buffer(torch.zeros(codebook_size))
 
-    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None = None) -> QuantizerOutput:
-        """Quantises `hidden_states` `(batch, latent_size, length)`; `mask` `(batch, length)` bool marks real positions."""
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        priorities: torch.Tensor | None = None,
+    ) -> QuantizerOutput:
+        """Quantises `hidden_states` `(batch, latent_size, length)`; `mask` `(batch, length)` bool marks real positions.
+
+        In training, unused codes move onto the positions with the lowest of `priorities` `(batch, length)`, over all
+        processes; without them onto random ones.
+        """
         latents = self._unit(self.in_project(hidden_states), dim=1)
         valid = torch.ones_like(latents[:, 0], dtype=torch.bool) if mask is None else mask
         if self.training:
-            self._replace_dead_codes(latents.detach().transpose(1, 2)[valid])
+            if priorities is None:
+                priorities = torch.rand(valid.shape, device=latents.device)
+            self._replace_dead_codes(latents.detach().transpose(1, 2)[valid], priorities[valid])
         indices = self.nearest(latents)
         codes = self._codes(indices)
         counts = torch.bincount(indices[valid], minlength=self.codebook_size).float()
@@ -131,9 +156,9 @@ class FactorizedVectorQuantizer(nn.Module):
 
     def _loss(self, latents: torch.Tensor, codes: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         weight = valid[:, None].to(latents.dtype)
-        cells = (weight.sum() * latents.shape[1]).clamp(min=1)
-        commitment = (weight * (latents - codes.detach()).square()).sum() / cells
-        codebook = (weight * (codes - latents.detach()).square()).sum() / cells
+        cells = (weight.sum(dim=(1, 2)) * latents.shape[1]).clamp(min=1)
+        commitment = ((weight * (latents - codes.detach()).square()).sum(dim=(1, 2)) / cells).mean()
+        codebook = ((weight * (codes - latents.detach()).square()).sum(dim=(1, 2)) / cells).mean()
         return self.commitment_weight * commitment + self.codebook_weight * codebook
 
     @torch.no_grad()
@@ -143,15 +168,17 @@ class FactorizedVectorQuantizer(nn.Module):
         self.cluster_size.mul_(self.decay).add_(counts, alpha=1 - self.decay)
 
     @torch.no_grad()
-    def _replace_dead_codes(self, vectors: torch.Tensor) -> None:
+    def _replace_dead_codes(self, vectors: torch.Tensor, priorities: torch.Tensor) -> None:
         # The counts start at zero, so that the first batch fills the whole codebook with vectors of the encoder.
         dead = (self.cluster_size < self.dead_code_threshold).nonzero()[:, 0]
-        if not len(dead) or not len(vectors):
+        if not len(dead):
             return
-        chosen = vectors[torch.randint(len(vectors), (len(dead),), device=vectors.device)].to(self.codebook.weight)
-        if _is_distributed():
-            torch.distributed.broadcast(chosen, src=0)
-        self.codebook.weight[dead] = chosen
+        candidates = _gather_rows(torch.cat([vectors.float(), priorities[:, None].float()], dim=1))
+        if not len(candidates):
+            return
+        best = candidates[:, -1].argsort()[: len(dead)]
+        chosen = candidates[best, :-1][torch.arange(len(dead), device=dead.device) % len(best)]
+        self.codebook.weight[dead] = chosen.to(self.codebook.weight)
         self.cluster_size[dead] = 1.0
 
 

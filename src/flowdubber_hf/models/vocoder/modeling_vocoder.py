@@ -310,6 +310,7 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         initial_phase: torch.Tensor | None = None,
+        noise: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Pulses, noise and pulsed noise, before any filter.
 
@@ -319,6 +320,8 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
             generator (`torch.Generator` or a list of them, *optional*): of the noise, one a row if a list. By default a
                 fixed seed, whose samples depend only on their place in time.
             initial_phase (`torch.Tensor` of shape `(batch, 1)`, *optional*): of the fundamental, in cycles.
+            noise (`torch.Tensor` of shape `(batch, frames * hop_length)`, *optional*): of deviation 1, in place of
+                drawing it.
 
         Returns:
             `torch.Tensor` of shape `(3, batch, frames * hop_length)`, float32.
@@ -334,7 +337,8 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
             phase = phase + initial_phase.to(exact)
         phase = (phase - torch.floor(phase)).float()
         pulses = pulse_train(pitch, phase, 0.48 * self.config.sampling_rate)
-        noise = self._noise(batch, frames * hop, generator, device)
+        if noise is None:
+            noise = self._noise(batch, frames * hop, generator, device)
         beat = torch.cos(math.pi * phase).square() ** 4
         sources = torch.stack([pulses, noise, noise * beat])
         if attention_mask is not None:
