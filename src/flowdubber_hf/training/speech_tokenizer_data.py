@@ -11,21 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Batches for the speech tokenizer: pairs of segments of one voice, a reference of that voice, and phoneme labels."""
+"""Rows for the speech tokenizer: pairs of segments of one voice, a reference of that voice, and phoneme labels."""
 
-import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from ..data.features import AlignedPhonemes, Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from ..models.speech_tokenizer.front_end import normalize_volume
 from ..processing.text import PHONEMES, SILENCE_PHONEME
+from .sources import source_shares
 
 
 IGNORED = -100
@@ -41,6 +40,7 @@ def plain_phoneme(phoneme: str) -> str:
 #: Classes of the auxiliary phoneme loss: 39 phonemes without stress, and silence.
 PHONEME_CLASSES: tuple[str, ...] = tuple(dict.fromkeys(plain_phoneme(phoneme) for phoneme in PHONEMES))
 _CLASS_IDS = {name: index for index, name in enumerate(PHONEME_CLASSES)}
+SILENCE_CLASS = _CLASS_IDS[SILENCE_PHONEME]  # 0, below all phonemes
 
 
 def frame_labels(phones: AlignedPhonemes, num_tokens: int, token_rate: int) -> np.ndarray:
@@ -57,30 +57,40 @@ class SegmentSettings:
     """How training segments are drawn.
 
     Attributes:
-        voices: voices in a batch; each gives two segments.
         seconds: length of a segment; shorter clips are padded.
-        source_weights: share of each source.
+        sources: share of each source, see [`~training.sources.source_shares`]; none for all.
     """
 
-    voices: int = 8
     seconds: float = 2.0
-    source_weights: Mapping[str, float] = field(
-        default_factory=lambda: {"grid": 0.45, "librispeech": 0.2, "an4": 0.15, "speechocean762": 0.2}
-    )
+    sources: Mapping[str, float] | None = None
+
+    def __post_init__(self):
+        if self.seconds < 0.1:
+            raise ValueError(f"segments must last at least 0.1 s, got {self.seconds}.")
 
 
-class SpeechTokenizerBatches(Dataset):
-    """Training batches by number: the same seed and number give the same batch, so that a run resumes exactly.
+@dataclass(frozen=True)
+class VoicePlan:
+    """What a row will be, before any sound is read: its clips and the first token of the segment of each."""
 
-    The two segments of a voice come from two clips where the speaker has several, and share the reference of the first:
-    the global tokens learn the voice rather than the words.
+    clips: tuple[Clip, ...]
+    first_tokens: tuple[int, ...]
+
+
+class VoiceRows:
+    """Rows of training batches. A row is a voice with two segments and a reference.
+
+    The two segments come from two clips where the speaker has several, and share the reference of the first: the global
+    tokens learn the voice rather than the words.
 
     Args:
-        store: prepared features; labels are those phones that are there.
+        store: the prepared dataset; labels are those phonemes that are there.
         config: of the tokenizer.
         clips: to draw from.
         settings: how.
-        seed, num_batches: of the sequence of batches.
+
+    Raises:
+        ValueError: no clip of the sources.
     """
 
     def __init__(
@@ -89,70 +99,67 @@ class SpeechTokenizerBatches(Dataset):
         config: FlowDubberSpeechTokenizerConfig,
         clips: Sequence[Clip],
         settings: SegmentSettings,
-        seed: int,
-        num_batches: int,
     ):
-        self.store = store
-        self.config = config
-        self.settings = settings
-        self.seed = seed
-        self.num_batches = num_batches
+        self.store, self.config, self.settings = store, config, settings
         self.by_speaker: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
         for clip in clips:
             self.by_speaker[clip.source][clip.speaker].append(clip)
-        self.sources = [source for source in settings.source_weights if source in self.by_speaker]
-        if not self.sources:
-            raise ValueError(f"there is no clip of {', '.join(settings.source_weights)} to train on.")
+        self.by_speaker = {source: dict(speakers) for source, speakers in self.by_speaker.items()}
+        self.shares = source_shares(self.by_speaker, settings.sources)
         self.speakers = sorted({clip.speaker for clip in clips})
         self.speaker_ids = {speaker: index for index, speaker in enumerate(self.speakers)}
+        self.tokens = round(settings.seconds * config.token_rate)
 
-    def __len__(self) -> int:
-        return self.num_batches
+    def plan(self, random: np.random.Generator) -> VoicePlan:
+        """Draws a voice, two of its clips and where their segments begin."""
+        speakers = self.by_speaker[_draw(random, self.shares)]
+        # The square root lets the few voices with many clips be heard often without drowning the others.
+        clips = speakers[_draw(random, {name: len(clips) ** 0.5 for name, clips in speakers.items()})]
+        chosen = random.choice(len(clips), SEGMENTS_PER_VOICE, replace=len(clips) < SEGMENTS_PER_VOICE)
+        pair = tuple(clips[index] for index in chosen)
+        spare = [max(0, clip.num_samples // self.config.hop_length - self.tokens) for clip in pair]
+        return VoicePlan(pair, tuple(int(random.integers(most + 1)) for most in spare))
 
-    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        """Batch `number`: `input_values` and `labels` of `2 * voices` rows, `reference_values` and `speakers` of `voices`."""
-        draw = random.Random(f"{self.seed}-{number}")
-        segments, references, speakers = [], [], []
-        for _ in range(self.settings.voices):
-            pair = self._pair(draw)
-            sounds = [normalize_volume(torch.from_numpy(self.store.audio(clip.id))) for clip in pair]
-            segments += [self._segment(draw, clip, sound) for clip, sound in zip(pair, sounds, strict=True)]
-            references.append(self._reference(sounds[0]))
-            speakers.append(self.speaker_ids[pair[0].speaker])
+    def row(self, plan: VoicePlan) -> dict[str, torch.Tensor]:
+        """Sound and labels of a planned row.
+
+        Returns:
+            `input_values` and `attention_mask` `(2, samples)`, `labels` `(2, tokens)`, -100 where the phoneme is unknown,
+            `reference_values` `(reference samples,)` and `speakers`, a scalar.
+        """
+        sounds = [normalize_volume(torch.from_numpy(self.store.audio(clip.id))) for clip in plan.clips]
+        segments = [self._segment(*args) for args in zip(plan.clips, sounds, plan.first_tokens, strict=True)]
+        values, mask, labels = (torch.stack(parts) for parts in zip(*segments, strict=True))
         return {
-            "input_values": torch.stack([segment[0] for segment in segments]),
-            "attention_mask": torch.stack([segment[1] for segment in segments]),
-            "labels": torch.stack([segment[2] for segment in segments]),
-            "reference_values": torch.stack(references),
-            "speakers": torch.tensor(speakers),
+            "input_values": values,
+            "attention_mask": mask,
+            "labels": labels,
+            "reference_values": self._reference(sounds[0]),
+            "speakers": torch.tensor(self.speaker_ids[plan.clips[0].speaker]),
         }
 
-    def _pair(self, draw: random.Random) -> list[Clip]:
-        weights = [self.settings.source_weights[source] for source in self.sources]
-        speakers = self.by_speaker[draw.choices(self.sources, weights)[0]]
-        names = list(speakers)
-        # The square root lets the few voices with many clips be heard often without drowning the others.
-        clips = speakers[draw.choices(names, [len(speakers[name]) ** 0.5 for name in names])[0]]
-        return draw.sample(clips, SEGMENTS_PER_VOICE) if len(clips) > 1 else clips * SEGMENTS_PER_VOICE
+    def labelled_segments(self, plan: VoicePlan) -> int:
+        """Segments of a row with phoneme labels."""
+        return sum(self.store.has("phones", clip.id) for clip in plan.clips)
 
     def _reference(self, sound: torch.Tensor) -> torch.Tensor:
         samples = self.config.speaker_seconds * self.config.sampling_rate
         return sound[torch.arange(samples) % len(sound)]
 
-    def _segment(
-        self, draw: random.Random, clip: Clip, sound: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _segment(self, clip: Clip, sound: torch.Tensor, first: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         hop = self.config.hop_length
-        tokens = round(self.settings.seconds * self.config.token_rate)
-        available = len(sound) // hop
-        first = draw.randint(0, max(0, available - tokens))
-        piece = sound[first * hop : (first + tokens) * hop]
-        values = torch.zeros(tokens * hop)
+        piece = sound[first * hop : (first + self.tokens) * hop]
+        values = torch.zeros(self.tokens * hop)
         values[: len(piece)] = piece
-        mask = torch.arange(tokens * hop) < len(piece)
-        labels = torch.full((tokens,), IGNORED)
-        if self.store.path("phones", clip.id).is_file():
-            of_clip = frame_labels(self.store.phones(clip.id), available, self.config.token_rate)
-            part = torch.from_numpy(of_clip[first : first + tokens])
+        mask = torch.arange(self.tokens * hop) < len(piece)
+        labels = torch.full((self.tokens,), IGNORED)
+        if self.store.has("phones", clip.id):
+            of_clip = frame_labels(self.store.phones(clip.id), len(sound) // hop, self.config.token_rate)
+            part = torch.from_numpy(of_clip[first : first + self.tokens])
             labels[: len(part)] = part
         return values, mask, labels
+
+
+def _draw(random: np.random.Generator, weights: Mapping[str, float]) -> str:
+    shares = np.fromiter(weights.values(), float)
+    return list(weights)[random.choice(len(shares), p=shares / shares.sum())]

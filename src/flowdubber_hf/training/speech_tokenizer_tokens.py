@@ -11,23 +11,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a trained speech tokenizer does with whole clips: figures on held-out ones, and the token files."""
+"""What a trained speech tokenizer does with whole clips: their tokens, and figures on held-out ones."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from ..data.features import Clip, FeatureStore, save_text
+from ..data.features import Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ..processing.audio import SAMPLING_RATE, pad_sounds
-from .speech_tokenizer_data import IGNORED, SILENCES, frame_labels
-from .speech_tokenizer_losses import SpeechTokenizerObjective, phoneme_loss
+from .speech_tokenizer_data import IGNORED, SILENCE_CLASS, SILENCES, frame_labels
+from .speech_tokenizer_losses import SpeechTokenizerObjective, feature_losses
 
 
 SPEECH_MARGIN = 0.1  # seconds of silence that stay around the speech
@@ -35,7 +34,7 @@ SPEECH_MARGIN = 0.1  # seconds of silence that stay around the speech
 
 def speech_span(store: FeatureStore, clip: Clip, num_tokens: int, token_rate: int) -> tuple[int, int]:
     """First token and last + 1 of a clip's speech with a margin of 0.1 s; the whole clip where its times are unknown."""
-    if store.path("phones", clip.id).is_file():
+    if store.has("phones", clip.id):
         phones = store.phones(clip.id)
         times = [
             time
@@ -51,11 +50,6 @@ def speech_span(store: FeatureStore, clip: Clip, num_tokens: int, token_rate: in
     return (first, end) if end > first else (0, num_tokens)
 
 
-def tokens_path(root: str | Path, clip_id: str) -> Path:
-    """Where the tokens of a clip lie."""
-    return Path(root) / "tokens" / f"{clip_id}.json"
-
-
 def _batches(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
     """Clips of similar length together, at most `seconds` of padded sound at once."""
     batch: list[Clip] = []
@@ -69,44 +63,41 @@ def _batches(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
 
 
 @torch.inference_mode()
+def encode_sounds(
+    tokenizer: FlowDubberSpeechTokenizer, sounds: Sequence[np.ndarray]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Tokens of 16 kHz sounds, each `(samples,)` float32 in [-1, 1]; what a sound gives does not depend on the others.
+
+    Returns:
+        The semantic tokens at 50 Hz and the global tokens of each sound, `(tokens,)` and `(32,)` int64.
+
+    Raises:
+        ValueError: a sound of less than 40 ms.
+    """
+    values, mask = pad_sounds(sounds)
+    output = tokenizer.eval().encode(values.to(tokenizer.device), mask.to(tokenizer.device))
+    return [
+        (semantic[known].cpu().numpy(), voice.cpu().numpy())
+        for semantic, known, voice in zip(
+            output.semantic_tokens, output.semantic_mask, output.global_tokens, strict=True
+        )
+    ]
+
+
 def extract_tokens(
     tokenizer: FlowDubberSpeechTokenizer,
     store: FeatureStore,
     clips: Sequence[Clip],
     batch_seconds: float = 120.0,
     progress: bool = True,
-) -> int:
-    """Writes `tokens/<id>.json` for each clip and returns their number.
-
-    A file holds `semantic_tokens` (the whole clip at 50 Hz) and `global_tokens`, `speech` (first token and last + 1 of
-    the speech), and under `semantic`, `semantic_full` and `global` the tokens of the speech, of all and of the voice.
-    """
-    tokenizer.eval()
-    device = tokenizer.device
+) -> Iterator[tuple[Clip, np.ndarray, np.ndarray]]:
+    """Clips with their semantic tokens at 50 Hz and their global tokens, see [`encode_sounds`]; the shortest come first."""
     with tqdm(total=len(clips), desc="tokens", disable=not progress, mininterval=1.0) as bar:
         for batch in _batches(clips, batch_seconds):
-            sounds, mask = pad_sounds([store.audio(clip.id) for clip in batch])
-            output = tokenizer.encode(sounds.to(device), mask.to(device))
-            for row, clip in enumerate(batch):
-                semantic = output.semantic_tokens[row][output.semantic_mask[row]].tolist()
-                _write_tokens(tokenizer, store, clip, semantic, output.global_tokens[row].tolist())
+            tokens = encode_sounds(tokenizer, [store.audio(clip.id) for clip in batch])
+            for clip, (semantic, voice) in zip(batch, tokens, strict=True):
+                yield clip, semantic, voice
             bar.update(len(batch))
-    return len(clips)
-
-
-def _write_tokens(
-    tokenizer: FlowDubberSpeechTokenizer, store: FeatureStore, clip: Clip, semantic: list[int], voice: list[int]
-) -> None:
-    first, end = speech_span(store, clip, len(semantic), tokenizer.config.token_rate)
-    row = {
-        "semantic": semantic[first:end],
-        "semantic_full": semantic,
-        "global": voice,
-        "speech": [first, end],
-        "semantic_tokens": semantic,
-        "global_tokens": voice,
-    }
-    save_text(tokens_path(store.root, clip.id), json.dumps(row))
 
 
 @torch.inference_mode()
@@ -129,14 +120,13 @@ def evaluate_tokenizer(
     speakers: list[str] = []
     for batch in _batches(clips, batch_seconds):
         output, labels = _evaluate_batch(objective, store, batch)
-        cells = int(output.semantic_mask.sum())
-        totals["features"] += float(output.feature_loss) * cells
-        totals["tokens"] += cells
-        logits = objective.phoneme_head(output.quantized.transpose(1, 2))
-        for name, wanted in (("accuracy", labels), ("accuracy_speech", labels.masked_fill(labels == 0, IGNORED))):
-            known = int((wanted != IGNORED).sum())
-            totals[name] += float(phoneme_loss(logits, wanted)[1]) * known
-            totals[f"{name}_count"] += known
+        lengths = output.semantic_mask.sum(dim=1)
+        totals["features"] += float((feature_losses(output) * lengths).sum())
+        totals["tokens"] += int(lengths.sum())
+        right = objective.phoneme_head(output.quantized.transpose(1, 2)).argmax(dim=-1) == labels
+        for name, known in (("accuracy", labels != IGNORED), ("accuracy_speech", labels > SILENCE_CLASS)):
+            totals[name] += int((right & known).sum())
+            totals[f"{name}_count"] += int(known.sum())
         counts += torch.bincount(
             output.semantic_tokens[output.semantic_mask].cpu(), minlength=tokenizer.config.codebook_size
         )
@@ -163,7 +153,7 @@ def _evaluate_batch(objective: SpeechTokenizerObjective, store: FeatureStore, ba
     output = tokenizer(values, mask, waveform_crop=(0, 0))
     labels = torch.full(output.semantic_tokens.shape, IGNORED)
     for row, clip in enumerate(batch):
-        if store.path("phones", clip.id).is_file():
+        if store.has("phones", clip.id):
             of_clip = frame_labels(
                 store.phones(clip.id), int(output.semantic_mask[row].sum()), tokenizer.config.token_rate
             )

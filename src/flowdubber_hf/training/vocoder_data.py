@@ -11,19 +11,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Training examples of the vocoder: random cuts of real sound with their F0 tracks."""
+"""Training examples of the vocoder: random cuts of real sound with their F0 tracks, and what is drawn for each of them."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch.utils.data import Dataset
 
 from ..data.features import Clip, FeatureStore
-from ..processing.audio import HOP_LENGTH, N_FFT
+from ..processing.audio import HOP_LENGTH, NUM_MELS
+from .vocoder_losses import WINDOWS
 from .vocoder_pitch import fill_unvoiced, track_pitch
+
+
+SAMPLES = 2  # of one mel in a training step, see [`~training.vocoder_losses.energy_distance`]
 
 
 def load_pitch_tracks(
@@ -45,23 +49,24 @@ def load_pitch_tracks(
             tracks[name] = torch.stack([fill_unvoiced(pitch[row, :frames], known), known.float()])
     if missing:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: track.contiguous() for name, track in tracks.items()}, cache)
+        temporary = cache.with_name(f".{cache.name}.{os.getpid()}")
+        save_file({name: track.contiguous() for name, track in tracks.items()}, temporary)
+        os.replace(temporary, cache)
     return tracks
 
 
-class VocoderDataset(Dataset):
-    """Random cuts, `grid_share` of them from clips with video.
-
-    Each item is a dict of `waveform` `(frames * 160,)`, `pitch` `(frames,)` in Hz and `voiced` `(frames,)` bool.
+class VocoderCuts:
+    """Random cuts of clips, `video_share` of them from clips with video.
 
     Args:
-        store: the feature folder.
+        store: the prepared dataset.
         clips: to cut from; shorter ones than a cut are padded with silence.
         tracks: of [`load_pitch_tracks`].
         num_frames: mel frames a cut.
-        length: items an epoch.
-        grid_share: chance of a clip from GRID, whatever their number.
-        seed: item `i` is the same on every run.
+        video_share: chance of a clip with video, whatever their number.
+
+    Raises:
+        ValueError: no clips, or cuts too short for a spectrum.
     """
 
     def __init__(
@@ -70,32 +75,25 @@ class VocoderDataset(Dataset):
         clips: Sequence[Clip],
         tracks: dict[str, torch.Tensor],
         num_frames: int,
-        length: int,
-        grid_share: float = 0.5,
-        seed: int = 0,
+        video_share: float = 0.5,
     ):
-        if num_frames * HOP_LENGTH < N_FFT:
-            raise ValueError(f"a cut needs at least {N_FFT // HOP_LENGTH} frames, got {num_frames}.")
-        self.store, self.tracks = store, tracks
-        self.num_frames, self.length, self.grid_share, self.seed = num_frames, length, grid_share, seed
-        self.groups = {
-            "grid": [clip for clip in clips if clip.source == "grid"],
-            "speech": [clip for clip in clips if clip.source != "grid"],
-        }
+        if num_frames * HOP_LENGTH < WINDOWS[0]:
+            raise ValueError(f"a cut needs at least {WINDOWS[0] // HOP_LENGTH + 1} mel frames, got {num_frames}.")
         if not clips:
-            raise ValueError("there are no clips to train the vocoder on; prepare the stage audio first.")
+            raise ValueError("there are no clips to train the vocoder on; prepare the dataset first.")
+        self.store, self.tracks, self.num_frames, self.video_share = store, tracks, num_frames, video_share
+        self.with_video = [clip for clip in clips if clip.num_frames]
+        self.sound_only = [clip for clip in clips if not clip.num_frames]
 
-    def __len__(self) -> int:
-        return self.length
-
-    def _choose(self, random: np.random.Generator) -> Clip:
-        from_grid = random.random() < self.grid_share
-        group = self.groups["grid" if from_grid else "speech"] or self.groups["speech" if from_grid else "grid"]
+    def choose(self, random: np.random.Generator) -> Clip:
+        """The clip of a row: the first draw of its generator."""
+        video = random.random() < self.video_share
+        group = (self.with_video if video else self.sound_only) or self.sound_only or self.with_video
         return group[random.integers(len(group))]
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        random = np.random.default_rng((self.seed, index))
-        clip = self._choose(random)
+    def draw(self, random: np.random.Generator) -> dict[str, torch.Tensor]:
+        """One cut: `waveform` `(num_frames * 160,)` in [-1, 1], `pitch` `(num_frames,)` in Hz, `voiced` bool."""
+        clip = self.choose(random)
         sound = torch.from_numpy(self.store.audio(clip.id))
         track = self.tracks[clip.id]
         start = int(random.integers(max(1, track.shape[1] - self.num_frames + 1)))
@@ -111,19 +109,30 @@ class VocoderDataset(Dataset):
         return {"waveform": sound, "pitch": track[0], "voiced": track[1] > 0.5}
 
 
-def soften_mel(mel: torch.Tensor, generator: torch.Generator | None = None, strength: float = 1.0) -> torch.Tensor:
-    """Makes true mels `(batch, frames, bins)` look like generated ones: blurred by chance over time and bins, with a
-    little noise. A third of the rows stay as they are."""
-    batch = mel.shape[0]
+def draw_sources(random: np.random.Generator, num_frames: int) -> dict[str, torch.Tensor]:
+    """What makes the two samples of a row differ: `noise` `(2, num_frames * 160)` and `phase` `(2,)` in cycles."""
+    noise = random.standard_normal((SAMPLES, num_frames * HOP_LENGTH), dtype=np.float32)
+    return {"noise": torch.from_numpy(noise), "phase": torch.from_numpy(random.random(SAMPLES, dtype=np.float32))}
 
-    def chance(high: float) -> torch.Tensor:
-        return (torch.rand(batch, 1, 1, generator=generator) * high * strength).to(mel)
 
+def draw_softening(random: np.random.Generator, num_frames: int) -> dict[str, torch.Tensor]:
+    """How [`soften_mel`] treats a row: `soften` `(3,)` and `soften_noise` `(num_frames, 80)`. A third stay as they are."""
+    shares = random.random(3, dtype=np.float32) * np.float32([0.25, 0.2, 0.15]) * (random.random() >= 1 / 3)
+    noise = random.standard_normal((num_frames, NUM_MELS), dtype=np.float32)
+    return {"soften": torch.from_numpy(shares), "soften_noise": torch.from_numpy(noise)}
+
+
+def soften_mel(mel: torch.Tensor, shares: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Makes true mels look like generated ones: blurred over time and bins, with a little noise.
+
+    Args:
+        mel (`torch.Tensor` of shape `(batch, frames, bins)`): natural logarithms.
+        shares (`torch.Tensor` of shape `(batch, 3)`): of the blur over time, of that over bins, and of the noise.
+        noise (`torch.Tensor` of shape `(batch, frames, bins)`): of deviation 1.
+    """
     over_time = torch.nn.functional.pad(mel.transpose(1, 2), (1, 1), mode="replicate").transpose(1, 2)
     over_bins = torch.nn.functional.pad(mel, (1, 1), mode="replicate")
-    time_share, bin_share = chance(0.25), chance(0.2)
+    time_share, bin_share, noise_share = shares[:, :, None, None].unbind(dim=1)
     soft = mel + time_share * (0.5 * (over_time[:, :-2] + over_time[:, 2:]) - mel)
     soft = soft + bin_share * (0.5 * (over_bins[..., :-2] + over_bins[..., 2:]) - mel)
-    noise = torch.randn(mel.shape, generator=generator).to(mel)
-    soft = soft + chance(0.15) * noise
-    return torch.where((torch.rand(batch, 1, 1, generator=generator) < 1 / 3).to(mel.device), mel, soft)
+    return soft + noise_share * noise

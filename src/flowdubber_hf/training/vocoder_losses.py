@@ -107,7 +107,7 @@ def pitch_loss(
     grid: torch.Tensor,
     weights: VocoderLossWeights,
 ) -> torch.Tensor:
-    """Cross-entropies of the F0 classes, a tenth in bridged unvoiced frames, and of voicing.
+    """Cross-entropies of the F0 classes, a tenth in bridged unvoiced frames, and of voicing; the mean of the rows' means.
 
     Args:
         pitch_logits (`torch.Tensor` of shape `(batch, classes, frames)`): scores of the F0 classes.
@@ -119,4 +119,5 @@ def pitch_loss(
     entropy = F.cross_entropy(pitch_logits, pitch_targets(pitch, grid), reduction="none")
     share = torch.where(voiced, 1.0, 0.1)
     voicing = F.binary_cross_entropy_with_logits(voicing_logits, voiced.float())
-    return weights.pitch * (entropy * share).sum() / share.sum() + weights.voicing * voicing
+    of_rows = (entropy * share).sum(dim=1) / share.sum(dim=1)
+    return weights.pitch * of_rows.mean() + weights.voicing * voicing

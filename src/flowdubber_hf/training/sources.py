@@ -1,0 +1,77 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which clips training draws, and how often from each source of a dataset."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ..data.features import Clip, FeatureStore
+from .arguments import TrainingArguments
+
+
+def source_shares(present: Collection[str], wanted: Mapping[str, float] | None) -> dict[str, float]:
+    """Share of each source that is there; all alike where none is asked for.
+
+    Args:
+        present: sources of the clips.
+        wanted: source to share, of which those that are not there are left out.
+
+    Raises:
+        ValueError: none of the wanted sources is there.
+    """
+    shares = dict.fromkeys(sorted(present), 1.0) if not wanted else dict(wanted)
+    shares = {source: share for source, share in shares.items() if source in present and share > 0}
+    if not shares:
+        asked = ", ".join(wanted) if wanted else "any source"
+        raise ValueError(
+            f"there is no clip of {asked} to train on; the dataset has {', '.join(sorted(present)) or 'none'}."
+        )
+    return shares
+
+
+def parse_shares(names: Sequence[str], shares: Sequence[float]) -> dict[str, float] | None:
+    """Options `--sources` and `--source_shares` as one mapping; `None` where no source is named.
+
+    Raises:
+        ValueError: not one share a source, or a share that is not positive.
+    """
+    if shares and len(shares) != len(names):
+        raise ValueError(f"give one share a source: {len(names)} sources and {len(shares)} shares were given.")
+    if any(share <= 0 for share in shares):
+        raise ValueError(f"shares of sources must be above 0, got {list(shares)}.")
+    if not names:
+        return None
+    return dict(zip(names, shares or [1.0] * len(names), strict=True))
+
+
+def clips_of(
+    store: FeatureStore, arguments: TrainingArguments, needs: Sequence[str] = ("audio",)
+) -> tuple[list[Clip], list[Clip]]:
+    """Clips to train on and to validate on, by the options `--speakers` and `--exclude_speakers`.
+
+    Where the speakers that are trained on have no clip in `val`, the other speakers' validate, and where the dataset has
+    no `val` at all the training clips do.
+
+    Raises:
+        ValueError: nothing to train on.
+    """
+
+    def chosen(split: str) -> list[Clip]:
+        clips = [clip for clip in store.clips(split, needs=needs) if clip.speaker not in arguments.exclude_speakers]
+        own = [clip for clip in clips if clip.speaker in arguments.speakers]
+        return own if arguments.speakers and (own or split == "train") else clips
+
+    training = chosen("train")
+    if not training:
+        raise ValueError(f"{', '.join(arguments.dataset)} has no clip to train on with {' and '.join(needs)}.")
+    return training, chosen("val") or training
