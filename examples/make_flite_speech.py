@@ -16,9 +16,11 @@
     python examples/make_flite_speech.py --output flite --num_sentences 1800
     flowdubber prepare flite prepared/flite
 
-Needs the program `flite` (Debian: `apt install flite`; permissive licences, voices included). Sentences come from a small
-grammar of ordinary words, the same for the same seed. Those listed in `--exclude` (one a line) are never made. Finished
-files are kept, so the command can be stopped and started again.
+The first `--num_heads` recordings get a picture: the project's drawn head says them at flite's own times, which shows the
+aligner a mouth for every phoneme of English (a drawn one: how lips look it has to learn from faces). Needs the program
+`flite` (Debian: `apt install flite`; permissive licences, voices included) and the extra `train`. Sentences come from a
+small grammar of ordinary words, the same for the same seed. Those listed in `--exclude` (one a line) are never made.
+Finished files are kept, so the command can be stopped and started again.
 """
 
 import argparse
@@ -29,10 +31,15 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm.auto import tqdm
+
+from flowdubber_hf.data.forced_alignment import align_text
+from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
+from flowdubber_hf.processing.demo import make_talking_head
+from flowdubber_hf.processing.video import mux_audio
 
 
 VOICES = ("slt", "rms", "awb")
@@ -91,6 +98,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="new folder for metadata.jsonl and the recordings")
     parser.add_argument("--num_sentences", type=int, default=1800)
+    parser.add_argument("--num_heads", type=int, default=600, help="recordings with a drawn talking head (mp4)")
     parser.add_argument("--exclude", type=Path, default=None, help="text file of sentences that must not be made")
     parser.add_argument("--num_proc", type=int, default=2, help="programs at a time")
     parser.add_argument("--seed", type=int, default=0)
@@ -123,28 +131,49 @@ def speak(program: str, text: str, voice: str, path: Path) -> None:
     os.replace(temporary, path)
 
 
+def draw(text: str, sound: Path, path: Path) -> None:
+    """The drawn head saying `sound`, with it, complete or not at all."""
+    if path.is_file():
+        return
+    waveform = load_audio(sound)
+    spoken, times = align_text(waveform, text)
+    timeline = [
+        {"phoneme": phoneme, "start": start, "end": end}
+        for phoneme, (start, end) in zip(spoken.phonemes, times, strict=True)
+        if end > start  # a pause that was not made
+    ]
+    silent = path.with_name(f".{path.stem}.silent.mp4")
+    make_talking_head(text, silent, overwrite=True, timeline=timeline)
+    mux_audio(silent, waveform, SAMPLING_RATE, path)
+    silent.unlink()
+
+
 def main(arguments: list[str] | None = None) -> None:
     args = parse_args(arguments)
     program = shutil.which("flite")
     if program is None:
         raise ValueError("there is no program `flite` on the PATH; install it (Debian: apt install flite).")
-    if args.num_sentences < 1:
-        raise ValueError("`num_sentences` must be at least 1.")
+    if args.num_sentences < 1 or args.num_heads < 0:
+        raise ValueError("`num_sentences` must be at least 1 and `num_heads` at least 0.")
     excluded = set(map(normalised, args.exclude.read_text().splitlines())) if args.exclude else set()
-    rows = [
-        {"file_name": f"{voice}/{number:05d}.wav", "speaker": f"flite-{voice}", "text": text, "source": "flite"}
-        for number, text in enumerate(sentences(args.num_sentences, args.seed, excluded))
-        for voice in [VOICES[number % len(VOICES)]]
-    ]
+    texts = sentences(args.num_sentences, args.seed, excluded)
+    voices = [VOICES[number % len(VOICES)] for number in range(len(texts))]
+    sounds = [args.output / voice / f"{number:05d}.wav" for number, voice in enumerate(voices)]
+    videos = [sound.with_suffix(".mp4") for sound in sounds[: args.num_heads]]
     for voice in VOICES:
         (args.output / voice).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(args.num_proc) as pool:
-        jobs = [
-            pool.submit(speak, program, row["text"], row["file_name"].split("/")[0], args.output / row["file_name"])
-            for row in rows
-        ]
+        jobs = [pool.submit(speak, program, *of) for of in zip(texts, voices, sounds, strict=True)]
         for job in tqdm(jobs, desc="flite"):
             job.result()
+    with ProcessPoolExecutor(args.num_proc) as pool:
+        jobs = [pool.submit(draw, *of) for of in zip(texts, sounds, videos, strict=False)]
+        for job in tqdm(jobs, desc="heads"):
+            job.result()
+    rows = [
+        {"file_name": str(file.relative_to(args.output)), "speaker": f"flite-{voice}", "text": text, "source": "flite"}
+        for file, voice, text in zip(videos + sounds[len(videos) :], voices, texts, strict=True)
+    ]
     listing = args.output / "metadata.jsonl"
     temporary = listing.with_name(".metadata.jsonl")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -20,6 +20,7 @@ timbre and words, though nobody would take it for a person.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -32,7 +33,7 @@ import cv2
 import numpy as np
 
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
-from .text import SILENCE_PHONEME, phonemize
+from .text import OPTIONAL_PHONEME, PHONEMES, SILENCE_PHONEME, phonemize
 from .video import check_output, write_wav
 
 
@@ -118,6 +119,7 @@ _DURATIONS = {
     "ER0": 0.100, "EY": 0.115, "IH": 0.070, "IH0": 0.055, "IY": 0.105, "IY0": 0.085, "OW": 0.120, "OW0": 0.080,
     "OY": 0.155, "UH": 0.070, "UW": 0.100,
 }  # fmt: skip
+_RESTING = {OPTIONAL_PHONEME: SILENCE_PHONEME}  # the mouth of a pause is that of silence
 _SILENCE_SECONDS = 0.3  # before the first word; after the last one at least as long, to a whole video frame
 
 
@@ -541,6 +543,31 @@ def _head_frames(segments: list[_Segment]) -> np.ndarray:
     return np.stack(frames)
 
 
+def talking_head_frames(timeline: Sequence[dict]) -> np.ndarray:
+    """The head with its mouth following given times.
+
+    Args:
+        timeline: `phoneme`, `start` and `end` in seconds, without gaps from 0, as [`speech_timeline`] returns or as a
+            recording was aligned.
+
+    Returns:
+        `(F, 288, 360, 3)` uint8 RGB at 25 frames a second, F the last end rounded to whole frames.
+
+    Raises:
+        ValueError: no phonemes, an unknown one, or times that do not follow each other.
+    """
+    segments = [
+        _Segment(_RESTING.get(part["phoneme"], part["phoneme"]), part.get("word"), part["start"], part["end"])
+        for part in timeline
+    ]
+    known = {*PHONEMES} - {"<pad>", "spn"}
+    if not segments or any(part.phoneme not in known for part in segments):
+        raise ValueError("the timeline needs phonemes of the inventory (ARPAbet, `sil`, `sp`).")
+    if segments[0].start != 0 or any(a.end != b.start or b.end < b.start for a, b in pairwise(segments)):
+        raise ValueError("the times of the timeline must start at 0 and follow each other without gaps.")
+    return _head_frames(segments)
+
+
 def _write_silent_video(path: Path, frames: np.ndarray) -> None:
     """`(F, H, W, 3)` uint8 as H.264 at 25 frames a second, the same bytes every time."""
     # x264's tree rate control and several threads give slightly different files from the same pictures.
@@ -555,7 +582,9 @@ def _write_silent_video(path: Path, frames: np.ndarray) -> None:
             container.mux(packet)
 
 
-def make_talking_head(text: str, path: str | Path, accent: str = "us", overwrite: bool = False) -> list[dict]:
+def make_talking_head(
+    text: str, path: str | Path, accent: str = "us", overwrite: bool = False, timeline: Sequence[dict] | None = None
+) -> list[dict]:
     """Draws the head saying a text: a silent mp4, 360 x 288, 25 frames a second, the same bytes every time.
 
     Args:
@@ -563,23 +592,25 @@ def make_talking_head(text: str, path: str | Path, accent: str = "us", overwrite
         path: of the video, `.mp4`; written whole or not at all.
         accent: `us` or `gb`.
         overwrite (`bool`, *optional*, defaults to `False`): replace the file.
+        timeline (*optional*): when the phonemes are said, as for [`talking_head_frames`], in place of average durations.
 
     Returns:
         What the mouth says when, as [`speech_timeline`].
 
     Raises:
-        ValueError: text that cannot be said; the file is there already or cannot be written.
+        ValueError: text that cannot be said, a wrong timeline; the file is there already or cannot be written.
     """
     path = Path(path)
-    segments = _text_segments(text, accent)
+    timeline = speech_timeline(text, accent) if timeline is None else list(timeline)
+    frames = talking_head_frames(timeline)
     temporary = path.with_name(f"{path.stem}.part{path.suffix}")
     try:
         check_output(path, (".mp4",), overwrite)
-        _write_silent_video(temporary, _head_frames(segments))
+        _write_silent_video(temporary, frames)
         temporary.replace(path)
     except OSError as error:
         raise ValueError(f"the video cannot be written to {path} ({error.strerror or error}).") from error
-    return _timeline(segments)
+    return timeline
 
 
 def make_demo(folder: str | Path, overwrite: bool = False) -> DemoFiles:
