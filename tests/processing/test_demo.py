@@ -19,10 +19,18 @@ import numpy as np
 import pytest
 
 from clips import head_frames
+from flowdubber_hf.processing import demo
 from flowdubber_hf.processing.audio import check_reference, load_audio
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_reference, demo_timeline, make_demo
+from flowdubber_hf.processing.demo import (
+    DEMO_SCRIPT,
+    demo_reference,
+    demo_timeline,
+    make_demo,
+    make_talking_head,
+    speech_timeline,
+)
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
-from flowdubber_hf.processing.text import phonemize
+from flowdubber_hf.processing.text import PHONEMES, phonemize
 from flowdubber_hf.processing.video import probe_video
 
 
@@ -91,3 +99,92 @@ def test_mouth_follows_the_timeline() -> None:
     middle = [round((part["start"] + part["end"]) / 2 * 25) for part in vowels]
     shut = [round((part["start"] + part["end"]) / 2 * 25) for part in closed]
     assert change[middle].min() > change[shut].max()
+
+
+FREE_TEXT = "The boy usually paid more for five good books."
+
+
+@pytest.fixture(scope="module")
+def talking_head(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
+    path = tmp_path_factory.mktemp("head") / "head.mp4"
+    return path, make_talking_head(FREE_TEXT, path)
+
+
+def test_any_text_has_a_timeline() -> None:
+    timeline = speech_timeline(FREE_TEXT)
+    assert [part["phoneme"] for part in timeline if part["word"]] == [
+        name for name in phonemize(FREE_TEXT).phonemes if name not in ("sil", "sp")
+    ]
+    assert all(a["end"] == b["start"] and a["start"] < a["end"] for a, b in pairwise(timeline))
+    assert timeline[0]["start"] == 0.0
+    assert timeline[0]["end"] == 0.3
+    assert 0.3 - 1e-3 <= timeline[-1]["end"] - timeline[-1]["start"] < 0.34 + 1e-3
+    assert timeline[-1]["end"] * 25 == pytest.approx(round(timeline[-1]["end"] * 25))
+    spoken = len(timeline) - 2
+    assert 10 < spoken / (timeline[-1]["start"] - timeline[0]["end"]) < 14
+
+
+def test_every_phoneme_has_a_duration_and_a_mouth() -> None:
+    spoken = [name for name in PHONEMES if name[0].isupper()]
+    assert len({name.rstrip("012") for name in spoken}) == 39
+    for name in spoken:
+        assert 0.03 < demo._of_phoneme(demo._DURATIONS, name) < 0.2
+        assert demo._of_phoneme(demo._MOUTHS, name)
+
+
+def test_mouth_opens_on_vowels_and_closes_on_lips() -> None:
+    segments = demo._text_segments("The happy man may buy a map of Africa.", "us")
+    track = demo._mouth_track(segments, segments[-1].end)
+    opening, press = track[:, 0], track[:, 3]
+
+    def during(values: np.ndarray, part: demo._Segment) -> np.ndarray:
+        return values[int(part.start * 25) : int(part.end * 25) + 1]
+
+    vowels = [part for part in segments if part.phoneme in ("AE1", "EY1")]
+    lips = [part for part in segments if part.phoneme in ("P", "B", "M")]
+    assert len(vowels) >= 4
+    assert len(lips) >= 6
+    assert min(during(opening, part).max() for part in vowels) > 0.4
+    assert max(during(opening, part).min() for part in lips) < 0.25
+    assert min(during(press, part).max() for part in lips) > 0.5
+    assert max(during(press, part).min() for part in vowels) < 0.2
+    assert opening[[0, 1, -1, -2]].max() < 0.02
+
+
+def test_talking_head_is_a_face_with_a_moving_mouth(talking_head: tuple[Path, list[dict]]) -> None:
+    path, timeline = talking_head
+    info = probe_video(path)
+    assert (info.width, info.height) == (360, 288)
+    assert info.num_frames == round(timeline[-1]["end"] * 25)
+    found = FlowDubberLipFeatureExtractor()(str(path))
+    assert found["crops"].shape[0] == info.num_frames
+    assert list(found["warnings"]) == []
+    crops = found["crops"].astype(np.float32)
+    change = np.abs(crops - crops[:4].mean(axis=0))[:, 30:70, 20:76].mean(axis=(1, 2))
+    first, last = round(timeline[0]["end"] * 25), round(timeline[-1]["start"] * 25)
+    assert change[first + 3 : last - 2].mean() > 3 * change[: first - 2].mean()
+
+
+def test_talking_head_is_the_same_every_time_and_replaces_nothing(
+    talking_head: tuple[Path, list[dict]], tmp_path: Path
+) -> None:
+    path, timeline = talking_head
+    assert timeline == speech_timeline(FREE_TEXT)
+    with pytest.raises(ValueError, match="exists already"):
+        make_talking_head(FREE_TEXT, path)
+    first, second = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    make_talking_head("Oh.", first)
+    make_talking_head("Oh.", second)
+    assert first.read_bytes() == second.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_talking_head_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no words"):
+        make_talking_head("...", tmp_path / "a.mp4")
+    with pytest.raises(ValueError, match="mp4"):
+        make_talking_head("Oh.", tmp_path / "a.wav")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="no folder"):
+        make_talking_head("Oh.", tmp_path / "file" / "a.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
