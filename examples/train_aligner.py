@@ -13,70 +13,81 @@
 # limitations under the License.
 """Stage 1 of the dubber: lips and phonemes learn to find each other (dual contrastive aligning alone).
 
-    python examples/train_aligner.py --features features --output_dir runs/aligner
+    python examples/train_aligner.py --dataset data/grid --output_dir runs/aligner
 
-Runs unchanged on a CPU, a GPU or several (`accelerate launch`); go on after a stop with the same command.
+Leaves the aligner of the last step in `output_dir/model/aligner` and the one with the best phoneme starts on the
+held-out clips in `output_dir/best/aligner`. The same command runs on a CPU, a GPU or several (`accelerate launch`); add
+`--resume_from_checkpoint latest` to go on after a stop. A YAML or JSON file of options may come first.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import numpy as np
 import torch
-from transformers import HfArgumentParser
 
-from flowdubber_hf.data.dubbing import DubbingClips, collate
+from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
-from flowdubber_hf.training.dubber import alignment_error, alignment_losses
-from flowdubber_hf.training.loop import LoopArguments, make_accelerator, train
+from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
+from flowdubber_hf.training.checks import usable_clips
+from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, choose_clips, set_dropout
+from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.presets import ALIGNER_PRESETS
 
 
 @dataclass
-class AlignerArguments(LoopArguments):
+class AlignerArguments(TrainingArguments):
     """Options of this stage."""
 
-    preset: str = field(default="tiny", metadata={"help": "sizes: tiny or base"})
+    preset: str = field(default="tiny", metadata={"help": "sizes of a new aligner: tiny or base"})
+    semantic_hidden_size: int | None = field(
+        default=None, metadata={"help": "width of the language model's states; the preset's where not given"}
+    )
     init_from: str | None = field(default=None, metadata={"help": "aligner folder to start from"})
-    exclude_speakers: list[str] = field(default_factory=list, metadata={"help": "speakers to leave out, e.g. grid-s4"})
+    style_swap: float = field(
+        default=0.5, metadata={"help": "how often the style vector is that of another clip of the speaker"}
+    )
+    style_drop: float = field(default=0.0, metadata={"help": "how often the style vector is replaced by zeros"})
+    dropout: float | None = field(default=None, metadata={"help": "use this dropout everywhere, not the configured"})
+
+    def __post_init__(self):
+        super().__post_init__()
+        choose_from("--preset", self.preset, tuple(ALIGNER_PRESETS))
+
+
+def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
+    """The aligner to start from."""
+    if arguments.init_from:
+        aligner = FlowDubberAlignerModel.from_pretrained(arguments.init_from, dtype=torch.float32)
+    else:
+        sizes = dict(ALIGNER_PRESETS[arguments.preset])
+        if arguments.semantic_hidden_size:
+            sizes["semantic_hidden_size"] = arguments.semantic_hidden_size
+        aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**sizes))
+    if arguments.dropout is not None:
+        set_dropout(aligner, arguments.dropout)
+    return aligner
 
 
 def main() -> None:
-    (arguments,) = HfArgumentParser(AlignerArguments).parse_args_into_dataclasses()
-    torch.manual_seed(arguments.seed)
-    accelerator = make_accelerator(arguments)
-    store = FeatureStore(arguments.features)
-    needs = ("audio", "phones", "crops")
-    chosen = [c for c in store.clips("train", "grid", needs) if c.speaker not in arguments.exclude_speakers]
-    training, held_out = DubbingClips(store, chosen), DubbingClips(store, store.clips("val", "grid", needs))
-    accelerator.print(f"{len(training)} clips to train on, {len(held_out)} held out")
-    if arguments.init_from:
-        model = FlowDubberAlignerModel.from_pretrained(arguments.init_from, dtype=torch.float32)
-    else:
-        model = FlowDubberAlignerModel(FlowDubberAlignerConfig(**ALIGNER_PRESETS[arguments.preset]))
-    share = arguments.batch_size // accelerator.num_processes
-
-    def make_batch(step: int) -> dict[str, torch.Tensor]:
-        generator = np.random.default_rng((arguments.seed, step))
-        chosen = generator.choice(len(training), arguments.batch_size, replace=len(training) < arguments.batch_size)
-        mine = chosen[accelerator.process_index * share :][:share]
-        return collate([training.alignment_example(int(i), np.random.default_rng((step, int(i)))) for i in mine])
-
-    validation = [
-        collate([held_out.alignment_example(i, None) for i in range(first, min(first + 8, len(held_out)))])
-        for first in range(0, len(held_out), 8)
-    ]
-    train(
-        accelerator,
-        model,
-        arguments,
-        make_batch,
-        alignment_losses,
-        lambda model: alignment_error(model, validation),
-        lambda model, record: model.save_pretrained(Path(arguments.output_dir) / "aligner"),
+    arguments = parse_arguments(AlignerArguments, description=__doc__)
+    accelerator = make_accelerator(arguments, find_unused_parameters=True)
+    store = FeatureStore(arguments.dataset)
+    training, held_out = (
+        usable_clips(store, clips, VIDEO_NEEDS, arguments, accelerator)
+        for clips in choose_clips(store, VIDEO_NEEDS, arguments)
     )
+    if not training or not held_out:
+        raise ValueError("there are no clips with video, text and style vector to train on and to validate on.")
+    accelerator.print(f"{len(training)} clips to train on, {len(held_out)} held out")
+    stage = AlignerStage(
+        make_aligner(arguments),
+        DubbingClips(store, training, arguments.style_swap, arguments.style_drop),
+        DubbingClips(store, held_out),
+        arguments.batch_size,
+        arguments.seed,
+    )
+    train(stage, arguments, accelerator)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

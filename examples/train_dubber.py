@@ -12,107 +12,148 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """Stage 2 of the dubber: aligner, mel prior and flow jointly, on top of the lips of stage 1 and the cached states of the
-frozen language model.
+frozen language model. Ends by writing a pipeline folder.
 
-    python examples/train_dubber.py --features features --aligner runs/aligner/aligner --output_dir runs/dubber
+    python examples/train_dubber.py --dataset data/grid data/speech --aligner runs/aligner/best/aligner --output_dir runs/dubber
 
 The lip encoder stays as stage 1 left it, so its features are computed once, in several augmented views. Clips of sound
-alone (transcribed speech without video) join with a learned vector in place of the lips: they teach other voices. Runs
-unchanged on a CPU, a GPU or several (`accelerate launch`); go on after a stop with the same command. To go on from a
-finished pipeline folder: `--aligner FOLDER/aligner --vector_field FOLDER/vector_field`.
+alone (transcribed speech without video) join with a learned vector in place of the lips: they teach other voices.
+
+`--init_from PIPELINE` goes on from a finished pipeline, a folder or the bundled one: fine-tuning. `output_dir/pipeline` is
+`--base_pipeline` with the trained aligner and vector field in it (`none`: write no pipeline).
+
+The same command runs on a CPU, a GPU or several (`accelerate launch`); add `--resume_from_checkpoint latest` to go on after
+a stop. A YAML or JSON file of options may come first.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
-from tqdm.auto import tqdm
-from transformers import HfArgumentParser
+from accelerate import Accelerator
 
-from flowdubber_hf.data.augmentation import augment_crops, normalize_crops
-from flowdubber_hf.data.dubbing import DubbingClips, collate
-from flowdubber_hf.data.features import FeatureStore, save_array
+from flowdubber_hf.data.dubbing import DubbingClips
+from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerModel
-from flowdubber_hf.models.layers import RotarySelfAttention
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
-from flowdubber_hf.processing.audio import MEL_SETTINGS, VIDEO_FRAME_RATE
-from flowdubber_hf.training.dubber import FlowDubberTrainingModel, LossWeights, dubber_losses
-from flowdubber_hf.training.loop import LoopArguments, make_accelerator, train
+from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
+from flowdubber_hf.processing.audio import MEL_SETTINGS, SAMPLING_RATE
+from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
+from flowdubber_hf.training.checks import usable_clips
+from flowdubber_hf.training.dubber import FlowDubberTrainingModel, LossWeights
+from flowdubber_hf.training.dubber_stage import (
+    SOUND_NEEDS,
+    VIDEO_NEEDS,
+    DubberStage,
+    LipFeatures,
+    cached_knowledge,
+    choose_clips,
+    mel_statistics,
+    set_dropout,
+)
+from flowdubber_hf.training.export import (
+    BUNDLED,
+    DTYPES,
+    PIPELINE_FOLDER,
+    build_pipeline,
+    model_card,
+    push_folder,
+    summarize_clips,
+    write_pipeline,
+)
+from flowdubber_hf.training.loop import BEST_FOLDER, MODEL_FOLDER, make_accelerator, train
 from flowdubber_hf.training.presets import VECTOR_FIELD_PRESETS
 
 
+NONE = "none"
+
+
 @dataclass
-class DubberArguments(LoopArguments):
+class DubberArguments(TrainingArguments):
     """Options of this stage."""
 
-    aligner: str = field(default="", metadata={"help": "aligner folder of stage 1, or of a pipeline to go on from"})
-    vector_field: str | None = field(default=None, metadata={"help": "vector field folder to go on from"})
+    aligner: str | None = field(default=None, metadata={"help": "aligner folder of stage 1"})
+    init_from: str | None = field(
+        default=None,
+        metadata={"help": "pipeline (folder or bundled name) whose aligner and vector field to go on from"},
+    )
     preset: str = field(default="tiny", metadata={"help": "sizes of a new vector field: tiny or base"})
+    semantic_features: str | None = field(
+        default=None, metadata={"help": "folder of extract_semantic_features.py; without it no knowledge is used"}
+    )
+    base_pipeline: str = field(
+        default=BUNDLED, metadata={"help": "pipeline that gives the other parts, or none to write no pipeline"}
+    )
+    pipeline_dtype: str = field(default="float16", metadata={"help": "of the stored weights: float16 or float32"})
+    publish: str = field(default="best", metadata={"help": "which weights the pipeline gets: best (val_loss) or last"})
     segment_frames: int = field(default=40, metadata={"help": "video frames that prior and flow see a clip"})
     speech_share: float = field(default=0.25, metadata={"help": "share of steps on sound without video"})
     max_speech_seconds: float = field(default=6.0, metadata={"help": "longest clip of sound without video"})
     knowledge_drop: float = field(default=0.15, metadata={"help": "how often the language model's part is dropped"})
-    dropout: float | None = field(
-        default=None, metadata={"help": "use this dropout everywhere, not the configured ones"}
+    style_swap: float = field(
+        default=0.5, metadata={"help": "how often the style vector is that of another clip of the speaker"}
     )
+    style_drop: float = field(default=0.0, metadata={"help": "how often the style vector is replaced by zeros"})
+    true_path_share: float = field(default=0.5, metadata={"help": "how often the true path replaces the searched one"})
+    flow_weight: float = field(default=1.0, metadata={"help": "of the flow loss"})
+    prior_weight: float = field(default=1.0, metadata={"help": "of the prior loss"})
+    contrastive_weight: float = field(default=0.05, metadata={"help": "of the contrastive loss"})
+    ctc_weight: float = field(default=0.01, metadata={"help": "of the CTC loss"})
+    dropout: float | None = field(default=None, metadata={"help": "use this dropout everywhere, not the configured"})
     lip_views: int = field(default=4, metadata={"help": "augmented views of each clip's lips, beside the plain one"})
-    exclude_speakers: list[str] = field(default_factory=list, metadata={"help": "speakers to leave out, e.g. grid-s4"})
+
+    def __post_init__(self):
+        super().__post_init__()
+        choose_from("--preset", self.preset, tuple(VECTOR_FIELD_PRESETS))
+        choose_from("--pipeline_dtype", self.pipeline_dtype, DTYPES)
+        choose_from("--publish", self.publish, (BEST_FOLDER, "last"))
+        for name in ("speech_share", "knowledge_drop", "style_swap", "style_drop", "true_path_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"--{name} must be in [0, 1], got {getattr(self, name)}.")
+        if self.segment_frames < 1 or self.lip_views < 0:
+            raise ValueError("--segment_frames must be at least 1 and --lip_views not negative.")
+        if not self.aligner and not self.init_from:
+            raise ValueError("give --aligner FOLDER of stage 1, or --init_from PIPELINE to go on from one.")
+        if self.push_to_hub and self.base_pipeline == NONE:
+            raise ValueError("--push_to_hub sends the pipeline folder, and --base_pipeline none writes none.")
 
 
-@torch.no_grad()
-def lip_views(
-    aligner: FlowDubberAlignerModel, clips: DubbingClips, views: int, folder: Path, device: torch.device
-) -> list[np.ndarray]:
-    """Lip features `(1 + views, F, hidden_size)` of every clip, the plain view first; kept in `folder`."""
-    aligner.eval()
-    found = []
-    for index, clip in enumerate(tqdm(clips.clips, desc="lip features", leave=False)):
-        path = folder / f"{clip.id}.npy"
-        if not path.is_file():
-            crops = clips.store.crops(clip.id)
-            generator = np.random.default_rng(index)
-            values = [normalize_crops(crops)] + [augment_crops(crops, generator) for _ in range(views)]
-            features = aligner.lip_encoder(torch.stack(values).to(device), None)
-            save_array(path, features.half().cpu().numpy())
-        found.append(np.load(path, allow_pickle=False))
-    return found
+def chosen_data(
+    arguments: DubberArguments, store: FeatureStore, accelerator: Accelerator
+) -> tuple[DubbingClips, DubbingClips, DubbingClips]:
+    """Clips with video to train on, held-out ones, and sound without video; each looked at."""
+    knowledge = cached_knowledge(arguments.semantic_features) if arguments.semantic_features else None
+    training, held_out = choose_clips(store, VIDEO_NEEDS, arguments)
+    longest = arguments.max_speech_seconds * SAMPLING_RATE
+    sound = [
+        clip
+        for clip in choose_clips(store, SOUND_NEEDS, arguments)[0]
+        if not clip.num_frames and SAMPLING_RATE <= clip.num_samples <= longest and arguments.speech_share
+    ]
+    groups = []
+    for clips, needs, swap, drop in (
+        (training, VIDEO_NEEDS, arguments.style_swap, arguments.style_drop),
+        (held_out, VIDEO_NEEDS, 0.0, 0.0),
+        (sound, SOUND_NEEDS, arguments.style_swap, arguments.style_drop),
+    ):
+        usable = usable_clips(store, clips, needs, arguments, accelerator)
+        groups.append(DubbingClips(store, usable, swap, drop, knowledge))
+    training, held_out, sound = groups
+    if not len(training) or not len(held_out):
+        raise ValueError("there are no clips with video, text and style vector to train on and to validate on.")
+    accelerator.print(f"{len(training)} clips with video, {len(sound)} of sound, {len(held_out)} held out")
+    return training, held_out, sound
 
 
-def set_dropout(model: torch.nn.Module, probability: float) -> None:
-    """Sets every dropout of `model` for this run; the configuration keeps its own."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = probability
-        elif isinstance(module, RotarySelfAttention):
-            module.dropout = probability
-
-
-def mel_statistics(clips: DubbingClips) -> tuple[float, float]:
-    """Mean and standard deviation of the natural-log mel over up to 200 clips."""
-    mels = [clips.mel(clip, clip.num_frames) for clip in clips.clips[:: max(1, len(clips) // 200)]]
-    values = torch.cat(mels, dim=1)
-    return round(float(values.mean()), 4), round(float(values.std()), 4)
-
-
-def main() -> None:
-    (arguments,) = HfArgumentParser(DubberArguments).parse_args_into_dataclasses()
-    torch.manual_seed(arguments.seed)
-    accelerator = make_accelerator(arguments)
-    store, output = FeatureStore(arguments.features), Path(arguments.output_dir)
-    video_needs, sound_needs = ("audio", "phones", "crops", "style"), ("audio", "phones", "style")
-    chosen = [c for c in store.clips("train", "grid", video_needs) if c.speaker not in arguments.exclude_speakers]
-    training, held_out = DubbingClips(store, chosen), DubbingClips(store, store.clips("val", "grid", video_needs))
-    most = arguments.max_speech_seconds * 16000
-    speech = DubbingClips(
-        store,
-        [c for c in store.clips("train", ("an4", "speechocean762"), sound_needs) if 16000 <= c.num_samples <= most],
-    )
-    accelerator.print(f"{len(training)} clips with video, {len(speech)} of sound, {len(held_out)} held out")
-
-    aligner = FlowDubberAlignerModel.from_pretrained(arguments.aligner, dtype=torch.float32).to(accelerator.device)
-    if arguments.vector_field:
-        vector_field = FlowDubberVectorField.from_pretrained(arguments.vector_field, torch_dtype=torch.float32)
+def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubberTrainingModel:
+    """Aligner and vector field to start from, the lip encoder frozen."""
+    initial = FlowDubberPipeline.from_pretrained(arguments.init_from) if arguments.init_from else None
+    if arguments.aligner:
+        aligner = FlowDubberAlignerModel.from_pretrained(arguments.aligner, dtype=torch.float32)
+    else:
+        aligner = initial.aligner
+    if initial is not None:
+        vector_field = initial.vector_field
     else:
         mean, std = mel_statistics(training)
         vector_field = FlowDubberVectorField(
@@ -122,65 +163,51 @@ def main() -> None:
     if arguments.dropout is not None:
         set_dropout(aligner, arguments.dropout)
         set_dropout(vector_field, arguments.dropout)
-    with accelerator.main_process_first():
-        lips = lip_views(aligner, training, arguments.lip_views, output / "lips", accelerator.device)
-        held_out_lips = lip_views(aligner, held_out, 0, output / "lips", accelerator.device)
-    model = FlowDubberTrainingModel(aligner, vector_field)
-    weights, share = LossWeights(), arguments.batch_size // accelerator.num_processes
+    weights = LossWeights(
+        arguments.flow_weight, arguments.prior_weight, arguments.contrastive_weight, arguments.ctc_weight
+    )
+    return FlowDubberTrainingModel(aligner, vector_field, weights)
 
-    def make_batch(step: int) -> dict[str, torch.Tensor]:
-        generator = np.random.default_rng((arguments.seed, step))
-        clips = speech if len(speech) and generator.random() < arguments.speech_share else training
-        chosen = generator.choice(len(clips), arguments.batch_size, replace=len(clips) < arguments.batch_size)
-        examples = []
-        for index in chosen[accelerator.process_index * share :][:share]:
-            own = np.random.default_rng((arguments.seed, step, int(index)))
-            view = None
-            if clips is training:
-                view = torch.from_numpy(lips[index][own.integers(len(lips[index]))].astype(np.float32))
-            examples.append(clips.dubbing_example(int(index), own, view))
-        batch = collate(examples)
-        batch["use_found_path"] = torch.from_numpy(generator.random(share) < 0.5)
-        drop = torch.from_numpy(generator.random(share) < arguments.knowledge_drop)
-        batch["knowledge_drop"] = drop | ~batch["has_semantic"] if "has_semantic" in batch else drop
-        return batch
 
-    def validation_batches() -> list[dict[str, torch.Tensor]]:
-        batches = []
-        for first in range(0, len(held_out), 8):
-            rows = range(first, min(first + 8, len(held_out)))
-            views = [torch.from_numpy(held_out_lips[row][0].astype(np.float32)) for row in rows]
-            batch = collate([held_out.dubbing_example(row, None, view) for row, view in zip(rows, views, strict=True)])
-            batch["use_found_path"] = torch.ones(len(rows), dtype=torch.bool)
-            batches.append(batch)
-        return batches
-
-    validation = validation_batches()
-
-    def validate(model: FlowDubberTrainingModel) -> dict[str, float]:
-        """Losses on the held-out clips, whole, with and without the language model's part; noise is fixed."""
-        figures: dict[str, float] = {}
-        with torch.random.fork_rng():
-            for name, dropped in (("", False), ("_null", True)):
-                torch.manual_seed(0)
-                for batch in validation:
-                    rows = len(batch["input_ids"])
-                    batch = {key: value.to(accelerator.device) for key, value in batch.items()}
-                    batch["knowledge_drop"] = torch.full((rows,), dropped, device=accelerator.device)
-                    losses = dubber_losses(model.aligner, model.vector_field, batch, weights, 10 * VIDEO_FRAME_RATE)
-                    for key in ("flow", "prior"):
-                        figures[f"val_{key}{name}"] = figures.get(f"val_{key}{name}", 0.0) + float(losses[key]) * rows
-        return {key: round(value / len(held_out), 5) for key, value in figures.items()}
-
-    def save(model: FlowDubberTrainingModel, record: dict) -> None:
-        model.aligner.save_pretrained(output / "aligner")
-        model.vector_field.save_pretrained(output / "vector_field")
-
-    def losses(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return model(batch, weights, arguments.segment_frames)
-
-    train(accelerator, model, arguments, make_batch, losses, validate, save)
+def main() -> None:
+    arguments = parse_arguments(DubberArguments, description=__doc__)
+    accelerator = make_accelerator(arguments, find_unused_parameters=True)
+    output, store = Path(arguments.output_dir), FeatureStore(arguments.dataset)
+    training, held_out, sound = chosen_data(arguments, store, accelerator)
+    model = make_model(arguments, training)
+    base = None if arguments.base_pipeline == NONE else arguments.base_pipeline
+    vocoder = None
+    if base is not None:  # parts that do not fit each other are found before training, not after
+        vocoder = build_pipeline({"aligner": model.aligner, "vector_field": model.vector_field}, base).vocoder
+    lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
+    lips.prepare(model.aligner, training.clips + held_out.clips, accelerator)
+    stage = DubberStage(
+        model,
+        training,
+        held_out,
+        sound,
+        lips,
+        arguments.batch_size,
+        arguments.seed,
+        arguments.segment_frames,
+        arguments.speech_share,
+        arguments.knowledge_drop,
+        arguments.true_path_share,
+        vocoder,
+    )
+    summary = train(stage, arguments, accelerator)
+    if base is None or not accelerator.is_main_process:
+        return
+    folder = output / (BEST_FOLDER if arguments.publish == BEST_FOLDER else MODEL_FOLDER)
+    trained = ("aligner", "vector_field")
+    pipeline = build_pipeline({name: folder / name for name in trained}, base)
+    name = (arguments.hub_model_id or output.absolute().name).split("/")[-1]
+    data = summarize_clips(training.clips + sound.clips)
+    card = model_card(name, arguments, summary, data, trained, base, accelerator.num_processes)
+    write_pipeline(pipeline, output / PIPELINE_FOLDER, card, arguments.pipeline_dtype)
+    push_folder(output / PIPELINE_FOLDER, arguments, accelerator)
+    accelerator.print(f"pipeline in {output / PIPELINE_FOLDER}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

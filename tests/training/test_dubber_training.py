@@ -14,18 +14,23 @@
 """The joint losses at tiny size: every named loss is there, every trainable part moves, sound without video trains too."""
 
 import numpy as np
+import pytest
 import torch
 
 from flowdubber_hf.data.dubbing import DubbingExample, collate
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
+from flowdubber_hf.processing.text import phoneme_ids
 from flowdubber_hf.training.dubber import (
+    FlowDubberAligningModel,
     FlowDubberTrainingModel,
     LossWeights,
     alignment_error,
-    choose_segments,
+    choose_segment,
+    spoken_frames,
     take_segments,
 )
+from flowdubber_hf.training.loop import enable_gradient_checkpointing
 
 
 ALIGNER = {
@@ -55,13 +60,14 @@ FIELD = {
 }
 
 
-def make_model() -> FlowDubberTrainingModel:
+def make_model(weights: LossWeights | None = None) -> FlowDubberTrainingModel:
     torch.manual_seed(0)
     aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**ALIGNER))
-    return FlowDubberTrainingModel(aligner, FlowDubberVectorField(**FIELD))
+    return FlowDubberTrainingModel(aligner, FlowDubberVectorField(**FIELD), weights)
 
 
 def make_batch(video: bool, crops: bool = False) -> dict[str, torch.Tensor]:
+    torch.manual_seed(2)
     generator = np.random.default_rng(0)
     examples = []
     for phonemes, frames in ((5, 14), (7, 11)):
@@ -82,7 +88,14 @@ def make_batch(video: bool, crops: bool = False) -> dict[str, torch.Tensor]:
     batch = collate(examples)
     batch["use_found_path"] = torch.tensor([True, False])
     batch["knowledge_drop"] = torch.tensor([False, True])
+    batch["segment_start"] = torch.tensor([3, 5])
+    batch["noise"] = torch.randn(2, 80, 24)
+    batch["flow_time"] = torch.tensor([0.2, 0.7])
     return batch
+
+
+def row_of(batch: dict[str, torch.Tensor], row: int) -> dict[str, torch.Tensor]:
+    return {name: value[row : row + 1] for name, value in batch.items()}
 
 
 def test_joint_losses_move_every_part():
@@ -91,7 +104,7 @@ def test_joint_losses_move_every_part():
     before = {name: value.detach().clone() for name, value in model.named_parameters() if value.requires_grad}
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0)
     for video in (True, False):
-        losses = model(make_batch(video), LossWeights(), 6)
+        losses = model(make_batch(video))
         names = {"ctc", "prior", "flow", "loss"} | ({"contrastive"} if video else set())
         assert set(losses) == names and all(torch.isfinite(value) for value in losses.values())
         losses["loss"].backward()
@@ -101,19 +114,65 @@ def test_joint_losses_move_every_part():
 
 
 def test_weights_are_those_of_the_paper():
-    model = make_model().eval()
-    torch.manual_seed(1)
-    losses = model(make_batch(True), LossWeights(flow=2.0, prior=0.5, contrastive=0.0, ctc=0.0), 6)
+    model = make_model(LossWeights(flow=2.0, prior=0.5, contrastive=0.0, ctc=0.0)).eval()
+    losses = model(make_batch(True))
     torch.testing.assert_close(losses["loss"], 2 * losses["flow"] + 0.5 * losses["prior"])
 
 
-def test_segments_lie_on_speech_and_inside_each_row():
-    mask = torch.arange(20) < torch.tensor([20, 9, 4])[:, None]
-    spoken = torch.zeros(3, 20, dtype=torch.bool)
-    spoken[0, 15], spoken[1, 0] = True, True  # the third row has no speech at all
-    for _ in range(20):
-        starts = choose_segments(mask, 6, spoken)
-        assert 10 <= starts[0] <= 14 and starts[1] == 0 and starts[2] == 0
+@pytest.mark.parametrize("video", [True, False])
+def test_each_loss_is_the_mean_of_the_rows_own(video):
+    model, batch = make_model().eval(), make_batch(video)
+    whole = model(batch)
+    rows = [model(row_of(batch, row)) for row in range(2)]
+    for name, value in whole.items():
+        torch.testing.assert_close(value, (rows[0][name] + rows[1][name]) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_aligning_loss_is_the_mean_of_the_rows_own():
+    model = FlowDubberAligningModel(make_model().aligner).eval()
+    batch = make_batch(True, crops=True)
+    rows = [model(row_of(batch, row))["loss"] for row in range(2)]
+    torch.testing.assert_close(model(batch)["loss"], sum(rows) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_lip_encoder_keeps_its_statistics():
+    model = make_model().train()
+    assert model.aligner.lip_encoder.training
+    model.aligner.lip_encoder.requires_grad_(False)
+    model.train()
+    assert not model.aligner.lip_encoder.training and model.vector_field.training
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_gradient_checkpointing_changes_nothing(joint):
+    found = []
+    for checkpointing in (False, True):
+        model = make_model() if joint else FlowDubberAligningModel(make_model().aligner)
+        model.train()
+        if checkpointing:
+            enable_gradient_checkpointing(model)
+        torch.manual_seed(1)
+        loss = model(make_batch(True, crops=not joint))["loss"]
+        loss.backward()
+        found.append((loss.detach(), {n: p.grad for n, p in model.named_parameters() if p.grad is not None}))
+    torch.testing.assert_close(found[0][0], found[1][0])
+    assert found[0][1].keys() == found[1][1].keys()
+    for name, gradient in found[0][1].items():
+        torch.testing.assert_close(gradient, found[1][1][name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_segments_lie_on_speech_and_inside_each_clip():
+    generator = np.random.default_rng(0)
+    spoken = np.zeros(20, bool)
+    spoken[15] = True
+    starts = {choose_segment(spoken, 6, generator) for _ in range(60)}
+    assert starts == {10, 11, 12, 13, 14}
+    assert {choose_segment(np.zeros(4, bool), 6, generator) for _ in range(9)} == {0}
+
+
+def test_silences_are_not_speech():
+    phonemes = np.array(phoneme_ids(["sil", "B", "sp", "IH1", "sil"]))
+    assert spoken_frames(phonemes, np.array([0, 0, 1, 2, 3, 4])).tolist() == [False, False, True, False, True, False]
 
 
 def test_segments_are_cut_from_each_row():
@@ -124,7 +183,5 @@ def test_segments_are_cut_from_each_row():
 def test_alignment_error_of_a_perfect_path_is_zero(monkeypatch):
     model, batch = make_model().aligner.eval(), make_batch(True, crops=True)
     true = batch["path"]
-    monkeypatch.setattr(
-        "flowdubber_hf.models.aligner.FlowDubberAlignerModel.search", lambda *arguments: true.clone()
-    )
+    monkeypatch.setattr("flowdubber_hf.models.aligner.FlowDubberAlignerModel.search", lambda *arguments: true.clone())
     assert alignment_error(model, [batch])["start_error_ms"] == 0

@@ -167,7 +167,7 @@ def test_accumulation_only_divides_the_work(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    with pytest.raises(FloatingPointError, match="step 4: gradient_norm is nan, loss is nan.*clip-3, other"):
+    with pytest.raises(FloatingPointError, match=r"step 4: gradient_norm is nan, loss is nan.*clip-3, other"):
         run(tmp_path, Regression(bad=3))
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2"]
     run(tmp_path, resume_from_checkpoint="latest")  # once the reason is gone

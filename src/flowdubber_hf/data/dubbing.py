@@ -13,8 +13,8 @@
 # limitations under the License.
 """Prepared features to batches for the aligner and the vector field."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from ..processing.audio import (
     log_mel,
 )
 from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops
-from .features import Clip, FeatureStore, feature_path
+from .features import Clip, FeatureStore
 
 
 def phoneme_frames(
@@ -91,17 +91,28 @@ class DubbingExample:
 
 
 class DubbingClips:
-    """Reads clips of a feature folder into [`DubbingExample`]s, with augmentation when training.
+    """Reads clips of a prepared dataset into [`DubbingExample`]s, with augmentation when training.
 
     Args:
-        store: the feature folder.
+        store: the dataset.
         clips: which clips.
         style_swap: probability that the style vector is that of another clip of the same speaker (Setting 2) and not the
             clip's own (Setting 1); decision 4 of section 8.
+        style_drop: probability that the style vector is replaced by zeros, which then stand for no voice in particular.
+        knowledge: a clip's id and a generator (`None`: always the same sample) to states of the language model `(L, D)`
+            or `None`; no clip has any where not given.
     """
 
-    def __init__(self, store: FeatureStore, clips: list[Clip], style_swap: float = 0.5):
-        self.store, self.clips, self.style_swap = store, clips, style_swap
+    def __init__(
+        self,
+        store: FeatureStore,
+        clips: list[Clip],
+        style_swap: float = 0.5,
+        style_drop: float = 0.0,
+        knowledge: Callable[[str, np.random.Generator | None], np.ndarray | None] | None = None,
+    ):
+        self.store, self.clips = store, clips
+        self.style_swap, self.style_drop, self.knowledge = style_swap, style_drop, knowledge
         self.by_speaker: dict[str, list[str]] = {}
         for clip in clips:
             self.by_speaker.setdefault(clip.speaker, []).append(clip.id)
@@ -120,23 +131,18 @@ class DubbingClips:
         return np.asarray(phones.ids), optional, np.repeat(places, durations), np.repeat(places, fine)
 
     def style(self, clip: Clip, generator: np.random.Generator | None) -> np.ndarray:
-        name = clip.id
-        if generator is not None and generator.random() < self.style_swap:
-            name = self.by_speaker[clip.speaker][generator.integers(len(self.by_speaker[clip.speaker]))]
-        return np.load(feature_path(self.store.root, "style", name), allow_pickle=False).astype(np.float32)
+        """The style vector `(256,)`; with a generator, now and then another clip's or zeros."""
+        name, dropped = clip.id, False
+        if generator is not None:
+            if generator.random() < self.style_swap:
+                name = self.by_speaker[clip.speaker][generator.integers(len(self.by_speaker[clip.speaker]))]
+            dropped = generator.random() < self.style_drop
+        style = self.store.style(name)
+        return np.zeros_like(style) if dropped else style
 
     def mel(self, clip: Clip, frames: int) -> torch.Tensor:
         sound = torch.from_numpy(self.store.audio(clip.id))[: frames * SAMPLES_PER_VIDEO_FRAME]
         return log_mel(sound)
-
-    def semantic(self, clip: Clip, generator: np.random.Generator | None) -> np.ndarray | None:
-        """States of the language model for one of the cached samples, `None` where there is none."""
-        folder = Path(self.store.root) / "semantic" / clip.id
-        files = sorted(folder.parent.glob(f"{folder.name}.*.npy"))
-        if not files:
-            return None
-        chosen = files[0 if generator is None else generator.integers(len(files))]
-        return np.load(chosen, allow_pickle=False).astype(np.float32)
 
     def alignment_example(self, index: int, generator: np.random.Generator | None) -> DubbingExample:
         """Lips and timing only. With a generator the crops are augmented, silence is cut and the tempo changed."""
@@ -170,7 +176,7 @@ class DubbingClips:
             lips,
             mel,
             self.style(clip, generator),
-            self.semantic(clip, generator),
+            None if self.knowledge is None else self.knowledge(clip.id, generator),
         )
 
 
@@ -194,9 +200,10 @@ def collate(examples: list[DubbingExample]) -> dict[str, torch.Tensor]:
     """Pads examples to a batch.
 
     Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, the true alignment as `path` `(B, P, 4F)`
-    at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)`
-    with `mel_mask` `(B, 4F)`, `semantic_features` `(B, L, D)` with `semantic_mask` `(B, L)` (an example without states
-    has one zero state and False in `has_semantic` `(B,)`).
+    at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the
+    examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)` with `mel_mask` `(B, 4F)`, `semantic_features`
+    `(B, L, D)` with `semantic_mask` `(B, L)` (an example without states has one zero state and False in `has_semantic`
+    `(B,)`).
     """
     phonemes = [len(example.phonemes) for example in examples]
     frames = [len(example.frame_phonemes) for example in examples]

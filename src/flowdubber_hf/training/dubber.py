@@ -13,6 +13,7 @@
 # limitations under the License.
 """Losses and checks of the aligner and the joint dubber stage (paper sections 3 and 4; weights of its section 0)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME
 from ..processing.text import OPTIONAL_PHONEME, SILENCE_PHONEME, phoneme_ids
 
 
-SILENCES = (SILENCE_PHONEME, OPTIONAL_PHONEME)
+SILENCES = [SILENCE_PHONEME, OPTIONAL_PHONEME]
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,40 @@ class LossWeights:
     ctc: float = 0.01
 
 
+class FlowDubberAligningModel(nn.Module):
+    """The aligner with the loss of stage 1, lips and phonemes alone."""
+
+    def __init__(self, aligner: FlowDubberAlignerModel):
+        super().__init__()
+        self.aligner = aligner
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`loss` of a batch with `lips` as crops."""
+        return alignment_losses(self.aligner, batch)
+
+
 class FlowDubberTrainingModel(nn.Module):
     """Aligner and vector field under one roof, so that one optimiser, one EMA and one `prepare` hold both."""
 
-    def __init__(self, aligner: FlowDubberAlignerModel, vector_field: FlowDubberVectorField):
+    def __init__(
+        self,
+        aligner: FlowDubberAlignerModel,
+        vector_field: FlowDubberVectorField,
+        weights: LossWeights | None = None,
+    ):
         super().__init__()
-        self.aligner, self.vector_field = aligner, vector_field
+        self.aligner, self.vector_field, self.weights = aligner, vector_field, weights or LossWeights()
 
-    def forward(self, batch: dict[str, torch.Tensor], weights: LossWeights, segment: int) -> dict[str, torch.Tensor]:
+    def train(self, mode: bool = True) -> "FlowDubberTrainingModel":
+        """A frozen lip encoder stays as in use: its batch norms keep their statistics."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.aligner.lip_encoder.parameters()):
+            self.aligner.lip_encoder.eval()
+        return self
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Named losses of a joint batch (see [`dubber_losses`])."""
-        return dubber_losses(self.aligner, self.vector_field, batch, weights, segment)
+        return dubber_losses(self.aligner, self.vector_field, batch, self.weights)
 
 
 def contrastive(encoding: FlowDubberAlignerEncoding, path: torch.Tensor, tau: float) -> torch.Tensor:
@@ -78,40 +103,37 @@ def ctc_loss(output: FlowDubberAlignerOutput, batch: dict[str, torch.Tensor]) ->
     return loss / len(lengths)
 
 
-def alignment_losses(model: FlowDubberAlignerModel, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def alignment_losses(aligner: FlowDubberAlignerModel, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The contrastive loss alone: the first stage, lips and phonemes."""
-    encoding = model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
+    encoding = aligner.encode(
+        batch["input_ids"],
+        batch["attention_mask"],
         lip_values=batch["lips"],
         lip_mask=batch["lip_mask"],
         style=batch["style"],
         path=batch["path"],
-    ).encoding
-    return {"loss": contrastive(encoding, batch["frame_path"], model.config.alignment_temperature)}
+    )
+    return {"loss": contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)}
 
 
-def spoken_frames(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """`(B, F)`, True where the true alignment holds a phoneme and not a silence."""
-    silences = torch.tensor(phoneme_ids(SILENCES), device=batch["input_ids"].device)
-    voiced = ~torch.isin(batch["input_ids"], silences)
-    return (batch["frame_path"] * voiced[..., None]).sum(1) > 0
+def choose_segment(spoken: np.ndarray, frames: int, generator: np.random.Generator) -> int:
+    """First video frame of a training segment of `frames` inside a clip.
 
-
-def choose_segments(mask: torch.Tensor, frames: int, spoken: torch.Tensor) -> torch.Tensor:
-    """Starts `(B,)`, in video frames, of training segments of `frames` inside each row's real part.
-
-    Each lies at random around a random frame in which `spoken` `(B, F)` is True: half of a clip may be silence, of which
-    the model needs to see less.
+    It lies at random around a random frame in which `spoken` `(F,)` is True: half of a clip may be silence, of which the
+    model needs to see less. A shorter clip starts at 0.
     """
-    rows = len(mask)
-    chosen = torch.multinomial((spoken & mask).float() + 1e-6 * mask, 1)[:, 0]
-    before = (torch.rand(rows, device=mask.device) * frames).long()
-    return torch.minimum((chosen - before).clamp(min=0), (mask.sum(1) - frames).clamp(min=0))
+    choices = np.flatnonzero(spoken) if spoken.any() else np.arange(len(spoken))
+    start = int(generator.choice(choices)) - int(generator.integers(frames))
+    return min(max(start, 0), max(len(spoken) - frames, 0))
+
+
+def spoken_frames(phonemes: np.ndarray, frame_phonemes: np.ndarray) -> np.ndarray:
+    """`(F,)` bool: frames of a phoneme and not of a silence, from ids `(P,)` and each frame's phoneme `(F,)`."""
+    return ~np.isin(phonemes, phoneme_ids(SILENCES))[frame_phonemes]
 
 
 def take_segments(sequence: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
-    """Cuts `(B, T, ...)` to `(B, length, ...)` from each row's start."""
+    """Cuts `(B, T, ...)` to `(B, length, ...)` from each row's start; what lies behind the end repeats the last."""
     index = (starts[:, None] + torch.arange(length, device=starts.device)).clamp(max=sequence.shape[1] - 1)
     return sequence[torch.arange(len(sequence), device=starts.device)[:, None], index]
 
@@ -121,14 +143,18 @@ def dubber_losses(
     vector_field: FlowDubberVectorField,
     batch: dict[str, torch.Tensor],
     weights: LossWeights,
-    segment: int,
 ) -> dict[str, torch.Tensor]:
     """
-    The joint loss: L_flow + L_prior + contrastive + CTC.
+    The joint loss: L_flow + L_prior + contrastive + CTC, each a mean over clips of the clip's own mean (CTC: sum).
 
-    The path is the searched one for half of the rows (as at inference) and the true one for the others. The language
-    model's knowledge is dropped for the rows in `batch["knowledge_drop"]`. Flow and prior see a random segment of
-    `segment` video frames.
+    Args:
+        batch: of [`~data.dubbing.collate`], with what was drawn for each clip: `use_found_path` `(B,)` (the path is the
+            searched one, as at inference, or the true one), `knowledge_drop` `(B,)` (the language model's part is
+            dropped), `segment_start` `(B,)` (video frame at which the part begins that prior and flow see), `noise`
+            `(B, 80, T)` (its x0; T is the part's length in mel frames) and `flow_time` `(B,)` in [0, 1].
+
+    Returns:
+        `contrastive` (with lips), `ctc`, `prior`, `flow` and their weighted sum `loss`.
     """
     encoding = aligner.encode(
         batch["input_ids"],
@@ -142,23 +168,20 @@ def dubber_losses(
     if encoding.alignment is not None:
         losses["contrastive"] = contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)
         found = aligner.search(encoding.alignment, batch["attention_mask"], batch["lip_mask"], batch["optional_mask"])
-        encoding.path = torch.where(batch["use_found_path"][:, None, None], found, batch["path"])
+        encoding.path = torch.where(batch["use_found_path"][:, None, None], found, encoding.path)
     output = aligner.fuse(
-        encoding, batch.get("semantic_features"), batch.get("semantic_mask"), batch.get("knowledge_drop")
+        encoding, batch.get("semantic_features"), batch.get("semantic_mask"), batch["knowledge_drop"]
     )
     losses["ctc"] = ctc_loss(output, batch)
-    frames = min(segment, batch["lip_mask"].shape[1])
-    starts = choose_segments(batch["lip_mask"], frames, spoken_frames(batch)) * MEL_FRAMES_PER_VIDEO_FRAME
-    length = frames * MEL_FRAMES_PER_VIDEO_FRAME
+    noise, time = batch["noise"], batch["flow_time"]
+    starts, length = batch["segment_start"] * MEL_FRAMES_PER_VIDEO_FRAME, noise.shape[2]
     fused = take_segments(output.fused, starts, length)
     mel = vector_field.normalize(take_segments(batch["mel"].transpose(1, 2), starts, length).transpose(1, 2))
-    mask = take_segments(batch["mel_mask"], starts, length)
-    # Rows shorter than the segment end inside it; the clamped index repeats their last frame under a False mask.
-    mask = mask & (starts[:, None] + torch.arange(length, device=mask.device) < batch["mel_mask"].shape[1])
+    # Clips shorter than the segment end inside it.
+    ends = batch["mel_mask"].sum(1, keepdim=True)
+    mask = starts[:, None] + torch.arange(length, device=starts.device) < ends
     prior = vector_field.prior(fused, batch["style"], mask)
     losses["prior"] = prior_loss(mel, prior, mask)
-    noise = torch.randn_like(mel)
-    time = torch.rand(len(mel), device=mel.device)
     velocity = vector_field(interpolate(noise, mel, time), time, prior, batch["style"], mask).sample
     losses["flow"] = flow_matching_loss(velocity, velocity_target(noise, mel), mask)
     losses["loss"] = sum(getattr(weights, name) * value for name, value in losses.items())
@@ -166,7 +189,7 @@ def dubber_losses(
 
 
 @torch.no_grad()
-def alignment_error(model: FlowDubberAlignerModel, batches: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+def alignment_error(model: FlowDubberAlignerModel, batches: Iterable[dict[str, torch.Tensor]]) -> dict[str, float]:
     """Mean distance in ms between searched and true starts of the phonemes that were spoken, and that of even spacing
     between the true ends of the silences; the contrastive loss beside them."""
     found, even, losses = [], [], []
@@ -192,5 +215,5 @@ def alignment_error(model: FlowDubberAlignerModel, batches: list[dict[str, torch
     return {
         "start_error_ms": round(float(np.concatenate(found).mean()) * to_ms, 2),
         "even_error_ms": round(float(np.concatenate(even).mean()) * to_ms, 2),
-        "contrastive_val": round(float(np.mean(losses)), 4),
+        "contrastive": round(float(np.mean(losses)), 4),
     }

@@ -18,6 +18,7 @@ noise in them, and torch's own generator, which only dropout asks, is seeded ane
 was killed and resumed equals one that was not, and processes and accumulation steps only divide the same work.
 """
 
+import contextlib
 import json
 import math
 import sys
@@ -32,21 +33,25 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, ProjectConfiguration
 from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
+from diffusers.utils import logging as diffusers_logging
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, get_scheduler
+from transformers.utils import logging as transformers_logging
 
 from ..data.features import save_text
 from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
 from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, replace_folder, save_checkpoint, step_of
+from .samples import Samples
 from .trackers import RunLog, check_trackers, start_trackers, track
 
 
 SUMMARY_NAME = "summary.json"
 MODEL_FOLDER = "model"
 BEST_FOLDER = "best"
+SAMPLES_FOLDER = "samples"
 
 
 class TrainingStage(Protocol):
@@ -78,6 +83,10 @@ class TrainingStage(Protocol):
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Writes the parts into `folder` in `save_pretrained` form."""
+        ...
+
+    def samples(self, model: nn.Module) -> Samples:
+        """Sounds and pictures of fixed validation clips, model as in `validate`; asked for where `--sample_steps` is set."""
         ...
 
 
@@ -114,6 +123,9 @@ def make_accelerator(arguments: TrainingArguments, find_unused_parameters: bool 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     check_trackers(arguments.report_to)
+    # One bar, the run's own: the libraries draw one for each part that is read or written.
+    transformers_logging.disable_progress_bar()
+    diffusers_logging.disable_progress_bar()
     precision = arguments.mixed_precision
     if precision == "auto":
         precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
@@ -317,25 +329,41 @@ class _Run:
         self.log.write(record)
         track(self.accelerator, record)
 
-    def validate(self) -> None:
-        """Figures, and the model in `output_dir/model` (and `best`), both of the averaged weights."""
-        accelerator = self.accelerator
-        if accelerator.is_main_process:
-            model = accelerator.unwrap_model(self.model)
-            if self.ema is not None:
-                self.ema.store(self.parameters)
-                self.ema.copy_to(self.parameters)
-            model.eval()
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """The unwrapped model in evaluation mode with the averaged weights in place."""
+        model = self.accelerator.unwrap_model(self.model)
+        if self.ema is not None:
+            self.ema.store(self.parameters)
+            self.ema.copy_to(self.parameters)
+        model.eval()
+        try:
             with torch.no_grad():
+                yield model
+        finally:
+            if self.ema is not None:
+                self.ema.restore(self.parameters)
+
+    def validate(self) -> None:
+        """Figures, and the model in `output_dir/model` (and `best`)."""
+        if self.accelerator.is_main_process:
+            with self.averaged() as model:
                 figures = self.stage.validate(model)
                 self.write({"step": self.step, **figures})
                 self._save(model, MODEL_FOLDER)
                 if self.stage.best is not None and figures[self.stage.best] < self.best:
                     self.best = figures[self.stage.best]
                     self._save(model, BEST_FOLDER)
-            if self.ema is not None:
-                self.ema.restore(self.parameters)
-        accelerator.wait_for_everyone()
+        self.accelerator.wait_for_everyone()
+
+    def sample(self) -> None:
+        """Sounds and pictures of fixed clips in `output_dir/samples` and in the trackers."""
+        if self.accelerator.is_main_process:
+            with self.averaged() as model:
+                samples = self.stage.samples(model)
+            samples.write(self.folder / SAMPLES_FOLDER / f"step-{self.step}")
+            samples.log(self.accelerator, self.step)
+        self.accelerator.wait_for_everyone()
 
     def _save(self, model: nn.Module, name: str) -> None:
         replace_folder(self.folder / name, lambda folder: self.stage.save(model, folder))
@@ -378,6 +406,8 @@ class _Run:
                 bar.set_postfix(loss=f"{self.record['loss']:.4g}")
             if self.due(arguments.validation_steps):
                 self.validate()
+            if arguments.sample_steps and self.due(arguments.sample_steps):
+                self.sample()
             if self.due(arguments.save_steps):
                 self.save_checkpoint()
         bar.close()

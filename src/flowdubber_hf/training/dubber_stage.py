@@ -1,0 +1,372 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The two stages of the dubber on the shared loop: lips and phonemes first, then aligner, mel prior and flow jointly."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tqdm.auto import tqdm
+
+from ..data.augmentation import augment_crops, normalize_crops
+from ..data.dubbing import DubbingClips, DubbingExample, collate
+from ..data.features import Clip, FeatureStore, save_array
+from ..models.aligner import FlowDubberAlignerModel
+from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding
+from ..models.layers import RotarySelfAttention
+from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, NUM_MELS, SAMPLES_PER_VIDEO_FRAME
+from .arguments import TrainingArguments
+from .batching import BatchPlan, ClipGroup, row_generator
+from .checks import of_speakers
+from .dubber import (
+    FlowDubberAligningModel,
+    FlowDubberTrainingModel,
+    alignment_error,
+    choose_segment,
+    dubber_losses,
+    spoken_frames,
+)
+from .samples import Samples, alignment_samples, dubbing_samples
+
+
+VIDEO_NEEDS = ("audio", "phones", "crops", "style")
+SOUND_NEEDS = ("audio", "phones", "style")
+SAMPLED_CLIPS = 3
+_VALIDATION_BATCH = 8
+_VALIDATION_SEED = 1
+# Clips held out where the dataset names none: one in ten by a hash of the name, so that every run holds out the same.
+_HELD_OUT_PART = 10
+
+Knowledge = Callable[[str, np.random.Generator | None], np.ndarray | None]
+
+
+def cached_knowledge(folder: str | Path) -> Knowledge:
+    """Reads the language model's states `<folder>/<id>.<sample>.npy`, one of a clip's samples at random."""
+
+    def get(clip_id: str, generator: np.random.Generator | None) -> np.ndarray | None:
+        start = Path(folder) / clip_id
+        files = sorted(start.parent.glob(f"{start.name}.*.npy"))
+        if not files:
+            return None
+        chosen = files[0 if generator is None else generator.integers(len(files))]
+        return np.load(chosen, allow_pickle=False).astype(np.float32)
+
+    return get
+
+
+def hash_of(name: str) -> int:
+    """A number from a name, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+
+
+def choose_clips(
+    store: FeatureStore, needs: Sequence[str], arguments: TrainingArguments
+) -> tuple[list[Clip], list[Clip]]:
+    """Clips of the wanted speakers to train on and to validate on: the splits `train` and `val`, or where `val` has none,
+    one in ten of `train` by a hash of the name (at least one)."""
+    training, held_out = (of_speakers(store.clips(split, needs=needs), arguments) for split in ("train", "val"))
+    if not held_out and training:
+        ranked = sorted(training, key=lambda clip: hash_of(clip.id))
+        held_out = ranked[: max(1, len(ranked) // _HELD_OUT_PART)]
+        chosen = {clip.id for clip in held_out}
+        training = [clip for clip in training if clip.id not in chosen]
+    return training, held_out
+
+
+def _searched(
+    aligner: FlowDubberAlignerModel, batch: dict[str, torch.Tensor], **lips: torch.Tensor
+) -> FlowDubberAlignerEncoding:
+    """The encoding with the path as at inference."""
+    return aligner.encode(
+        batch["input_ids"],
+        batch["attention_mask"],
+        batch["optional_mask"],
+        lip_mask=batch["lip_mask"],
+        style=batch["style"],
+        **lips,
+    )
+
+
+def _frames(clip: Clip) -> int:
+    return clip.num_frames or clip.num_samples // SAMPLES_PER_VIDEO_FRAME
+
+
+def _batches_of(count: int) -> list[range]:
+    return [range(first, min(first + _VALIDATION_BATCH, count)) for first in range(0, count, _VALIDATION_BATCH)]
+
+
+class AlignerStage:
+    """Stage 1: lips and phonemes learn to find each other, by the dual contrastive loss alone.
+
+    Args:
+        aligner: to train.
+        training, held_out: clips with video.
+        batch_size: rows of a step's global batch.
+        seed: of everything drawn.
+    """
+
+    best = "val_start_error_ms"
+
+    def __init__(
+        self,
+        aligner: FlowDubberAlignerModel,
+        training: DubbingClips,
+        held_out: DubbingClips,
+        batch_size: int,
+        seed: int,
+    ):
+        self.model = FlowDubberAligningModel(aligner)
+        self.training, self.held_out, self.seed = training, held_out, seed
+        self.plan = BatchPlan([ClipGroup([_frames(clip) for clip in training.clips])], batch_size, seed)
+
+    def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Augmented clips; see [`~data.dubbing.DubbingClips.alignment_example`]."""
+        _, chosen = self.plan(step)
+        return collate(
+            [self.training.alignment_example(int(chosen[row]), row_generator(self.seed, step, row)) for row in rows]
+        )
+
+    def names(self, step: int) -> list[str]:
+        """Clips of a step."""
+        return [self.training.clips[index].id for index in self.plan(step)[1]]
+
+    def validate(self, model: FlowDubberAligningModel) -> dict[str, float]:
+        """`val_start_error_ms`, `val_even_error_ms` and `val_contrastive` of the held-out clips."""
+        batches = (
+            collate([self.held_out.alignment_example(index, None) for index in part])
+            for part in _batches_of(len(self.held_out))
+        )
+        return {f"val_{name}": value for name, value in alignment_error(model.aligner, batches).items()}
+
+    def samples(self, model: FlowDubberAligningModel) -> Samples:
+        """Alignment maps of the first held-out clips."""
+        indices = range(min(SAMPLED_CLIPS, len(self.held_out)))
+        batch = collate([self.held_out.alignment_example(index, None) for index in indices])
+        batch = {name: value.to(model.aligner.device) for name, value in batch.items()}
+        encoding = _searched(model.aligner, batch, lip_values=batch["lips"])
+        return alignment_samples(encoding, batch, [self.held_out.clips[index].id for index in indices])
+
+    def save(self, model: FlowDubberAligningModel, folder: Path) -> None:
+        """Writes `aligner/`."""
+        model.aligner.save_pretrained(folder / "aligner")
+
+
+class LipFeatures:
+    """What a frozen lip encoder says of clips, computed once in several augmented views and kept on the disk.
+
+    The folder's name holds a hash of the encoder's weights, so that another encoder's features are never read.
+
+    Args:
+        aligner: its lip encoder is used.
+        store: the dataset.
+        folder: of all caches; a folder for this encoder is made in it.
+        views: augmented views of each clip beside the plain one.
+        seed: of the augmentation.
+    """
+
+    def __init__(
+        self, aligner: FlowDubberAlignerModel, store: FeatureStore, folder: Path, views: int = 4, seed: int = 0
+    ):
+        self.store, self.views, self.seed = store, views, seed
+        digest = hashlib.sha256()
+        for name, value in sorted(aligner.lip_encoder.state_dict().items()):
+            digest.update(name.encode() + value.detach().float().cpu().numpy().tobytes())
+        self.folder = Path(folder) / f"{digest.hexdigest()[:12]}-{views}-{seed}"
+
+    def path(self, clip_id: str) -> Path:
+        """Where a clip's features lie."""
+        return self.folder / f"{clip_id}.npy"
+
+    @torch.no_grad()
+    def prepare(self, aligner: FlowDubberAlignerModel, clips: Sequence[Clip], accelerator: Accelerator) -> None:
+        """Writes the features that are missing, divided over the processes; returns when all are there."""
+        encoder = aligner.lip_encoder.to(accelerator.device).eval()
+        missing = [clip for clip in clips if not self.path(clip.id).is_file()]
+        mine = missing[accelerator.process_index :: accelerator.num_processes]
+        accelerator.wait_for_everyone()  # all have made the same list
+        for clip in tqdm(mine, desc="lip features", disable=not accelerator.is_local_main_process, leave=False):
+            crops = self.store.crops(clip.id)
+            generator = np.random.default_rng((hash_of(clip.id), self.seed))
+            # One view at a time: a long clip's crops are large.
+            values = [normalize_crops(crops)] + [augment_crops(crops, generator) for _ in range(self.views)]
+            features = torch.cat([encoder(value[None].to(accelerator.device), None) for value in values])
+            save_array(self.path(clip.id), features.half().cpu().numpy())
+        accelerator.wait_for_everyone()
+
+    def get(self, clip_id: str, generator: np.random.Generator | None) -> torch.Tensor:
+        """`(F, hidden_size)` float32: a random view, or the plain one without a generator."""
+        views = np.load(self.path(clip_id), mmap_mode="r", allow_pickle=False)
+        view = 0 if generator is None else generator.integers(len(views))
+        return torch.from_numpy(views[view].astype(np.float32))
+
+
+class DubberStage:
+    """Stage 2: aligner, mel prior and flow jointly, the lip encoder frozen. A step takes clips with video or, for
+    `speech_share` of the steps, clips of sound alone, which teach other voices.
+
+    Args:
+        model: aligner and vector field.
+        training, held_out: clips with video.
+        speech: clips of sound alone, may be empty.
+        lips: features of all clips with video, prepared.
+        batch_size: rows of a step's global batch.
+        seed: of everything drawn.
+        segment_frames: video frames of a clip that prior and flow see.
+        speech_share: share of steps on sound alone.
+        knowledge_drop: how often the language model's part is dropped (decision 10 of the paper's section 8: .1 to .2).
+        true_path_share: how often the path is the true one and not the searched one.
+        vocoder: makes the sounds of [`DubberStage.samples`]; none are made without it.
+    """
+
+    best = "val_loss"
+
+    def __init__(
+        self,
+        model: FlowDubberTrainingModel,
+        training: DubbingClips,
+        held_out: DubbingClips,
+        speech: DubbingClips,
+        lips: LipFeatures,
+        batch_size: int,
+        seed: int,
+        segment_frames: int = 40,
+        speech_share: float = 0.25,
+        knowledge_drop: float = 0.15,
+        true_path_share: float = 0.5,
+        vocoder: torch.nn.Module | None = None,
+    ):
+        self.vocoder = vocoder
+        self.model, self.held_out, self.lips, self.seed = model, held_out, lips, seed
+        self.groups = [training, speech]
+        self.segment_frames, self.knowledge_drop, self.true_path_share = (
+            segment_frames,
+            knowledge_drop,
+            true_path_share,
+        )
+        lengths = [[_frames(clip) for clip in group.clips] for group in self.groups]
+        shares = (1 - speech_share, speech_share)
+        self.plan = BatchPlan([ClipGroup(*pair) for pair in zip(lengths, shares, strict=True)], batch_size, seed)
+
+    def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Clips with everything that [`~training.dubber.dubber_losses`] wants drawn."""
+        group, chosen = self.plan(step)
+        clips = self.groups[group]
+        examples, draws = [], []
+        for row in rows:
+            generator = row_generator(self.seed, step, row)
+            index = int(chosen[row])
+            lips = self.lips.get(clips.clips[index].id, generator) if group == 0 else None
+            examples.append(clips.dubbing_example(index, generator, lips))
+            draws.append(self._draw(examples[-1], generator))
+        return _with_draws(collate(examples), draws)
+
+    def _draw(self, example: DubbingExample, generator: np.random.Generator) -> dict[str, Any]:
+        spoken = spoken_frames(example.phonemes, example.frame_phonemes)
+        return {
+            "use_found_path": generator.random() >= self.true_path_share,
+            "knowledge_drop": generator.random() < self.knowledge_drop,
+            "segment_start": choose_segment(spoken, self.segment_frames, generator),
+            "flow_time": np.float32(generator.random()),
+            "noise": _noise(self.segment_frames, generator),
+        }
+
+    def names(self, step: int) -> list[str]:
+        """Clips of a step."""
+        group, chosen = self.plan(step)
+        return [self.groups[group].clips[index].id for index in chosen]
+
+    def validate(self, model: FlowDubberTrainingModel) -> dict[str, float]:
+        """Losses of the held-out clips, whole and on the searched path, with the language model's part and (`_null`)
+        without; the noise is always the same. `val_loss` is flow and prior."""
+        figures: dict[str, float] = {}
+        device = next(model.parameters()).device
+        for part in _batches_of(len(self.held_out)):
+            batch = {name: value.to(device) for name, value in self.validation_batch(part).items()}
+            for suffix, names in (("", ("flow", "prior", "contrastive", "ctc")), ("_null", ("flow", "prior"))):
+                drop = batch["knowledge_drop"] | bool(suffix)
+                losses = dubber_losses(
+                    model.aligner, model.vector_field, {**batch, "knowledge_drop": drop}, model.weights
+                )
+                for name in names:
+                    value = float(losses[name]) * len(part) / len(self.held_out)
+                    figures[f"val_{name}{suffix}"] = figures.get(f"val_{name}{suffix}", 0.0) + value
+        return {"val_loss": figures["val_flow"] + figures["val_prior"], **figures}
+
+    def validation_batch(self, part: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Held-out clips whole, with draws that depend on nothing but the clip's place."""
+        examples, draws = [], []
+        for index in part:
+            lips = self.lips.get(self.held_out.clips[index].id, None)
+            examples.append(self.held_out.dubbing_example(index, None, lips))
+            generator = row_generator(_VALIDATION_SEED, 0, index)
+            draws.append(
+                {
+                    "use_found_path": True,
+                    "knowledge_drop": False,
+                    "segment_start": 0,
+                    "flow_time": np.float32(generator.random()),
+                    "noise": _noise(len(examples[-1].frame_phonemes), generator),
+                }
+            )
+        return _with_draws(collate(examples), draws)
+
+    def samples(self, model: FlowDubberTrainingModel) -> Samples:
+        """Dubs of the first held-out clips, with mels and alignment maps."""
+        indices = range(min(SAMPLED_CLIPS, len(self.held_out)))
+        device = model.aligner.device
+        batch = {name: value.to(device) for name, value in self.validation_batch(indices).items()}
+        encoding = _searched(model.aligner, batch, lip_features=batch["lips"])
+        vocoder = None if self.vocoder is None else self.vocoder.to(device)
+        names = [self.held_out.clips[index].id for index in indices]
+        return dubbing_samples(model.aligner, model.vector_field, vocoder, encoding, batch, names)
+
+    def save(self, model: FlowDubberTrainingModel, folder: Path) -> None:
+        """Writes `aligner/` and `vector_field/`."""
+        model.aligner.save_pretrained(folder / "aligner")
+        model.vector_field.save_pretrained(folder / "vector_field")
+
+
+def _noise(frames: int, generator: np.random.Generator) -> np.ndarray:
+    return generator.standard_normal((frames * MEL_FRAMES_PER_VIDEO_FRAME, NUM_MELS), dtype=np.float32)
+
+
+def _with_draws(batch: dict[str, torch.Tensor], draws: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Adds what was drawn for each row; knowledge that a row does not have counts as dropped."""
+    for name in ("use_found_path", "knowledge_drop", "segment_start", "flow_time"):
+        batch[name] = torch.as_tensor(np.array([draw[name] for draw in draws]))
+    noise = [torch.from_numpy(draw["noise"]) for draw in draws]
+    batch["noise"] = torch.nn.utils.rnn.pad_sequence(noise, batch_first=True).transpose(1, 2).contiguous()
+    if "has_semantic" in batch:
+        batch["knowledge_drop"] = batch["knowledge_drop"] | ~batch["has_semantic"]
+    return batch
+
+
+def set_dropout(model: torch.nn.Module, probability: float) -> None:
+    """Sets every dropout of `model` for this run; the configuration keeps its own."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+        elif isinstance(module, RotarySelfAttention):
+            module.dropout = probability
+
+
+def mel_statistics(clips: DubbingClips, count: int = 200) -> tuple[float, float]:
+    """Mean and standard deviation of the natural-log mel over up to `count` clips."""
+    chosen = clips.clips[:: -(-len(clips) // count)]
+    values = torch.cat([clips.mel(clip, _frames(clip)) for clip in chosen], dim=1)
+    return round(float(values.mean()), 4), round(float(values.std()), 4)

@@ -1,0 +1,316 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What comes after training: one pipeline folder of trained and given parts, its model card, and the way to the Hub."""
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from diffusers import FlowMatchEulerDiscreteScheduler
+from huggingface_hub import HfApi, ModelCardData
+from transformers import PreTrainedTokenizerFast
+
+from ..data.features import Clip
+from ..models.aligner import FlowDubberAlignerModel
+from ..models.semantic import FlowDubberSemanticForConditionalGeneration
+from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
+from ..models.style import FlowDubberStyleEncoder
+from ..models.vector_field import FlowDubberVectorField
+from ..models.vocoder import FlowDubberVocoder
+from ..pipelines.flowdubber import FlowDubberPipeline
+from ..processing.audio import SAMPLING_RATE
+from ..processing.lips import FlowDubberLipFeatureExtractor
+from .arguments import TrainingArguments
+from .checkpoints import replace_folder
+
+
+PIPELINE_FOLDER = "pipeline"
+BUNDLED = "flowdubber-grid-tiny"
+DTYPES = ("float16", "float32")
+LANGUAGE_MODEL_PARTS = ("speech_tokenizer", "semantic_model", "tokenizer")
+PART_CLASSES: Mapping[str, Any] = {
+    "style_encoder": FlowDubberStyleEncoder,
+    "aligner": FlowDubberAlignerModel,
+    "vector_field": FlowDubberVectorField,
+    "vocoder": FlowDubberVocoder,
+    "speech_tokenizer": FlowDubberSpeechTokenizer,
+    "semantic_model": FlowDubberSemanticForConditionalGeneration,
+    "tokenizer": PreTrainedTokenizerFast,
+}
+
+
+def load_part(name: str, folder: str | Path) -> Any:
+    """
+    One part of a pipeline, in float32 and evaluation mode.
+
+    Raises:
+        ValueError: there is no such part, or `folder` does not hold it.
+    """
+    if name not in PART_CLASSES:
+        raise ValueError(f"a pipeline has no part {name!r}; it has {', '.join(PART_CLASSES)}.")
+    if not Path(folder).is_dir():
+        raise ValueError(f"there is no folder {folder} for the part {name}.")
+    options = {} if name == "tokenizer" else {"torch_dtype": torch.float32}
+    try:
+        part = PART_CLASSES[name].from_pretrained(folder, **options)
+    except OSError as error:
+        raise ValueError(f"{folder} does not hold the part {name}: {error}") from error
+    if name == "speech_tokenizer":
+        part.drop_postnet()  # training's; dubbing never asks it
+    return part.eval() if isinstance(part, torch.nn.Module) else part
+
+
+def build_pipeline(parts: Mapping[str, Any], base: str | Path | None = None) -> FlowDubberPipeline:
+    """
+    A pipeline of loaded parts, the others from `base`.
+
+    Args:
+        parts: by name, objects (`None` leaves an optional part out) or folders.
+        base: name or folder of the pipeline that gives what `parts` does not; without one everything but the language
+            model's three must be given.
+
+    Raises:
+        ValueError: a part is missing, or two do not fit each other.
+    """
+    loaded = {name: load_part(name, part) if isinstance(part, (str, Path)) else part for name, part in parts.items()}
+    if base is not None:
+        return FlowDubberPipeline.from_pretrained(base, **loaded)
+    given = {name for name, part in loaded.items() if part is not None}
+    missing = [name for name in PART_CLASSES if name not in given and name not in LANGUAGE_MODEL_PARTS]
+    if missing:
+        raise ValueError(f"the pipeline lacks {', '.join(missing)}; give each a folder, or a base pipeline.")
+    return FlowDubberPipeline(
+        lip_feature_extractor=FlowDubberLipFeatureExtractor(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True),
+        **{**dict.fromkeys(LANGUAGE_MODEL_PARTS), **loaded},
+    )
+
+
+def write_pipeline(
+    pipeline: FlowDubberPipeline, output: str | Path, card: str | None = None, dtype: str = "float16"
+) -> Path:
+    """Writes `pipeline` and its card as one folder, in place of a folder that is there.
+
+    Args:
+        dtype: of the stored weights, `float16` or `float32`; the pipeline's own models take it on.
+    """
+    pipeline.to(dtype=getattr(torch, dtype))
+
+    def write(folder: Path) -> None:
+        pipeline.save_pretrained(folder)
+        if card is not None:
+            (folder / "README.md").write_text(card, encoding="utf-8")
+
+    replace_folder(Path(output), write)
+    return Path(output)
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What a run was trained on.
+
+    Attributes:
+        source: where the clips come from.
+        clips, speakers, hours: how many.
+        video: whether there are pictures.
+    """
+
+    source: str
+    clips: int
+    speakers: int
+    hours: float
+    video: bool
+
+
+def summarize_clips(clips: Iterable[Clip]) -> list[DataSummary]:
+    """One line a source and kind, by name."""
+    groups: dict[tuple[str, bool], list[Clip]] = {}
+    for clip in clips:
+        groups.setdefault((clip.source, bool(clip.num_frames)), []).append(clip)
+    return [
+        DataSummary(
+            source,
+            len(group),
+            len({clip.speaker for clip in group}),
+            sum(clip.num_samples for clip in group) / SAMPLING_RATE / 3600,
+            video,
+        )
+        for (source, video), group in sorted(groups.items())
+    ]
+
+
+def dataset_licence(folder: str | Path) -> str:
+    """The licence that the front matter of a dataset's card names, or that it names none."""
+    card = Path(folder) / "README.md"
+    if not card.is_file():
+        return "not stated"
+    front = card.read_text(encoding="utf-8").split("---\n")
+    if len(front) < 3:
+        return "not stated"
+    return str(_front_matter(front[1]).get("license") or "not stated")
+
+
+def _front_matter(text: str) -> dict[str, Any]:
+    import yaml
+
+    values = yaml.safe_load(text)
+    return values if isinstance(values, dict) else {}
+
+
+def machine() -> str:
+    """Processor or GPU that trains, in words."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+# Options that say where and how often, not what was computed.
+_UNTOLD = ("dataset", "output_dir", "resume_from_checkpoint", "report_to", "report_online", "push_to_hub",
+           "hub_model_id", "hub_private", "threads", "save_total_limit", "logging_steps")  # fmt: skip
+
+
+def model_card(
+    name: str,
+    arguments: TrainingArguments,
+    summary: Mapping[str, Any],
+    data: Sequence[DataSummary],
+    trained: Sequence[str],
+    base: str | None,
+    num_processes: int = 1,
+) -> str:
+    """
+    A card filled from the run itself.
+
+    Args:
+        name: of the model.
+        arguments: of the run.
+        summary: what [`~training.loop.train`] returned.
+        data: of [`summarize_clips`].
+        trained: parts that the run trained.
+        base: pipeline that the other parts come from, `None` if none.
+        num_processes: that trained.
+    """
+    licences = {dataset_licence(folder) for folder in arguments.dataset}
+    front = ModelCardData(
+        language="en",
+        license="other",
+        license_name="see-the-section-licence",
+        library_name="diffusers",
+        pipeline_tag="text-to-speech",
+        tags=["flowdubber", "dubbing", "lip-sync", "flow-matching"],
+        base_model=arguments.hub_model_id if base == arguments.hub_model_id else None,
+    )
+    options = [
+        (f"`{key}`", _number(value))
+        for key, value in asdict(arguments).items()
+        if key not in _UNTOLD and value not in (None, []) and not _is_path(value)
+    ]
+    figures = [(f"`{key}`", _number(value)) for key, value in summary.items() if key.startswith("val_")]
+    rest = "the other parts were given" if base is None else f"the other parts are those of `{Path(base).name}`"
+    clips = [
+        (row.source, "video and sound" if row.video else "sound", row.clips, row.speakers, f"{row.hours:.2f}")
+        for row in data
+    ]
+    return f"""---
+{front.to_yaml()}
+---
+
+# {name}
+
+A script, a silent clip of a speaker and a short recording of a voice in; speech in that voice out, in time with the lips.
+A model of the FlowDubber method (ACM Multimedia 2025, arXiv 2505.01263), trained with `flowdubber-hf`. Not the authors'
+checkpoint.
+
+```python
+from flowdubber_hf import FlowDubberPipeline
+
+pipe = FlowDubberPipeline.from_pretrained("{arguments.hub_model_id or "PATH-OF-THIS-FOLDER"}")
+dub = pipe(script="what is said", video="clip.mp4", reference_audio="voice.wav")
+pipe.save_video(dub, "dubbed.mp4")
+```
+
+## Training
+
+Trained in this run: {", ".join(trained)}; {rest}.
+
+{_table(("source", "kind", "clips", "speakers", "hours"), clips)}
+
+{summary.get("steps", arguments.max_steps)} steps of {arguments.batch_size} clips in {summary.get("minutes", 0.0):.1f} minutes on
+{machine()}, {num_processes} process{"es" if num_processes > 1 else ""}.
+
+{_table(("option", "value"), options)}
+
+## Figures on the held-out clips
+
+Losses at the last step, not a measure of how the speech sounds; `examples/evaluate_figures.py` measures that.
+
+{_table(("figure", "value"), figures)}
+
+## Licence
+
+- Code: `flowdubber-hf`, Apache-2.0.
+- Training data as its cards state it: {", ".join(sorted(licences))}. Whoever publishes these weights states the licence of
+  the weights and names the data here.
+{"" if base is None else f"- Parts of `{Path(base).name}`: under that model's licence."}
+
+## Out of scope
+
+Dubbing a person, or lending a person's voice, without their consent; impersonation and deception; getting past voice
+checks. Say that the speech is synthetic where you publish it.
+"""
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and "/" in value
+
+
+def push_folder(folder: str | Path, arguments: TrainingArguments, accelerator: Accelerator) -> None:
+    """Sends a folder to `--hub_model_id` as one commit, where `--push_to_hub` asks for it; by the main process.
+
+    Raises:
+        ValueError: the Hub refuses.
+    """
+    if not arguments.push_to_hub or not accelerator.is_main_process:
+        return
+    api = HfApi()
+    try:
+        api.create_repo(arguments.hub_model_id, private=arguments.hub_private, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=arguments.hub_model_id,
+            folder_path=folder,
+            commit_message="Model trained with flowdubber-hf",
+        )
+    except OSError as error:  # also all errors of HTTP
+        raise ValueError(f"--push_to_hub: the Hub refused {arguments.hub_model_id}: {error}") from error
+    accelerator.print(f"sent {folder} to {commit}")
+
+
+def folder_sizes(folder: str | Path) -> str:
+    """The files of a folder with their sizes, one a line, and the sum."""
+    files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    lines = [f"{path.stat().st_size / 1e6:8.2f} MB  {path.relative_to(folder)}" for path in files]
+    return "\n".join([*lines, f"{sum(path.stat().st_size for path in files) / 1e6:8.2f} MB  in all, {folder}"])
