@@ -11,71 +11,86 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Samples speech tokens for every training clip and caches the language model's hidden states for the dubber.
+"""Samples speech tokens for the clips of a dataset and keeps the language model's hidden states for the dubber.
 
-    python examples/extract_semantic_features.py --features features --model outputs/semantic/model \
-        --tokenizer outputs/semantic/tokenizer
+    accelerate launch examples/extract_semantic_features.py --dataset prepared --model outputs/semantic/best --cache states
 
-Writes `features/semantic/<id>.<seed>.npy` (float16, speech tokens x hidden size). Files that exist are kept, so the
-command can be stopped and started again; remove the folder `semantic` after training the language model anew.
+`--model` is a folder that `train_semantic_lm.py` wrote or a whole pipeline. The cache gets `<id>.<sample>.npy` (float16,
+speech tokens x hidden size) and `settings.json`, which names the weights; states of another model are refused. Files that
+exist are kept, so the command can be stopped and given again, with more clips or samples too. One process or several make
+the same files.
 """
 
-import argparse
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
-from transformers import AutoTokenizer
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from transformers import HfArgumentParser
 
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, check_tokenizer
-from flowdubber_hf.training.semantic_data import read_spoken_clips
-from flowdubber_hf.training.semantic_features import cache_semantic_features
+from flowdubber_hf.training.arguments import run_script
+from flowdubber_hf.training.semantic_data import check_codes, codes_needed, read_spoken_clips
+from flowdubber_hf.training.semantic_features import SemanticCache, cache_semantic_features, cache_settings
+from flowdubber_hf.training.semantic_model import load_model
 
 
-def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", type=Path, required=True, help="feature folder with phones/ and tokens/")
-    parser.add_argument("--model", type=Path, required=True, help="folder of the trained language model")
-    parser.add_argument("--tokenizer", type=Path, required=True, help="folder of its tokenizer")
-    parser.add_argument("--sources", nargs="+", default=["grid"])
-    parser.add_argument("--train_seeds", type=int, default=2, help="samples of each training clip")
-    parser.add_argument("--val_seeds", type=int, default=1, help="samples of each held-out clip")
-    parser.add_argument("--own_reference", type=float, default=0.5, help="probability of the clip itself as reference")
-    parser.add_argument("--without_transcript", type=float, default=0.5, help="probability of the voice-only prompt")
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    return parser.parse_args(arguments)
+@dataclass
+class Arguments:
+    """What to sample and where to keep it."""
+
+    dataset: list[str] = field(metadata={"help": "one or more folders written by `flowdubber prepare`"})
+    model: str = field(metadata={"help": "folder of the trained language model, or of a pipeline"})
+    cache: str = field(metadata={"help": "folder that gets the states"})
+    splits: list[str] = field(default_factory=lambda: ["train", "val"], metadata={"help": "splits of the dataset"})
+    sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
+    samples: int = field(default=2, metadata={"help": "samples of each clip to train on; 1 of the others"})
+    own_reference: float = field(default=0.5, metadata={"help": "probability of the clip itself as reference"})
+    without_transcript: float = field(default=0.5, metadata={"help": "probability of the voice-only prompt"})
+    max_new_tokens: int = field(default=400, metadata={"help": "longest speech, 50 tokens a second"})
+    batch_size: int = field(default=64, metadata={"help": "clips that are sampled at once"})
+
+    def __post_init__(self):
+        if min(self.samples, self.max_new_tokens, self.batch_size) < 1:
+            raise ValueError("--samples, --max_new_tokens and --batch_size must be at least 1.")
+        if not (0 <= self.own_reference <= 1 and 0 <= self.without_transcript <= 1):
+            raise ValueError("--own_reference and --without_transcript are probabilities and must lie in 0 .. 1.")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    args = parse_args(arguments)
-    store = FeatureStore(args.features)
-    tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
-    model = FlowDubberSemanticForConditionalGeneration.from_pretrained(args.model, dtype=torch.float32).to(args.device)
-    check_tokenizer(tokenizer, model.config)
-    references = read_spoken_clips(store, "train", args.sources)
-    for split, seeds in (("val", args.val_seeds), ("train", args.train_seeds)):
-        if seeds == 0:
-            continue
-        targets = references if split == "train" else read_spoken_clips(store, split, args.sources)
-        written = cache_semantic_features(
-            model,
-            tokenizer,
-            store.root,
-            targets,
-            references,
-            seeds,
-            args.own_reference,
-            args.without_transcript,
-            batch_size=args.batch_size,
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = HfArgumentParser(Arguments, description=__doc__, allow_abbrev=False)
+    (args,) = parser.parse_args_into_dataclasses(arguments)
+    state, store = PartialState(), FeatureStore(args.dataset)
+    clips = store.clips(args.splits, args.sources or None, codes_needed("tokens"))
+    spoken = read_spoken_clips(store, clips)
+    model, tokenizer = load_model(args.model)
+    check_codes(spoken, model.config)
+    settings = cache_settings(model, tokenizer, args.own_reference, args.without_transcript, args.max_new_tokens)
+    with state.main_process_first():  # it writes the settings, the others compare with them
+        cache = SemanticCache(args.cache, settings)
+    model = model.to(state.device)
+    written = []
+    for samples, training in ((args.samples, True), (1, False)):
+        targets = [item for item in spoken if (item.clip.split == "train") == training]
+        written.append(
+            cache_semantic_features(
+                model,
+                tokenizer,
+                cache,
+                targets,
+                spoken,
+                samples,
+                args.batch_size,
+                state.process_index,
+                state.num_processes,
+                progress=state.is_main_process,
+            )
         )
-        print(f"{split}: {written} files written for {len(targets)} clips")
+    state.print(f"{sum(gather_object([sum(written)]))} files written for {len(spoken)} clips")
+    state.destroy_process_group()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    with torch.inference_mode():
+        run_script(main)

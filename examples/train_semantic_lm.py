@@ -13,61 +13,67 @@
 # limitations under the License.
 """Trains the semantic language model: script, voice and reference speech in, 50 Hz semantic tokens out.
 
-    accelerate launch examples/train_semantic_lm.py --features features --output_dir outputs/semantic
+    accelerate launch examples/train_semantic_lm.py --dataset prepared --output_dir outputs/semantic
 
-On one GPU add `--mixed_precision bf16` to `accelerate launch`; nothing else changes. Needs the features of
-`prepare_features.py` (`phones`) and the codes of the trained speech tokenizer in `features/tokens`. A stopped run goes on
-with `--resume true`; a trained model is trained further with `--init FOLDER`. All options may stand in one JSON file
-instead: `train_semantic_lm.py options.json`.
+Options stand behind the script or in a YAML or JSON file before them. The dataset needs phoneme times and the tokens of the
+trained speech tokenizer (`flowdubber prepare --speech_tokenizer FOLDER`). `--resume_from_checkpoint latest` goes on after a
+stop.
 
-Most of the learning needs no speech tokenizer: `--codes phones` trains a first stage on forced alignments, from which
-`--init FOLDER --init_codes phones` starts the second, which then needs a few hundred steps.
+`--init_from` takes an earlier run, a whole pipeline, or a plain Qwen2 by folder or Hub id (`Qwen/Qwen2.5-0.5B`), which keeps
+its weights and gets the speech tokens of `--preset` behind its own. `--lora_rank 16` trains low-rank matrices only; the saved
+model has them in its weights, and `adapter/` has them alone. Without `--init_from` most of the learning needs no speech
+tokenizer: `--codes phones` trains a first stage on phoneme times, from which `--init_from FOLDER --init_codes phones` starts
+the second, which then needs a few hundred steps.
+
+`output_dir` gets `model/` (the last) and `best/` (the lowest `val_perplexity`), both with the tokenizer, checkpoints and
+`log.jsonl`.
 """
 
 import json
-import sys
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
-from transformers import AutoTokenizer, HfArgumentParser, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.semantic import (
-    FlowDubberSemanticForConditionalGeneration,
-    build_tokenizer,
-    check_tokenizer,
-    semantic_config,
+from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration
+from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE, TEXT_PRESETS
+from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
+from flowdubber_hf.training.loop import make_accelerator, train
+from flowdubber_hf.training.semantic_adapters import TARGET_MODULES, Adapter
+from flowdubber_hf.training.semantic_data import (
+    CODES,
+    SequenceSettings,
+    SpokenClip,
+    codes_needed,
+    read_spoken_clips,
 )
-from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
-from flowdubber_hf.training.semantic_data import SemanticBatches, SequenceSettings, SpokenClip, read_spoken_clips
+from flowdubber_hf.training.semantic_model import fresh_model, load_model
 from flowdubber_hf.training.semantic_phones import phone_codes, transfer_phone_embeddings
-from flowdubber_hf.training.semantic_training import budgeted_rate, evaluate_semantics, semantic_loss
+from flowdubber_hf.training.semantic_stage import SemanticStage
+from flowdubber_hf.training.semantic_training import validation_choice
+from flowdubber_hf.training.sources import clips_of, parse_shares
 
 
 @dataclass
-class Options:
+class SemanticArguments(TrainingArguments):
     """What is trained, on what and for how long."""
 
-    features: str = field(metadata={"help": "feature folder with phones/ and tokens/"})
-    output_dir: str = field(metadata={"help": "gets model/, tokenizer/, checkpoint/ and log.jsonl"})
-    init: str | None = field(
-        default=None, metadata={"help": "an earlier output_dir, or a whole pipeline, to train further"}
+    init_from: str | None = field(
+        default=None, metadata={"help": "earlier run, pipeline, or a plain Qwen2 by folder or Hub id"}
     )
     codes: str = field(
         default="tokens", metadata={"help": "tokens of the speech tokenizer, or phones for a first stage"}
     )
-    init_codes: str = field(default="tokens", metadata={"help": "phones where --init was trained with --codes phones"})
-    preset: str = field(default="tiny", metadata={"help": "tiny or base, where there is no --init"})
+    init_codes: str = field(default="tokens", metadata={"help": "phones where --init_from was trained on phones"})
+    preset: str = field(default="tiny", metadata={"help": "tiny or base: sizes, or a plain Qwen2's speech tokens"})
     text_tokenizer: str | None = field(
-        default=None, metadata={"help": "for base: folder or id of Qwen2.5's tokenizer"}
+        default=None, metadata={"help": "for a fresh base: folder or Hub id of Qwen2.5's tokenizer"}
     )
     text_config: str | None = field(default=None, metadata={"help": "JSON of Qwen2 settings to change in the preset"})
-    sources: list[str] = field(default_factory=lambda: ["grid", "an4", "speechocean762"])
-    source_shares: list[float] = field(default_factory=lambda: [0.6, 0.2, 0.2])
+    sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
+    source_shares: list[float] = field(default_factory=list, metadata={"help": "how often each source, all alike"})
     own_reference: float = field(default=0.2, metadata={"help": "probability that the reference is the clip itself"})
     without_transcript: float = field(default=0.3, metadata={"help": "probability of the prompt with the voice only"})
     token_noise: float = field(default=0.1, metadata={"help": "share of semantic input tokens replaced at random"})
@@ -75,171 +81,123 @@ class Options:
     whole_vocabulary_every: int = field(
         default=16, metadata={"help": "steps between losses over the whole vocabulary"}
     )
-    attention_dropout: float = 0.1
-    batch_size: int = field(default=8, metadata={"help": "sequences a process"})
+    attention_dropout: float = field(default=0.1, metadata={"help": "of this run; the model keeps its own"})
+    lora_rank: int = field(
+        default=0, metadata={"help": "train matrices of this rank beside the weights; 0: the weights"}
+    )
+    lora_alpha: float = field(default=16.0, metadata={"help": "their product counts this divided by the rank"})
+    lora_dropout: float = field(default=0.0, metadata={"help": "of what they read"})
+    lora_target_modules: list[str] = field(
+        default_factory=lambda: list(TARGET_MODULES), metadata={"help": "layers that get them"}
+    )
+    validation_clips: int = field(default=32, metadata={"help": "held-out clips, those with video first"})
+    max_steps: int = 1000
+    batch_size: int = 8
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_steps: int = 50
-    max_train_steps: int = 1000
-    max_minutes: float | None = field(
-        default=None, metadata={"help": "end (and decay the rate) by then at the latest"}
-    )
-    gradient_clip: float = 1.0
-    gradient_checkpointing: bool = False
-    eval_steps: int = 250
-    checkpoint_steps: int = 250
-    log_steps: int = 10
-    resume: bool = field(default=False, metadata={"help": "go on from output_dir/checkpoint"})
-    seed: int = 0
+    use_ema: bool = field(default=False, metadata={"help": "publish the exponential moving average of the weights"})
+    save_steps: int = 250
+    validation_steps: int = 250
+    logging_steps: int = 10
 
-
-def load_model(options: Options, store: FeatureStore, clips: list[SpokenClip]):
-    """The model and tokenizer to start from; the clips' texts give the merges of a new tiny vocabulary."""
-    if options.init:
-        tokenizer = AutoTokenizer.from_pretrained(Path(options.init, "tokenizer"))
-        folders = [folder for name in ("model", "semantic_model") if (folder := Path(options.init, name)).is_dir()]
-        if not folders:
+    def __post_init__(self):
+        super().__post_init__()
+        choose_from("--codes", self.codes, CODES)
+        choose_from("--init_codes", self.init_codes, CODES)
+        choose_from("--preset", self.preset, tuple(TEXT_PRESETS))
+        if self.init_codes == "phones" and not self.init_from:
+            raise ValueError("--init_codes says what --init_from was trained on; give --init_from.")
+        if self.codes == "phones" and self.init_from and self.init_codes == "tokens":
+            raise ValueError("a model of speech tokens cannot be trained on phones; give --init_codes phones.")
+        if self.init_from and (self.text_tokenizer or self.text_config):
             raise ValueError(
-                f"{options.init} holds neither model/ nor semantic_model/; give a trained model to --init."
+                "--text_tokenizer and --text_config are for fresh models; leave them out with --init_from."
             )
-        model = FlowDubberSemanticForConditionalGeneration.from_pretrained(folders[0])
-        check_tokenizer(tokenizer, model.config)
-        if options.init_codes != options.codes:
-            pairs = [
+        if self.validation_clips < 1 or not 0 <= self.attention_dropout < 1 or self.reference_weight < 0:
+            raise ValueError(
+                "--validation_clips must be at least 1, --attention_dropout in [0, 1) and --reference_weight not negative."
+            )
+        make_adapter(self)
+        if self.text_config:
+            try:
+                json.loads(self.text_config)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"--text_config is not JSON: {error}.") from error
+
+
+def starting_point(
+    arguments: SemanticArguments, accelerator: Accelerator, store: FeatureStore, clips: list[SpokenClip]
+) -> tuple[FlowDubberSemanticForConditionalGeneration, PreTrainedTokenizerBase]:
+    """The model and its tokenizer; a fresh tiny vocabulary stays what it was when the run began."""
+    if arguments.init_from:
+        model, tokenizer = load_model(arguments.init_from, arguments.preset, arguments.seed)
+        if arguments.init_codes != arguments.codes:
+            pairs = (
                 (
                     item.semantic_tokens,
                     phone_codes(store.phones(item.clip.id), len(item.semantic_tokens), SEMANTIC_TOKEN_RATE),
                 )
                 for item in clips
-            ]
+            )
             transfer_phone_embeddings(model, pairs)
-    else:
-        base = AutoTokenizer.from_pretrained(options.text_tokenizer) if options.text_tokenizer else None
-        known = Path(options.output_dir, "tokenizer")
-        if options.resume and known.is_dir():  # the vocabulary that the checkpoint was trained with
-            tokenizer = AutoTokenizer.from_pretrained(known)
+        return model, tokenizer
+    text_config = json.loads(arguments.text_config) if arguments.text_config else None
+    texts = [item.text for item in clips]
+    model, tokenizer = fresh_model(arguments.preset, texts, arguments.text_tokenizer, text_config)
+    folder = Path(arguments.output_dir) / "tokenizer"
+    with accelerator.main_process_first():
+        if folder.is_dir():
+            tokenizer = AutoTokenizer.from_pretrained(folder)
         else:
-            tokenizer = build_tokenizer(options.preset, [item.text for item in clips], base)
-        overrides = json.loads(options.text_config) if options.text_config else {}
-        model = FlowDubberSemanticForConditionalGeneration(semantic_config(options.preset, text_config=overrides))
-    for layer in model.model.layers:  # dropout belongs to this run, not to the model that is saved
-        layer.self_attn.attention_dropout = options.attention_dropout
+            tokenizer.save_pretrained(folder)
     return model, tokenizer
 
 
-def make_optimizer(model: torch.nn.Module, options: Options) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
+def make_adapter(arguments: SemanticArguments) -> Adapter | None:
+    """The low-rank matrices, where they are asked for."""
+    if not arguments.lora_rank:
+        return None
+    modules = tuple(arguments.lora_target_modules)
+    try:
+        return Adapter(arguments.lora_rank, arguments.lora_alpha, arguments.lora_dropout, modules)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
 
 
-class Run:
-    """The run's folder: log, checkpoint, results."""
-
-    def __init__(self, accelerator: Accelerator, options: Options):
-        self.accelerator, self.folder = accelerator, Path(options.output_dir)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.progress = {"step": 0, "seconds": 0.0}
-        self.checkpoint = self.folder / "checkpoint"
-        if options.resume:
-            if not (self.checkpoint / "progress.json").is_file():
-                raise ValueError(f"there is no checkpoint in {self.folder}; start without --resume.")
-            self.progress = json.loads((self.checkpoint / "progress.json").read_text())
-            accelerator.load_state(str(self.checkpoint))
-        self.started = time.monotonic() - self.progress["seconds"]
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def log(self, **values) -> None:
-        if self.accelerator.is_main_process:
-            line = json.dumps(values)
-            print(line, flush=True)
-            with (self.folder / "log.jsonl").open("a") as log:
-                log.write(line + "\n")
-
-    def save_checkpoint(self, step: int) -> None:
-        self.accelerator.save_state(str(self.checkpoint))
-        if self.accelerator.is_main_process:
-            (self.checkpoint / "progress.json").write_text(json.dumps({"step": step, "seconds": self.seconds}))
-
-    def save_tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        if self.accelerator.is_main_process:
-            tokenizer.save_pretrained(self.folder / "tokenizer")
-
-    def save_model(self, model: torch.nn.Module) -> None:
-        if self.accelerator.is_main_process:
-            self.accelerator.unwrap_model(model).save_pretrained(self.folder / "model")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = HfArgumentParser(Options, description=__doc__)
-    if len(arguments) == 1 and arguments[0].endswith(".json"):
-        (options,) = parser.parse_json_file(arguments[0])
-    else:
-        (options,) = parser.parse_args_into_dataclasses(arguments)
-    accelerator = Accelerator()
-    set_seed(options.seed)
-    store = FeatureStore(options.features)
-    clips = read_spoken_clips(store, "train", options.sources, codes=options.codes)
-    held_out = read_spoken_clips(store, "val", [options.sources[0]], codes=options.codes)
-    model, tokenizer = load_model(options, store, clips)
+def make_stage(arguments: SemanticArguments, accelerator: Accelerator) -> SemanticStage:
+    """What is trained on what."""
+    store = FeatureStore(arguments.dataset)
+    training, held_out = clips_of(store, arguments, accelerator, codes_needed(arguments.codes))
+    clips = read_spoken_clips(store, training, arguments.codes)
+    validation = validation_choice(read_spoken_clips(store, held_out, arguments.codes), arguments.validation_clips)
+    model, tokenizer = starting_point(arguments, accelerator, store, clips)
     settings = SequenceSettings(
-        source_weights=dict(zip(options.sources, options.source_shares, strict=True)),
-        own_reference=options.own_reference,
-        without_transcript=options.without_transcript,
-        token_noise=options.token_noise,
+        sources=parse_shares(arguments.sources, arguments.source_shares),
+        own_reference=arguments.own_reference,
+        without_transcript=arguments.without_transcript,
+        token_noise=arguments.token_noise,
     )
-    batches = SemanticBatches(clips, tokenizer, model.config, options.batch_size, settings, options.seed)
-    if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, options))
-    run = Run(accelerator, options)
-    run.save_tokenizer(tokenizer)
-    run.log(options=asdict(options), train_clips=len(clips), parameters=sum(p.numel() for p in model.parameters()))
+    return SemanticStage(
+        model,
+        tokenizer,
+        clips,
+        validation,
+        arguments.batch_size,
+        settings,
+        arguments.seed,
+        arguments.reference_weight,
+        arguments.whole_vocabulary_every,
+        arguments.attention_dropout,
+        make_adapter(arguments),
+    )
 
-    model.train()
-    sums = {"loss": 0.0, "target_loss": 0.0, "count": 0}
-    step, share = run.progress["step"], 0.0
-    while step < options.max_train_steps and share < 1:
-        share = run.seconds / (60 * options.max_minutes) if options.max_minutes else 0.0
-        rate = options.learning_rate * budgeted_rate(step, options.max_train_steps, options.warmup_steps, share)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        number = step * accelerator.num_processes + accelerator.process_index
-        batch = {name: value.to(accelerator.device) for name, value in batches[number].items()}
-        loss, target_loss = semantic_loss(
-            model, batch, options.reference_weight, whole_vocabulary=step % options.whole_vocabulary_every == 0
-        )
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), options.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad()
-        step += 1
-        sums = {
-            "loss": sums["loss"] + float(loss.detach()),
-            "target_loss": sums["target_loss"] + float(target_loss.detach()),
-            "count": sums["count"] + 1,
-        }
-        last = step == options.max_train_steps or share >= 1
-        if step % options.log_steps == 0 or last:
-            means = {name: round(sums[name] / sums["count"], 4) for name in ("loss", "target_loss")}
-            run.log(step=step, **means, learning_rate=rate, seconds=round(run.seconds, 1))
-            sums = {"loss": 0.0, "target_loss": 0.0, "count": 0}
-        if step % options.eval_steps == 0 or last:
-            figures = evaluate_semantics(accelerator.unwrap_model(model), tokenizer, held_out, clips)
-            run.log(step=step, **{name: round(value, 4) for name, value in figures.items()})
-        if step % options.checkpoint_steps == 0 or last:
-            run.save_checkpoint(step)
-    run.save_model(model)
+
+def main() -> None:
+    arguments = parse_arguments(SemanticArguments, description=__doc__)
+    accelerator = make_accelerator(arguments)
+    train(make_stage(arguments, accelerator), arguments, accelerator)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script(main)

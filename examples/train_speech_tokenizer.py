@@ -27,6 +27,7 @@ are written by `flowdubber prepare --speech_tokenizer FOLDER`.
 from dataclasses import dataclass, field
 
 import torch
+from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.speech_tokenizer import (
@@ -84,13 +85,13 @@ def load_tokenizer(arguments: SpeechTokenizerArguments) -> FlowDubberSpeechToken
     return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[arguments.preset]))
 
 
-def make_stage(arguments: SpeechTokenizerArguments) -> SpeechTokenizerStage:
+def make_stage(arguments: SpeechTokenizerArguments, accelerator: Accelerator) -> SpeechTokenizerStage:
     """What is trained on what."""
     store = FeatureStore(arguments.dataset)
     return SpeechTokenizerStage(
         load_tokenizer(arguments),
         store,
-        *clips_of(store, arguments),
+        *clips_of(store, arguments, accelerator),
         SegmentSettings(arguments.seconds, parse_shares(arguments.sources, arguments.source_shares)),
         SpeechTokenizerLossWeights(arguments.phoneme_weight, arguments.speaker_weight, arguments.waveform_weight),
         arguments.batch_size,
@@ -104,7 +105,7 @@ def make_stage(arguments: SpeechTokenizerArguments) -> SpeechTokenizerStage:
 def main() -> None:
     arguments = parse_arguments(SpeechTokenizerArguments, description=__doc__)
     accelerator = make_accelerator(arguments)
-    train(make_stage(arguments), arguments, accelerator)
+    train(make_stage(arguments, accelerator), arguments, accelerator)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
@@ -65,7 +66,7 @@ def load_vocoder(arguments: VocoderArguments) -> FlowDubberVocoder:
     return FlowDubberVocoder(FlowDubberVocoderConfig())
 
 
-def make_stage(arguments: VocoderArguments) -> VocoderStage:
+def make_stage(arguments: VocoderArguments, accelerator: Accelerator) -> VocoderStage:
     """What is trained on what."""
     store = FeatureStore(arguments.dataset)
     settings = VocoderSettings(
@@ -79,7 +80,7 @@ def make_stage(arguments: VocoderArguments) -> VocoderStage:
     return VocoderStage(
         load_vocoder(arguments),
         store,
-        *clips_of(store, arguments),
+        *clips_of(store, arguments, accelerator),
         settings,
         arguments.batch_size,
         arguments.pitch_tracks or Path(arguments.output_dir) / "pitch_tracks.safetensors",
@@ -90,7 +91,7 @@ def make_stage(arguments: VocoderArguments) -> VocoderStage:
 def main() -> None:
     arguments = parse_arguments(VocoderArguments, description=__doc__)
     accelerator = make_accelerator(arguments)
-    train(make_stage(arguments), arguments, accelerator)
+    train(make_stage(arguments, accelerator), arguments, accelerator)
 
 
 if __name__ == "__main__":

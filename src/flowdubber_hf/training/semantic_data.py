@@ -11,18 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Training sequences of the semantic language model, made from prepared features and speech tokens.
+"""Training sequences of the semantic language model: spoken clips, prompts with the codes that follow, batches."""
 
-A feature folder holds, beside what [`~data.features.FeatureStore`] reads, the speech tokenizer's codes (see
-[`~training.speech_tokenizer_tokens.extract_tokens`]).
-"""
-
-import json
-import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
@@ -30,11 +25,14 @@ from ..data.features import Clip, FeatureStore
 from ..models.semantic import FlowDubberSemanticConfig, build_prompt
 from ..models.semantic.configuration_semantic import GLOBAL_CODEBOOK_SIZE, NUM_GLOBAL_TOKENS, SEMANTIC_TOKEN_RATE
 from ..processing.audio import SAMPLING_RATE
+from .batching import row_generator
 from .semantic_phones import phone_codes, voice_codes
-from .speech_tokenizer_tokens import speech_span, tokens_path
+from .sources import source_shares
+from .speech_tokenizer_tokens import speech_span
 
 
 IGNORED = -100
+CODES = ("tokens", "phones")
 
 
 @dataclass(frozen=True)
@@ -61,45 +59,63 @@ class SpokenClip:
         return self.semantic_tokens[slice(*self.speech)]
 
 
-def _read_clip(store: FeatureStore, clip: Clip, codes: str) -> SpokenClip | None:
+def codes_needed(codes: str) -> tuple[str, ...]:
+    """What of a clip the language model trains on, as `FeatureStore.clips(needs=...)` wants it."""
+    return ("audio", "phones", "tokens") if codes == "tokens" else ("audio", "phones")
+
+
+def _read_clip(store: FeatureStore, clip: Clip, codes: str) -> SpokenClip:
     phones = store.phones(clip.id)
-    text = " ".join(phones.words)
     if codes == "phones":
         length = clip.num_samples * SEMANTIC_TOKEN_RATE // SAMPLING_RATE
-        return SpokenClip(
-            clip,
-            text,
-            phone_codes(phones, length, SEMANTIC_TOKEN_RATE),
-            voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE),
-            speech_span(store, clip, length, SEMANTIC_TOKEN_RATE),
-        )
-    path = tokens_path(store.root, clip.id)
-    if not path.is_file():
-        return None
-    row = json.loads(path.read_text(encoding="utf-8"))
-    return SpokenClip(clip, text, row["semantic_tokens"], row["global_tokens"], tuple(row["speech"]))
+        semantic = phone_codes(phones, length, SEMANTIC_TOKEN_RATE)
+        voice = voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE)
+    else:
+        semantic, voice = (tokens.tolist() for tokens in store.tokens(clip.id))
+    span = speech_span(store, clip, len(semantic), SEMANTIC_TOKEN_RATE)
+    return SpokenClip(clip, " ".join(phones.words), semantic, voice, span)
 
 
 def read_spoken_clips(
-    store: FeatureStore, split: str, sources: Sequence[str], max_tokens: int = 300, codes: str = "tokens"
+    store: FeatureStore, clips: Sequence[Clip], codes: str = "tokens", max_tokens: int = 300
 ) -> list[SpokenClip]:
-    """Clips of a split that have a text, aligned phonemes and speech codes.
+    """The clips that have a text and a speech that is not too long.
 
     Args:
-        max_tokens (`int`): leave out clips with more speech than this (50 tokens a second).
+        clips: with what [`codes_needed`] names.
         codes (`str`): `tokens` of the speech tokenizer, or `phones` (see `training.semantic_phones`).
+        max_tokens (`int`): leave out clips with more speech than this (50 tokens a second).
 
     Raises:
         ValueError: there is none.
     """
-    spoken = []
-    for clip in store.clips(split=split, source=sources, needs=("phones",)):
-        item = _read_clip(store, clip, codes)
-        if item is not None and item.text and 0 < len(item.spoken_tokens) <= max_tokens:
-            spoken.append(item)
+    spoken = [_read_clip(store, clip, codes) for clip in clips]
+    spoken = [item for item in spoken if item.text and 0 < len(item.spoken_tokens) <= max_tokens]
     if not spoken:
-        raise ValueError(f"{store.root} holds no {split} clip of {', '.join(sources)} with text, phones and {codes}.")
+        raise ValueError(
+            f"none of {len(clips)} clips has a text, phoneme times and 1 to {max_tokens} {codes} of speech; prepare the "
+            "dataset with texts" + (" and --speech_tokenizer." if codes == "tokens" else ".")
+        )
     return spoken
+
+
+def check_codes(clips: Sequence[SpokenClip], config: FlowDubberSemanticConfig) -> None:
+    """Raises a ValueError where a clip has codes that the model's vocabulary lacks."""
+    for item in clips:
+        for kind, codes, size in (
+            ("semantic", item.semantic_tokens, config.semantic_codebook_size),
+            ("global", item.global_tokens, config.global_codebook_size),
+        ):
+            if max(codes) >= size:
+                raise ValueError(
+                    f"{item.clip.id} has the {kind} token {max(codes)}, the language model knows {size}: the dataset was "
+                    "prepared with a speech tokenizer of another size."
+                )
+        if len(item.global_tokens) != config.num_global_tokens:
+            raise ValueError(
+                f"{item.clip.id} has {len(item.global_tokens)} global tokens, the language model reads "
+                f"{config.num_global_tokens}."
+            )
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ class SequenceSettings:
     """How training sequences are drawn.
 
     Attributes:
-        source_weights: share of the sequences from each source.
+        sources: share of each source, see [`~training.sources.source_shares`]; none for all.
         own_reference: probability that the reference is the clip itself and not another one of its speaker.
         without_transcript: probability of the prompt with the voice only.
         whole_reference: probability that the reference keeps the silence around its speech, as a user's recording does.
@@ -116,14 +132,39 @@ class SequenceSettings:
         max_length: of a sequence; a pair that is longer is used without transcript.
     """
 
-    source_weights: Mapping[str, float] = field(
-        default_factory=lambda: {"grid": 0.6, "an4": 0.2, "speechocean762": 0.2}
-    )
+    sources: Mapping[str, float] | None = None
     own_reference: float = 0.2
     without_transcript: float = 0.3
     whole_reference: float = 0.3
     token_noise: float = 0.1
     max_length: int = 512
+
+    def __post_init__(self):
+        for name in ("own_reference", "without_transcript", "whole_reference", "token_noise"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"`{name}` is a probability and must lie in 0 .. 1, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class SequencePlan:
+    """What a training sequence will be: cheap to draw for a whole batch, long before its tokens are made."""
+
+    target: SpokenClip
+    reference: SpokenClip
+    with_transcript: bool
+    whole_reference: bool
+
+    @property
+    def reference_codes(self) -> list[int]:
+        """The reference's codes that the prompt ends with."""
+        if not self.with_transcript:
+            return []
+        return self.reference.semantic_tokens if self.whole_reference else self.reference.spoken_tokens
+
+    @property
+    def num_target(self) -> int:
+        """Tokens that the model has to write: the speech, the end token and, without a transcript, the start token."""
+        return len(self.target.spoken_tokens) + (1 if self.with_transcript else 2)
 
 
 @dataclass(frozen=True)
@@ -163,9 +204,13 @@ def collate(
     sequences: Sequence[SemanticSequence],
     config: FlowDubberSemanticConfig,
     token_noise: float = 0.0,
-    rng: random.Random | None = None,
+    generators: Sequence[np.random.Generator] = (),
 ) -> dict[str, torch.Tensor]:
     """Right-padded batch. It needs no attention mask: no token sees the padding behind it.
+
+    Args:
+        token_noise: share of the semantic tokens that are replaced by random ones in the input.
+        generators: of that noise, one a sequence.
 
     Returns:
         `dict` with `input_ids`, `labels` (the target's tokens and the end token, -100 elsewhere) and `reference_labels`
@@ -177,20 +222,15 @@ def collate(
     for sequence in sequences:
         prompt = sequence.prompt if sequence.reference_length else [*sequence.prompt, start]
         written = [code + first for code in sequence.target] + [end]
-        rows.append(prompt + written)
+        rows.append(np.array(prompt + written))
         # Without a transcript the model must also write the start token.
         known = len(prompt) - (0 if sequence.reference_length else 1)
-        labels.append([IGNORED] * known + rows[-1][known:])
+        labels.append([IGNORED] * known + prompt[known:] + written)
         heard = len(prompt) - sequence.reference_length
         reference_labels.append([IGNORED] * heard + prompt[heard:] + [IGNORED] * len(written))
-    if token_noise and rng is not None:
-        rows = [
-            [
-                first + rng.randrange(size) if first <= token < first + size and rng.random() < token_noise else token
-                for token in row
-            ]
-            for row in rows
-        ]
+    for row, random in zip(rows, generators, strict=False):
+        wrong = (row >= first) & (row < first + size) & (random.random(len(row)) < token_noise)
+        row[wrong] = first + random.integers(size, size=int(wrong.sum()))
     return {
         "input_ids": _pad_right(rows, config.pad_token_id),
         "labels": _pad_right(labels, IGNORED),
@@ -198,67 +238,86 @@ def collate(
     }
 
 
-def _pad_right(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
+def _pad_right(rows: Sequence[Sequence[int] | np.ndarray], value: int) -> torch.Tensor:
+    tensors = [torch.as_tensor(row, dtype=torch.long) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
 
 
-class SemanticBatches:
-    """Random batches that depend on the seed and the batch's number only, so that training resumes where it stopped.
+class SemanticSequences:
+    """Random sequences of like length a step, a function of the seed, the step and the row only.
 
     Args:
         clips: see [`read_spoken_clips`].
         tokenizer: see [`~models.semantic.build_tokenizer`].
-        config: of the model.
-        batch_size (`int`): sequences a batch.
+        batch_size (`int`): sequences of a step's global batch.
         settings: see [`SequenceSettings`].
         seed (`int`): of all draws.
     """
 
-    POOL = 8  # batches drawn together and sorted by length, to pad little
+    POOL = 8  # steps whose sequences are drawn together and sorted by length, to pad little
 
     def __init__(
         self,
         clips: Sequence[SpokenClip],
         tokenizer: PreTrainedTokenizerBase,
-        config: FlowDubberSemanticConfig,
         batch_size: int,
         settings: SequenceSettings | None = None,
         seed: int = 0,
     ):
-        self.tokenizer, self.config, self.batch_size, self.seed = tokenizer, config, batch_size, seed
+        self.tokenizer, self.batch_size, self.seed = tokenizer, batch_size, seed
         self.settings = settings or SequenceSettings()
         self.by_source: dict[str, list[SpokenClip]] = defaultdict(list)
         self.by_speaker: dict[str, list[SpokenClip]] = defaultdict(list)
         for item in clips:
             self.by_source[item.clip.source].append(item)
             self.by_speaker[item.clip.speaker].append(item)
-        self.sources = [source for source in self.settings.source_weights if source in self.by_source]
-        if not self.sources:
-            raise ValueError(f"no clips of the sources {', '.join(self.settings.source_weights)}.")
-        self._pool: tuple[int, list[list[SemanticSequence]]] = (-1, [])
+        shares = source_shares(self.by_source, self.settings.sources)
+        self.sources, total = list(shares), sum(shares.values())
+        self.probabilities = [share / total for share in shares.values()]
+        texts = sorted({item.text for item in clips})
+        lengths = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        self.text_lengths = dict(zip(texts, lengths, strict=True))
+        self._pool: tuple[int, list[list[SequencePlan]]] = (-1, [])
 
-    def draw(self, rng: random.Random) -> SemanticSequence:
+    def draw(self, random: np.random.Generator) -> SequencePlan:
         """One random sequence."""
-        weights = [self.settings.source_weights[source] for source in self.sources]
-        target = rng.choice(self.by_source[rng.choices(self.sources, weights)[0]])
+        settings = self.settings
+        group = self.by_source[self.sources[random.choice(len(self.sources), p=self.probabilities)]]
+        target = group[random.integers(len(group))]
         others = [item for item in self.by_speaker[target.clip.speaker] if item is not target]
-        own = not others or rng.random() < self.settings.own_reference
-        reference = target if own else rng.choice(others)
-        with_transcript = rng.random() >= self.settings.without_transcript
-        whole = rng.random() < self.settings.whole_reference
-        sequence = make_sequence(self.tokenizer, target, reference, with_transcript, whole)
-        if len(sequence) > self.settings.max_length:
-            sequence = make_sequence(self.tokenizer, target, reference, with_transcript=False)
-        return sequence
+        own = random.random() < settings.own_reference or not others
+        reference = target if own else others[random.integers(len(others))]
+        with_transcript = bool(random.random() >= settings.without_transcript)
+        whole = bool(random.random() < settings.whole_reference)
+        plan = SequencePlan(target, reference, with_transcript, whole)
+        if self.length(plan) > settings.max_length:
+            plan = SequencePlan(target, reference, False, whole)
+        return plan
 
-    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        """Batch `number`, see [`collate`]."""
-        pool = number // self.POOL
+    def length(self, plan: SequencePlan) -> int:
+        """Tokens of a sequence, give or take one where transcript and script join."""
+        markers = 5 + len(plan.reference.global_tokens)
+        text = self.text_lengths[plan.target.text]
+        if plan.with_transcript:
+            text += self.text_lengths[plan.reference.text] + 1
+        return markers + text + len(plan.reference_codes) + plan.num_target
+
+    def plans(self, step: int) -> list[SequencePlan]:
+        """The step's global batch, by row."""
+        pool = step // self.POOL
         if self._pool[0] != pool:
-            rng = random.Random(f"{self.seed}-{pool}")
-            sequences = sorted((self.draw(rng) for _ in range(self.POOL * self.batch_size)), key=len)
-            batches = [sequences[row : row + self.batch_size] for row in range(0, len(sequences), self.batch_size)]
-            rng.shuffle(batches)
-            self._pool = (pool, batches)
-        rng = random.Random(f"{self.seed}-{number}-noise")
-        return collate(self._pool[1][number % self.POOL], self.config, self.settings.token_noise, rng)
+            first = pool * self.POOL
+            plans = [
+                self.draw(row_generator(self.seed, first + number, row))
+                for number in range(self.POOL)
+                for row in range(self.batch_size)
+            ]
+            plans.sort(key=self.length)
+            batches = [plans[row : row + self.batch_size] for row in range(0, len(plans), self.batch_size)]
+            order = row_generator(self.seed, first, self.batch_size).permutation(self.POOL)
+            self._pool = (pool, [batches[number] for number in order])
+        return self._pool[1][step % self.POOL]
+
+    def sequence(self, plan: SequencePlan) -> SemanticSequence:
+        """A planned sequence with its tokens."""
+        return make_sequence(self.tokenizer, plan.target, plan.reference, plan.with_transcript, plan.whole_reference)

@@ -11,42 +11,126 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The frozen language model's knowledge of training clips, sampled once and cached for the dubber."""
+"""The language model's hidden states for the dubber, sampled once with fixed seeds and kept on disk."""
 
 import hashlib
+import json
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from ..data.features import save_array
+from ..data.features import save_array, save_text
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, pad_prompts
 from .semantic_data import SpokenClip
-from .semantic_training import reference_for
+from .semantic_training import References
 
 
-def semantic_path(root: str | Path, clip_id: str, seed: int) -> Path:
-    """Where sample `seed` of a clip's hidden states lies, a float16 array of shape `(speech_length, hidden_size)`."""
-    return Path(root) / "semantic" / f"{clip_id}.{seed}.npy"
+SETTINGS_NAME = "settings.json"
 
 
-def _number(clip_id: str, seed: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{clip_id}.{seed}".encode()).digest()[:4], "big")
+def model_fingerprint(model: FlowDubberSemanticForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of the model's weights, in full precision, and of its tokenizer."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().float().cpu().contiguous().numpy())
+    digest.update(tokenizer.backend_tokenizer.to_str().encode())
+    return digest.hexdigest()
+
+
+class SemanticCache:
+    """A folder with hidden states, one file a clip and sample, and in `settings.json` what they were made with.
+
+    Layout: `settings.json` and `<clip id>.<sample>.npy`, float16 `(speech tokens, hidden size)`. Every file is written
+    through a temporary name, so a file that exists is complete. Reading needs nothing but the folder.
+
+    Args:
+        folder: of the cache.
+        settings: what states are to be made with; writes them into a new cache. `None` opens a cache to read.
+
+    Raises:
+        ValueError: there is no cache to read, or the one that is there was made with other settings.
+    """
+
+    def __init__(self, folder: str | Path, settings: dict[str, Any] | None = None):
+        self.folder = Path(folder)
+        path = self.folder / SETTINGS_NAME
+        if settings is not None and not path.is_file():
+            if self.folder.is_dir() and any(self.folder.iterdir()):
+                raise ValueError(f"{self.folder} holds something else than cached states; name another folder.")
+            save_text(path, json.dumps(settings, indent=1) + "\n")
+        if not path.is_file():
+            raise ValueError(f"{self.folder} holds no cached states; make them with extract_semantic_features.py.")
+        self.settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if settings is not None:
+            self.check(**settings)
+        self._samples: dict[str, list[int]] | None = None
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the states."""
+        return self.settings["hidden_size"]
+
+    def check(self, **settings: Any) -> None:
+        """Raises a ValueError where the cache was made with other `settings`, by name such as `model`."""
+        for name, value in settings.items():
+            if self.settings.get(name) != value:
+                raise ValueError(
+                    f"{self.folder} was made with another {name} ({self.settings.get(name)}, not {value}); name another "
+                    "folder, or remove it to make it anew."
+                )
+
+    def path(self, clip_id: str, sample: int) -> Path:
+        """File of one sample of a clip."""
+        return self.folder / f"{clip_id}.{sample}.npy"
+
+    def write(self, clip_id: str, sample: int, states: np.ndarray) -> None:
+        """Keeps `(L, D)` states."""
+        save_array(self.path(clip_id, sample), states.astype(np.float16))
+        self._samples = None
+
+    def samples(self, clip_id: str) -> list[int]:
+        """Numbers of a clip's samples, in order."""
+        if self._samples is None:
+            found: dict[str, list[int]] = defaultdict(list)
+            for path in self.folder.rglob("[!.]*.npy"):
+                name, _, sample = path.relative_to(self.folder).with_suffix("").as_posix().rpartition(".")
+                found[name].append(int(sample))
+            self._samples = {name: sorted(numbers) for name, numbers in found.items()}
+        return self._samples.get(clip_id, [])
+
+    def __contains__(self, clip_id: str) -> bool:
+        return bool(self.samples(clip_id))
+
+    def get(self, clip_id: str, generator: np.random.Generator | None = None) -> np.ndarray | None:
+        """States `(L, D)` float32 of a clip, `None` where it has none: a sample that `generator` draws, else the first."""
+        samples = self.samples(clip_id)
+        if not samples:
+            return None
+        chosen = samples[0 if generator is None else int(generator.integers(len(samples)))]
+        return np.load(self.path(clip_id, chosen), allow_pickle=False).astype(np.float32)
+
+
+def _number(clip_id: str, sample: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{clip_id}.{sample}".encode()).digest()[:4], "big")
 
 
 def prompt_for(
     tokenizer: PreTrainedTokenizerBase,
     target: SpokenClip,
-    references: Sequence[SpokenClip],
-    seed: int,
+    references: References,
+    sample: int,
     own_reference: float,
     without_transcript: float,
 ) -> list[int]:
-    """The prompt of sample `seed`: the same kinds as at test, drawn by a hash of the clip and the seed.
+    """The prompt of a sample: the same kinds as at test, drawn by a hash of the clip and the sample's number.
 
     Args:
         references: clips of which another one of the speaker is drawn.
@@ -54,8 +138,8 @@ def prompt_for(
         without_transcript (`float`): probability of the prompt with the voice only, which a user without the reference's
             words gets.
     """
-    rng = random.Random(_number(target.clip.id, seed))
-    reference = target if rng.random() < own_reference else reference_for(target, references, rng)
+    rng = random.Random(_number(target.clip.id, sample))
+    reference = target if rng.random() < own_reference else references.draw(target, rng)
     with_transcript = rng.random() >= without_transcript
     return build_prompt(
         tokenizer,
@@ -66,7 +150,10 @@ def prompt_for(
     )
 
 
-def _batches(rows: list[tuple[SpokenClip, int, list[int]]], batch_size: int) -> Iterator[list]:
+Row = tuple[SpokenClip, int, list[int]]
+
+
+def _batches(rows: list[Row], batch_size: int) -> Iterator[list[Row]]:
     """Rows of like prompt and speech length together."""
     rows = sorted(rows, key=lambda row: (len(row[2]) // 64, len(row[0].text)))
     for first in range(0, len(rows), batch_size):
@@ -76,39 +163,66 @@ def _batches(rows: list[tuple[SpokenClip, int, list[int]]], batch_size: int) -> 
 def cache_semantic_features(
     model: FlowDubberSemanticForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,
-    root: str | Path,
+    cache: SemanticCache,
     targets: Sequence[SpokenClip],
     references: Sequence[SpokenClip],
-    seeds: int,
+    samples: int,
+    batch_size: int = 64,
+    process: int = 0,
+    num_processes: int = 1,
+    progress: bool = True,
+) -> int:
+    """Writes samples 0 to `samples` - 1 of each target where they are missing.
+
+    A clip's states depend on its id and the sample's number, not on the clips beside it nor on the number of processes.
+
+    Args:
+        cache: opened with [`cache_settings`].
+        process, num_processes: which part of the work is this process'.
+
+    Returns:
+        `int`: number of files that this process wrote.
+    """
+    options, speakers = cache.settings, References(references)
+    rows = [
+        (
+            target,
+            sample,
+            prompt_for(tokenizer, target, speakers, sample, options["own_reference"], options["without_transcript"]),
+        )
+        for target in targets
+        for sample in range(samples)
+        if not cache.path(target.clip.id, sample).is_file()
+    ]
+    mine = list(_batches(rows, batch_size))[process::num_processes]
+    model.eval()
+    with tqdm(total=sum(map(len, mine)), desc="states", disable=not progress, mininterval=1.0) as bar:
+        for batch in mine:
+            input_ids, attention_mask = pad_prompts([prompt for _, _, prompt in batch], model.config.pad_token_id)
+            result = model.generate_semantics(
+                input_ids.to(model.device),
+                attention_mask.to(model.device),
+                [torch.Generator().manual_seed(_number(item.clip.id, sample)) for item, sample, _ in batch],
+                options["max_new_tokens"],
+            )
+            for (item, sample, _), states, mask in zip(batch, result.hidden_states, result.mask, strict=True):
+                cache.write(item.clip.id, sample, states[mask].float().cpu().numpy())
+            bar.update(len(batch))
+    return sum(map(len, mine))
+
+
+def cache_settings(
+    model: FlowDubberSemanticForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
     own_reference: float = 0.5,
     without_transcript: float = 0.5,
     max_new_tokens: int = 400,
-    batch_size: int = 64,
-    progress: bool = True,
-) -> int:
-    """Writes `semantic/<id>.<seed>.npy` for seeds 0 to `seeds` - 1 of each target where it is missing.
-
-    A clip's states depend on its id and the seed, not on the clips beside it.
-
-    Returns:
-        `int`: number of files written.
-    """
-    rows = [
-        (target, seed, prompt_for(tokenizer, target, references, seed, own_reference, without_transcript))
-        for target in targets
-        for seed in range(seeds)
-        if not semantic_path(root, target.clip.id, seed).is_file()
-    ]
-    model.eval()
-    with tqdm(total=len(rows), desc="semantic features", disable=not progress, mininterval=1.0) as bar:
-        for batch in _batches(rows, batch_size):
-            input_ids, attention_mask = pad_prompts([prompt for _, _, prompt in batch], model.config.pad_token_id)
-            generators = [torch.Generator().manual_seed(_number(item.clip.id, seed)) for item, seed, _ in batch]
-            result = model.generate_semantics(
-                input_ids.to(model.device), attention_mask.to(model.device), generators, max_new_tokens
-            )
-            for (item, seed, _), states, mask in zip(batch, result.hidden_states, result.mask, strict=True):
-                array = states[mask].float().cpu().numpy().astype(np.float16)
-                save_array(semantic_path(root, item.clip.id, seed), array)
-            bar.update(len(batch))
-    return len(rows)
+) -> dict[str, Any]:
+    """What decides a cache's states, as its `settings.json` keeps it."""
+    return {
+        "model": model_fingerprint(model, tokenizer),
+        "hidden_size": model.config.hidden_size,
+        "own_reference": own_reference,
+        "without_transcript": without_transcript,
+        "max_new_tokens": max_new_tokens,
+    }

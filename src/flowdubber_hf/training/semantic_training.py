@@ -11,13 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Loss, schedule and measurements of the semantic language model's training."""
+"""Losses and measurements of the semantic language model's training."""
 
 import math
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
+from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from ..models.semantic import FlowDubberSemanticConfig, FlowDubberSemanticForConditionalGeneration, pad_prompts
@@ -38,55 +40,63 @@ def positions_in(vocabulary: torch.Tensor, labels: torch.Tensor, vocab_size: int
     return torch.where(labels == IGNORED, labels, table[labels.clamp(min=0)])
 
 
-def semantic_loss(
-    model: FlowDubberSemanticForConditionalGeneration,
-    batch: dict[str, torch.Tensor],
-    reference_weight: float,
-    whole_vocabulary: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean cross-entropy of the target's tokens, and the same plus `reference_weight` times that of the reference's.
+class SemanticObjective(nn.Module):
+    """The language model with its losses.
 
     Args:
-        batch: see [`~training.semantic_data.collate`].
-        whole_vocabulary (`bool`): compare with every token, not only with those that may be spoken. The latter are all
-            that [`generate_semantics`] looks at and cost a tenth with the tiny vocabulary; the former, now and then, keeps
-            the library's unrestricted `generate` to speech.
-
-    Returns:
-        `(total, target)`, two scalars in nats.
+        model: what is trained.
+        reference_weight: of the loss on the reference's own tokens.
     """
-    plain = model.module if hasattr(model, "module") else model
-    config = plain.config
-    vocabulary = None if whole_vocabulary else spoken_vocabulary(config).to(batch["input_ids"].device)
-    logits = model(input_ids=batch["input_ids"], logits_vocabulary=vocabulary, use_cache=False).logits
 
-    def loss_of(labels: torch.Tensor) -> torch.Tensor:
-        if vocabulary is not None:
-            labels = positions_in(vocabulary, labels, config.vocab_size)
-        return plain.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1])
+    def __init__(self, model: FlowDubberSemanticForConditionalGeneration, reference_weight: float = 0.7):
+        super().__init__()
+        self.model = model
+        self.reference_weight = reference_weight
 
-    target = loss_of(batch["labels"])
-    has_reference = reference_weight > 0 and bool((batch["reference_labels"] != IGNORED).any())
-    total = target + reference_weight * loss_of(batch["reference_labels"]) if has_reference else target
-    return total, target
+    def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`target`, the mean cross-entropy of the target's tokens in nats, and `loss`, to which `reference_weight` times
+        that of the reference's tokens is added.
+
+        Args:
+            batch: of [`~training.semantic_stage.SemanticStage.batch`]. With `vocabulary` `(size,)`, ids of tokens, logits
+                are computed for these only and labels are places in it; that is all that [`generate_semantics`] looks at
+                and costs a tenth with the tiny vocabulary. Without it every token counts, which now and then keeps the
+                library's unrestricted `generate` to speech. `num_target` and `num_reference` are the tokens that the sums
+                are divided by.
+        """
+        output = self.model(input_ids=batch["input_ids"], logits_vocabulary=batch.get("vocabulary"), use_cache=False)
+        logits = output.logits[:, :-1].float().flatten(0, 1)
+
+        def mean(name: str) -> torch.Tensor:
+            labels = batch["labels" if name == "target" else "reference_labels"][:, 1:].flatten()
+            total = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+            return total / batch[f"num_{name}"].clamp(min=1e-6)
+
+        losses = {"target": mean("target")}
+        losses["loss"] = losses["target"]
+        if self.reference_weight:
+            losses["reference"] = mean("reference")
+            losses["loss"] = losses["loss"] + self.reference_weight * losses["reference"]
+        return losses
 
 
-def budgeted_rate(step: int, max_steps: int, warmup_steps: int, time_share: float = 0.0) -> float:
-    """Factor of the learning rate: linear warm-up, then half a cosine to 0 at the end of the steps or of the time.
+class References:
+    """Finds other clips of a speaker."""
 
-    Args:
-        time_share (`float`): part of the time allowed that is used up, whichever of the two is further counts.
-    """
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    done = max((step - warmup_steps) / max(1, max_steps - warmup_steps), time_share)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    def __init__(self, clips: Sequence[SpokenClip]):
+        self.by_speaker: dict[str, list[SpokenClip]] = defaultdict(list)
+        for item in clips:
+            self.by_speaker[item.clip.speaker].append(item)
+
+    def draw(self, clip: SpokenClip, rng: random.Random) -> SpokenClip:
+        """Another clip of the speaker, or the clip itself where there is none."""
+        others = [item for item in self.by_speaker.get(clip.clip.speaker, []) if item.clip.id != clip.clip.id]
+        return rng.choice(others) if others else clip
 
 
-def reference_for(clip: SpokenClip, clips: Sequence[SpokenClip], rng: random.Random) -> SpokenClip:
-    """Another clip of the speaker, or the clip itself where there is none."""
-    others = [item for item in clips if item.clip.speaker == clip.clip.speaker and item is not clip]
-    return rng.choice(others) if others else clip
+def validation_choice(clips: Sequence[SpokenClip], count: int) -> list[SpokenClip]:
+    """The first `count` clips, those with video before those of sound alone."""
+    return sorted(clips, key=lambda item: not item.clip.num_frames)[:count]
 
 
 def validation_sequences(
@@ -101,10 +111,10 @@ def validation_sequences(
     Args:
         shuffle_text: give each target the script of the next one, to measure how much the script matters.
     """
-    rng = random.Random(seed)
+    rng, speakers = random.Random(seed), References(references)
     sequences = []
     for number, target in enumerate(targets):
-        reference = reference_for(target, references, rng)
+        reference = speakers.draw(target, rng)
         text = targets[(number + 1) % len(targets)].text if shuffle_text else None
         sequences.append(make_sequence(tokenizer, target, reference, with_transcript=True, text=text))
     return sequences
@@ -154,8 +164,6 @@ def evaluate_semantics(
 ) -> dict[str, float]:
     """Figures on held-out clips: `perplexity` and `accuracy` with their script and, as `..._other_text`, with another
     clip's script (a model that reads the script is much worse there), and the mean ratio of generated to true length."""
-    was_training = model.training
-    model.eval()
     true = validation_sequences(tokenizer, targets, references)
     other = validation_sequences(tokenizer, targets, references, shuffle_text=True)
     figures = score(model, true)
@@ -163,5 +171,4 @@ def evaluate_semantics(
     ratios = length_ratios(model, true)
     figures["length_ratio"] = sum(ratios) / len(ratios)
     figures["length_error"] = sum(abs(ratio - 1) for ratio in ratios) / len(ratios)
-    model.train(was_training)
     return figures

@@ -15,8 +15,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from accelerate import Accelerator
+
 from ..data.features import Clip, FeatureStore
 from .arguments import TrainingArguments
+from .checks import of_speakers, usable_clips
 
 
 def source_shares(present: Collection[str], wanted: Mapping[str, float] | None) -> dict[str, float]:
@@ -55,23 +58,24 @@ def parse_shares(names: Sequence[str], shares: Sequence[float]) -> dict[str, flo
 
 
 def clips_of(
-    store: FeatureStore, arguments: TrainingArguments, needs: Sequence[str] = ("audio",)
+    store: FeatureStore, arguments: TrainingArguments, accelerator: Accelerator, needs: Sequence[str] = ("audio",)
 ) -> tuple[list[Clip], list[Clip]]:
-    """Clips to train on and to validate on, by the options `--speakers` and `--exclude_speakers`.
+    """Clips to train on and to validate on, by the options `--speakers` and `--exclude_speakers`, all of them checked.
 
     Where the speakers that are trained on have no clip in `val`, the other speakers' validate, and where the dataset has
     no `val` at all the training clips do.
 
+    Args:
+        needs: what of a clip is used, see [`~training.checks.usable_clips`].
+
     Raises:
-        ValueError: nothing to train on.
+        ValueError: nothing to train on, or bad clips.
     """
-
-    def chosen(split: str) -> list[Clip]:
-        clips = [clip for clip in store.clips(split, needs=needs) if clip.speaker not in arguments.exclude_speakers]
-        own = [clip for clip in clips if clip.speaker in arguments.speakers]
-        return own if arguments.speakers and (own or split == "train") else clips
-
-    training = chosen("train")
+    training = of_speakers(store.clips("train", needs=needs), arguments)
     if not training:
         raise ValueError(f"{', '.join(arguments.dataset)} has no clip to train on with {' and '.join(needs)}.")
-    return training, chosen("val") or training
+    held_out = [clip for clip in store.clips("val", needs=needs) if clip.speaker not in arguments.exclude_speakers]
+    held_out = of_speakers(held_out, arguments) or held_out
+    usable = {clip.id for clip in usable_clips(store, [*training, *held_out], needs, arguments, accelerator)}
+    training, held_out = ([clip for clip in clips if clip.id in usable] for clips in (training, held_out))
+    return training, held_out or training

@@ -1,0 +1,90 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Low-rank adaptation (LoRA) of the semantic language model through PEFT."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..models.semantic import FlowDubberSemanticForConditionalGeneration
+
+
+ADAPTER_FOLDER = "adapter"
+TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass
+class Adapter:
+    """Low-rank matrices beside linear layers of a language model, the only weights that are then trained.
+
+    Args:
+        rank: of the matrices.
+        alpha: the product of the matrices is multiplied by `alpha / rank`.
+        dropout: of what they read.
+        target_modules: names of the layers, any of `TARGET_MODULES`.
+
+    Raises:
+        ValueError: a setting out of range, or a layer that cannot be adapted.
+        ImportError: PEFT is not installed.
+    """
+
+    rank: int
+    alpha: float = 16.0
+    dropout: float = 0.0
+    target_modules: Sequence[str] = TARGET_MODULES
+    _wrapped: Any = field(default=None, init=False, repr=False)
+
+    def __post_init__(self):
+        if self.rank < 1 or self.alpha <= 0 or not 0 <= self.dropout < 1:
+            raise ValueError(
+                "LoRA needs a rank of at least 1, an alpha above 0 and a dropout in [0, 1), got "
+                f"{self.rank}, {self.alpha} and {self.dropout}."
+            )
+        unknown = sorted(set(self.target_modules) - set(TARGET_MODULES))
+        if unknown or not self.target_modules:
+            raise ValueError(
+                f"LoRA can adapt {', '.join(TARGET_MODULES)}, not {', '.join(unknown) or 'nothing'}. The embedding and "
+                "the head are read as plain weights."
+            )
+        _peft()
+
+    def attach(self, model: FlowDubberSemanticForConditionalGeneration) -> None:
+        """Puts the matrices into `model`, in place, and freezes the rest. They start as no change at all."""
+        peft = _peft()
+        config = peft.LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=list(self.target_modules),
+            bias="none",
+        )
+        self._wrapped = peft.get_peft_model(model, config)
+
+    def merged(self) -> FlowDubberSemanticForConditionalGeneration:
+        """A copy of the model with the matrices added to its weights, which is an ordinary model again."""
+        return copy.deepcopy(self._wrapped).merge_and_unload()
+
+    def save(self, folder: Path) -> None:
+        """Writes the matrices alone, `adapter_config.json` and `adapter_model.safetensors`."""
+        self._wrapped.save_pretrained(folder)
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise ImportError("LoRA needs the package peft: pip install 'flowdubber-hf[train]'.") from error
+    return peft
