@@ -56,6 +56,23 @@ class AlignmentError(ValueError):
 class _SpokenWord(NamedTuple):
     name: str  # of the dictionary entry that fitted; "<sil>" and "[NOISE]" for pauses
     phones: list[tuple[float, float]]  # seconds
+    score: float = 0.0  # sum over the word's frames of how far its sounds are from the best-fitting ones
+    frames: int = 0
+
+
+class ScoredAlignment(NamedTuple):
+    """What was spoken when, and how well it fits.
+
+    Attributes:
+        phonemization: the pronunciations that were heard.
+        times: of its phonemes, `(start, end)` in seconds.
+        score: mean over the words' frames of the acoustic score that the text's sound has below the best sound's; 0 is the
+            best. Right transcripts have -5 to -35, the texts of other clips mostly below -35.
+    """
+
+    phonemization: Phonemization
+    times: list[tuple[float, float]]
+    score: float
 
 
 def align(waveform: np.ndarray, phonemization: Phonemization) -> list[tuple[float, float]]:
@@ -75,7 +92,7 @@ def align(waveform: np.ndarray, phonemization: Phonemization) -> list[tuple[floa
         ImportError: PocketSphinx is not installed.
     """
     pronunciations = [[pronunciation] for pronunciation in phonemization.pronunciations]
-    return _align(waveform, phonemization.words, pronunciations)[1]
+    return _align(waveform, phonemization.words, pronunciations).times
 
 
 def align_text(waveform: np.ndarray, text: str) -> tuple[Phonemization, list[tuple[float, float]]]:
@@ -84,14 +101,22 @@ def align_text(waveform: np.ndarray, text: str) -> tuple[Phonemization, list[tup
     Raises:
         AlignmentError, ValueError, ImportError: see [`align`] and [`~processing.text.phonemize`].
     """
+    aligned = align_with_score(waveform, text)
+    return aligned.phonemization, aligned.times
+
+
+def align_with_score(waveform: np.ndarray, text: str) -> ScoredAlignment:
+    """Like [`align_text`], with a score that tells whether the text was spoken at all.
+
+    Raises:
+        AlignmentError, ValueError, ImportError: see [`align_text`].
+    """
     guess = phonemize(text)
     pairs = zip(guess.words, guess.pronunciations, strict=True)
     return _align(waveform, guess.words, [pronunciation_choices(*pair) for pair in pairs])
 
 
-def _align(
-    waveform: np.ndarray, words: Sequence[str], choices: Sequence[Sequence[list[str]]]
-) -> tuple[Phonemization, list[tuple[float, float]]]:
+def _align(waveform: np.ndarray, words: Sequence[str], choices: Sequence[Sequence[list[str]]]) -> ScoredAlignment:
     waveform = np.asarray(waveform, dtype=np.float32)
     seconds = waveform.size / SAMPLING_RATE
     if waveform.ndim != 1 or not 0.1 <= seconds <= MAX_ALIGNMENT_SECONDS:
@@ -103,8 +128,8 @@ def _align(
     if len(spoken) != len(words):
         raise AlignmentError(f"only {len(spoken)} of {len(words)} words were found in the sound.")
     chosen = [choices[index][_choice(segment.name)] for index, segment in enumerate(spoken)]
-    phonemization = assemble(words, chosen)
-    return phonemization, _times(spoken, seconds)
+    score = sum(word.score for word in spoken) / max(1, sum(word.frames for word in spoken))
+    return ScoredAlignment(assemble(words, chosen), contiguous_times([word.phones for word in spoken], seconds), score)
 
 
 def _without_long_stops(segments: Sequence[_SpokenWord], choices: Sequence[Sequence[list[str]]]) -> list[_SpokenWord]:
@@ -117,16 +142,25 @@ def _without_long_stops(segments: Sequence[_SpokenWord], choices: Sequence[Seque
             pronunciation = choices[len(words)][_choice(segment.name)]
             if after_pause and pronunciation[0] in STOPS:
                 start = max(start, end - MAX_STOP_SECONDS)
-            words.append(_SpokenWord(segment.name, [(start, end), *rest]))
+            words.append(segment._replace(phones=[(start, end), *rest]))
         after_pause = not _is_word(segment.name)
     return words
 
 
-def _times(spoken: Sequence[_SpokenWord], seconds: float) -> list[tuple[float, float]]:
-    """Phoneme times with the silences between the words; edges are moved inside the sound and kept in order."""
+def contiguous_times(words: Sequence[Sequence[tuple[float, float]]], seconds: float) -> list[tuple[float, float]]:
+    """Times of `sil w1 sp w2 ... wn sil` from the times of the words' phones.
+
+    Args:
+        words: `(start, end)` of the phones of each word, in seconds.
+        seconds: length of the sound.
+
+    Returns:
+        `(start, end)` of every phoneme: edges are moved inside the sound and kept in order, the outer silences last at
+        least 10 ms, and pauses last until the next word.
+    """
     starts = [0.0]
-    for word in spoken:
-        starts += [start for start, _ in word.phones] + [word.phones[-1][1]]
+    for phones in words:
+        starts += [start for start, _ in phones] + [phones[-1][1]]
     # starts: sil, phones of word 1, the pause after it, phones of word 2, ... , the final sil
     edges = np.maximum.accumulate(np.clip([*starts, seconds], 0.0, seconds))
     edges[1] = min(max(edges[1], FRAME_SECONDS), edges[2])  # the outer silences last at least a frame
@@ -175,7 +209,7 @@ def _decode(pcm: bytes, choices: Sequence[Sequence[list[str]]]) -> list[_SpokenW
         decoder.set_alignment()
         _process(decoder, pcm)  # phones inside the words
         # The entries live only while they are iterated over: copy, never keep them.
-        return [_SpokenWord(word.name, [_seconds(phone) for phone in word]) for word in decoder.get_alignment()]
+        return [_spoken_word(word) for word in decoder.get_alignment()]
     except (RuntimeError, TypeError) as error:
         raise AlignmentError("the words do not fit the sound.") from error
 
@@ -184,6 +218,15 @@ def _process(decoder: "Decoder", pcm: bytes) -> None:
     decoder.start_utt()
     decoder.process_raw(pcm, full_utt=True)
     decoder.end_utt()
+
+
+def _spoken_word(word) -> _SpokenWord:
+    phones, score, frames = [], 0.0, 0
+    for phone in word:
+        phones.append(_seconds(phone))
+        score += phone.score
+        frames += phone.duration
+    return _SpokenWord(word.name, phones, score, frames)
 
 
 def _seconds(phone) -> tuple[float, float]:

@@ -61,6 +61,10 @@ _NO_FACE = (
 )
 
 
+class NoFaceError(ValueError):
+    """No frame of a clip shows a face."""
+
+
 @dataclass
 class MouthTrack:
     """Where the mouth is in every frame.
@@ -346,7 +350,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             - **warnings** (`list[str]`) about damage and lost faces.
 
         Raises:
-            ValueError: unreadable or too long clip, no face in any frame, a mouth box outside of the picture.
+            ValueError: unreadable or too long clip, a mouth box outside of the picture; `NoFaceError`: no face in any frame.
         """
         clip = self._load(video, fps)
         track = self._fixed(clip, mouth_box) if mouth_box is not None else self._track(clip)
@@ -426,7 +430,7 @@ def _track_haar(clip: GreyClip | GreyArray) -> MouthTrack:
         if tracks:
             break
     else:
-        raise ValueError(_NO_FACE)
+        raise NoFaceError(_NO_FACE)
     faces, seen = _follow(smalls, tracks[0])
     offset = _mouth_offset(smalls, faces, seen)
     scale = min(clip.info.width, clip.info.height) / min(smalls[0].shape)
@@ -470,7 +474,7 @@ def _track_mediapipe(clip: GreyClip | GreyArray) -> MouthTrack:
     with _face_mesh() as mesh:
         tracks = _face_tracks({index: _mesh_faces(mesh, grey) for index, grey in enumerate(clip)})
     if not tracks:
-        raise ValueError(_NO_FACE)
+        raise NoFaceError(_NO_FACE)
     track = tracks[0]
     known = np.array(sorted(track))
     values = np.stack([track[index] for index in known])

@@ -1,0 +1,83 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Praat's TextGrid files, which the Montreal Forced Aligner and others write: interval tiers by name."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+
+Interval = tuple[str, float, float]  # label, start and end in seconds
+
+MAX_TEXTGRID_BYTES = 10_000_000
+# Praat reads only what stands free: quoted texts, numbers and flags. Keys ("xmin =") and indices ("[1]") are decoration.
+_TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<![\w\[.])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w\].])')
+
+
+def read_textgrid(path: str | Path) -> dict[str, list[Interval]]:
+    """Interval tiers of a TextGrid in the long or the short text format, UTF-8 or UTF-16; point tiers are left out.
+
+    Raises:
+        ValueError: missing, too large, or no TextGrid.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no TextGrid {path}.")
+    if path.stat().st_size > MAX_TEXTGRID_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_TEXTGRID_BYTES // 10**6} MB; no TextGrid of one clip is.")
+    data = path.read_bytes()
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return dict(_tiers(_tokens(data.decode(encoding))))
+    except (UnicodeDecodeError, StopIteration, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} is no TextGrid in Praat's text format ({error or 'it ends too early'}).") from error
+
+
+def _tokens(text: str) -> Iterator[str | float]:
+    for match in _TOKEN.finditer(text):
+        quoted, flag, number = match.groups()
+        if number is not None:
+            yield float(number)
+        else:
+            yield flag if flag is not None else quoted.replace('""', '"')
+
+
+def _tiers(tokens: Iterator[str | float]) -> Iterator[tuple[str, list[Interval]]]:
+    if (_text(tokens), _text(tokens)) != ("ooTextFile", "TextGrid"):
+        raise ValueError("its head is another")
+    _number(tokens), _number(tokens), _text(tokens)  # start, end, <exists>
+    for _ in range(int(_number(tokens))):
+        kind, name = _text(tokens), _text(tokens)
+        _number(tokens), _number(tokens)
+        count = int(_number(tokens))
+        if kind == "IntervalTier":
+            rows = [(_number(tokens), _number(tokens), _text(tokens)) for _ in range(count)]
+            yield name, [(label.strip(), start, end) for start, end, label in rows]
+        else:
+            for _ in range(count):
+                _number(tokens), _text(tokens)
+
+
+def _number(tokens: Iterator[str | float]) -> float:
+    token = next(tokens)
+    if not isinstance(token, float):
+        raise ValueError(f"a number is missing before {token!r}")
+    return token
+
+
+def _text(tokens: Iterator[str | float]) -> str:
+    token = next(tokens)
+    if not isinstance(token, str):
+        raise ValueError(f"a text is missing before {token:g}")
+    return token
