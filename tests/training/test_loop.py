@@ -18,10 +18,12 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
 from flowdubber_hf.training.arguments import TrainingArguments
@@ -164,6 +166,39 @@ def test_accumulation_only_divides_the_work(tmp_path):
         run(tmp_path / str(parts), Regression(dropout=0.0), gradient_accumulation_steps=parts)
     for one, other in zip(losses(tmp_path / "1"), losses(tmp_path / "4"), strict=True):
         assert one == pytest.approx(other, rel=1e-5)
+
+
+def one_of_two(rank: int, folder: Path, port: int) -> None:
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    os.environ |= {"MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
+    AcceleratorState._reset_state(True)
+    GradientState._reset_state()
+    run(folder, Regression(dropout=0.0), gradient_accumulation_steps=2)
+
+
+def test_two_processes_only_divide_the_work(tmp_path):
+    run(tmp_path / "one", Regression(dropout=0.0))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=one_of_two, args=(rank, tmp_path / "two", port)) for rank in range(2)]
+    try:
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(120)
+        assert [process.exitcode for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    for one, two in zip(losses(tmp_path / "one"), losses(tmp_path / "two"), strict=True):
+        assert one == pytest.approx(two, rel=1e-5)
+
+
+def test_batch_must_divide(tmp_path):
+    with pytest.raises(ValueError, match="--batch_size 8 cannot be divided into 3 equal parts"):
+        options(tmp_path, gradient_accumulation_steps=3)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):

@@ -198,21 +198,34 @@ def parse_arguments(
         description: printed by `--help`.
 
     Raises:
-        ValueError: the file cannot be read, names an unknown option or a value of another type, or an option is bad.
+        ValueError: an option is unknown, has a value of another type or is bad, or the file cannot be read.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = HfArgumentParser(kind, description=description, allow_abbrev=False)
     if arguments and arguments[0].endswith(CONFIG_SUFFIXES):
         path = arguments.pop(0)
-        actions = {action.dest: action for action in parser._actions}
+        known = _option_names(kind)
         for name, value in read_config(path).items():
-            if name not in actions or name == "help":
-                near = difflib.get_close_matches(str(name), actions, 1)
-                raise ValueError(f"{path}: unknown option {name!r}{f'; {near[0]}?' if near else ''}.")
-            actions[name].default = _as_default(actions[name], name, value, path)
-            actions[name].required = False
-    (parsed,) = parser.parse_args_into_dataclasses(arguments)
+            if name not in known:
+                raise ValueError(f"{path}: unknown option {name!r}{_near(str(name), known)}.")
+            # A switch that is on by default has two flags, --x and --no_x, with one place.
+            actions = [action for action in parser._actions if action.dest == name]
+            default = _as_default(actions[0], name, value, path)
+            for action in actions:
+                action.default, action.required = default, False
+    parsed, unknown = parser.parse_args_into_dataclasses(arguments, return_remaining_strings=True)
+    if unknown:
+        raise ValueError(f"unknown option {unknown[0]}{_near(unknown[0].lstrip('-'), _option_names(kind))}.")
     return parsed
+
+
+def _option_names(kind: type) -> list[str]:
+    return [entry.name for entry in dataclasses.fields(kind)]
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; {near[0]}?" if near else ""
 
 
 def run_script(main: Callable[[], Any]) -> None:
