@@ -1,0 +1,209 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A small dataset to train on, and what every training stage must hold."""
+
+import importlib.util
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate.state import AcceleratorState, GradientState, PartialState
+
+from flowdubber_hf.training.batching import rows_of_part
+from prepared import write_prepared
+
+
+WORDS = (("bin", ("B", "IH1", "N")), ("blue", ("B", "L", "UW1")), ("now", ("N", "AW1")))
+SECONDS = 1.6
+TOKENS = 80
+
+
+def voice(pitch: float, seconds: float = SECONDS, seed: int = 0) -> np.ndarray:
+    """A buzz with a little noise, `(samples,)` float32."""
+    times = np.arange(int(seconds * 16000)) / 16000
+    buzz = sum(np.sin(2 * np.pi * pitch * k * times) / k for k in range(1, 9))
+    noise = np.random.default_rng(seed).standard_normal(len(times))
+    return (0.15 * buzz + 0.003 * noise).astype(np.float32)
+
+
+def hash_code(phone: str) -> int:
+    """A speech code for a phoneme."""
+    return 1 + sum(map(ord, phone)) % 500
+
+
+def spoken_clip(rng: random.Random) -> dict[str, Any]:
+    """Three words in a random order between 0.4 and 1.2 s, with codes that follow their phonemes."""
+    words = rng.sample(WORDS, len(WORDS))
+    phonemes, index, times, codes = ["sil"], [-1], [[0.0, 0.4]], [0] * 20
+    for position, (_, phones) in enumerate(words):
+        for phone in phones:
+            start = times[-1][1]
+            phonemes.append(phone)
+            index.append(position)
+            times.append([start, start + 0.1])
+            codes += [hash_code(phone)] * 5
+    phonemes.append("sil")
+    index.append(-1)
+    times.append([times[-1][1], SECONDS])
+    codes += [0] * (TOKENS - len(codes))
+    names = [word for word, _ in words]
+    phones = {"phonemes": phonemes, "word_index": index, "words": names, "times": times}
+    return {"text": " ".join(names), "phones": phones, "tokens": (codes, list(range(32)))}
+
+
+def write_dataset(folder: Path) -> Path:
+    """Ten clips of 1.6 s: two speakers with video (`grid`, 4 + 1 clips to train on and to validate) and one of sound alone
+    (`an4`), whose second clip has neither text nor phonemes nor tokens."""
+    rng, clips = random.Random(0), []
+    for speaker, pitch, source in (("a", 110.0, "grid"), ("b", 180.0, "grid"), ("c", 140.0, "an4")):
+        for number in range(2 if source == "an4" else 4):
+            clip = {
+                "id": f"{source}/{speaker}/{number}",
+                "split": "val" if number == 3 else "train",
+                "speaker": speaker,
+                "source": source,
+                "audio": voice(pitch + 5 * number, seed=number),
+                **spoken_clip(rng),
+            }
+            if source == "grid":
+                clip["crops"] = np.zeros((40, 96, 96), np.uint8)
+            elif number == 1:
+                for name in ("text", "phones", "tokens"):
+                    del clip[name]
+            clips.append(clip)
+    return write_prepared(folder, clips)
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """Whether two batches are equal."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def gradients(stage: Any, step: int, parts: int) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+    """Mean losses and mean gradients of a step's batch taken in `parts`, as processes or accumulation take it."""
+    stage.model.zero_grad(set_to_none=True)
+    totals: dict[str, float] = {}
+    for part in range(parts):
+        losses = stage.model(stage.batch(step, rows_of_part(stage.batch_size, part, parts)))
+        (losses["loss"] / parts).backward()
+        for name, value in losses.items():
+            totals[name] = totals.get(name, 0.0) + float(value.detach()) / parts
+    found = {name: p.grad.clone() for name, p in stage.model.named_parameters() if p.grad is not None}
+    return totals, found
+
+
+def check_parts_equal_whole(stage: Any, step: int = 1, tolerance: float = 1e-4) -> None:
+    """Two halves of a batch give the losses and gradients of the whole."""
+    (losses, whole), (other_losses, halves) = gradients(stage, step, 1), gradients(stage, step, 2)
+    assert losses == pytest.approx(other_losses, rel=1e-4, abs=1e-5)
+    assert whole.keys() == halves.keys()
+    for name, gradient in whole.items():
+        scale = max(float(gradient.abs().max()), 1e-3)
+        torch.testing.assert_close(gradient / scale, halves[name] / scale, atol=tolerance, rtol=0, msg=name)
+
+
+def check_batches(stage: Any) -> None:
+    """Batches are a function of step and row; a step names its clips."""
+    rows = range(stage.batch_size)
+    assert same(stage.batch(3, rows), stage.batch(3, rows))
+    assert not same(stage.batch(3, rows), stage.batch(4, rows))
+    assert len(stage.names(3)) >= stage.batch_size
+    assert all(isinstance(value, torch.Tensor) for value in stage.batch(3, [1]).values())
+
+
+def unmoved(stage: Any, steps: Sequence[int] = (0, 1)) -> list[str]:
+    """Names of the trainable weights that some steps leave as they are."""
+    before = {name: p.detach().clone() for name, p in stage.model.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW([p for p in stage.model.parameters() if p.requires_grad], 1e-2, weight_decay=0)
+    stage.model.train()
+    for step in steps:
+        losses = stage.model(stage.batch(step, range(stage.batch_size)))
+        assert all(value.isfinite() for value in losses.values())
+        losses["loss"].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return [name for name, p in stage.model.named_parameters() if name in before and torch.equal(p, before[name])]
+
+
+def load_script(repository: Path, name: str) -> ModuleType:
+    """A script as a module: its `main` runs here, which saves the imports of a new process."""
+    spec = importlib.util.spec_from_file_location(name, repository / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # its dataclass looks itself up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_here(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """The `main` of a training script with a command line, as a process of its own would run it."""
+    for state in (AcceleratorState, PartialState, GradientState):
+        state._reset_state()
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    monkeypatch.setattr(sys, "argv", [module.__name__, *arguments])
+    module.main()
+
+
+def launch(repository: Path, script: str, processes: int, *arguments: str) -> subprocess.CompletedProcess:
+    """A script under `accelerate launch` on CPU processes."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command += [str(repository / "examples" / f"{script}.py"), *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def log_of(folder: Path, *names: str) -> list[tuple]:
+    """Steps of a run's log with the named figures."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [(line["step"], *(line[name] for name in names)) for line in lines if all(name in line for name in names)]
+
+
+def check_resume(
+    run: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch, stage: type, weights: str
+) -> None:
+    """A run that stops in its third step and goes on equals one that did not stop, weight by weight.
+
+    Args:
+        run: starts the script with further options.
+        stage: whose `batch` stops the run.
+        weights: file of the finished model, relative to the output folder.
+    """
+    schedule = ["--max_steps", "4", "--save_steps", "2", "--validation_steps", "2", "--logging_steps", "1"]
+    whole, parts = folder / "whole", folder / "parts"
+    run("--output_dir", str(whole), *schedule)
+    make_batch = stage.batch
+
+    def stop_at_step_two(self: Any, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        if step == 2:
+            raise KeyboardInterrupt
+        return make_batch(self, step, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(stage, "batch", stop_at_step_two)
+        run("--output_dir", str(parts), *schedule)
+    run("--output_dir", str(parts), *schedule, "--resume_from_checkpoint", "latest")
+    assert log_of(whole, "loss", "gradient_norm") == log_of(parts, "loss", "gradient_norm")
+    assert [step for step, _ in log_of(parts, "loss")] == [1, 2, 3, 4]
+    from safetensors.torch import load_file
+
+    assert same(load_file(whole / weights), load_file(parts / weights))

@@ -1,0 +1,244 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Training of the vocoder: F0 tracks, losses, the stage and its script."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.vocoder import FlowDubberVocoder
+from flowdubber_hf.processing.audio import HOP_LENGTH
+from flowdubber_hf.training.vocoder_data import draw_softening, load_pitch_tracks, soften_mel
+from flowdubber_hf.training.vocoder_losses import (
+    VocoderLossWeights,
+    energy_distance,
+    magnitudes,
+    pitch_loss,
+    pitch_targets,
+)
+from flowdubber_hf.training.vocoder_pitch import fill_unvoiced, track_pitch
+from flowdubber_hf.training.vocoder_stage import VocoderSettings, VocoderStage
+from models.test_vocoder import random_mel, tiny_config, tiny_vocoder, voice
+from stages import (
+    check_batches,
+    check_parts_equal_whole,
+    check_resume,
+    launch,
+    load_script,
+    log_of,
+    run_here,
+    same,
+    unmoved,
+    write_dataset,
+)
+
+
+# Pitch tracks and losses
+
+
+@pytest.mark.parametrize("pitch", [75.0, 110.0, 220.0, 400.0])
+def test_pitch_tracker_on_a_known_voice(pitch):
+    sound = torch.cat([torch.zeros(1, 3200), voice(pitch), torch.zeros(1, 3200)], dim=1)
+    sound = sound + 1e-4 * torch.randn(sound.shape, generator=torch.Generator().manual_seed(0))
+    found, voiced = track_pitch(sound)
+    assert found.shape == voiced.shape == (1, sound.shape[1] // HOP_LENGTH)
+    assert voiced[0, 25:65].all()
+    assert not voiced[0, :15].any() and not voiced[0, -15:].any()
+    assert (found[0, 25:65] / pitch - 1).abs().max() < 0.01
+
+
+def test_pitch_tracker_takes_noise_and_silence_for_unvoiced():
+    noise = 0.1 * torch.randn(1, 16000, generator=torch.Generator().manual_seed(0))
+    assert track_pitch(noise)[1].float().mean() < 0.1
+    pitch, voiced = track_pitch(torch.zeros(1, 16000))
+    assert not voiced.any()
+    assert torch.isfinite(pitch).all()
+
+
+def test_gaps_are_bridged_in_log_frequency():
+    pitch = torch.tensor([1.0, 100.0, 1.0, 400.0, 1.0])
+    voiced = torch.tensor([False, True, False, True, False])
+    torch.testing.assert_close(fill_unvoiced(pitch, voiced), torch.tensor([100.0, 100.0, 200.0, 400.0, 400.0]))
+    assert fill_unvoiced(pitch, torch.zeros(5, dtype=torch.bool)).tolist() == [120.0] * 5
+
+
+def test_pitch_classes_decode_to_their_pitch():
+    model = FlowDubberVocoder(tiny_config(num_pitch_bins=192))
+    pitch = torch.tensor([[60.0, 97.3, 123.4, 311.0, 500.0]])
+    targets = pitch_targets(pitch, model.pitch_grid)
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(1, 5))
+    logits = torch.cat([targets.clamp(min=1e-9).log(), torch.zeros(1, 1, 5)], dim=1)
+    model.pitch_net.forward = lambda mel, mask: logits
+    decoded = model.predict_pitch(random_mel(1, 5)).pitch
+    assert (1200 * torch.log2(decoded / pitch)).abs()[0, 1:4].max() < 3
+
+
+def test_magnitudes_of_white_noise_are_its_deviation():
+    noise = 0.3 * torch.randn(1, 64000, generator=torch.Generator().manual_seed(0))
+    for window in (128, 2048):
+        assert abs(magnitudes(noise, window).square().mean().sqrt() - 0.3) < 0.02
+
+
+def test_energy_distance_prefers_noise_of_the_right_level():
+    def noise(seed: int, level: float) -> torch.Tensor:
+        return level * torch.randn(2, 16000, generator=torch.Generator().manual_seed(seed))
+
+    weights = VocoderLossWeights()
+    truth = noise(0, 0.1)
+    right = energy_distance(truth, noise(1, 0.1), noise(2, 0.1), weights)
+    for level in (0.05, 0.2):
+        assert energy_distance(truth, noise(1, level), noise(2, level), weights) > right
+    # A steady pulse train of the same power is nearer to no recording of noise than noise is, once repetition counts.
+    pulses = voice(62.5, 1.0).expand(2, -1)
+    pulses = pulses * 0.1 / pulses.std()
+    assert energy_distance(truth, pulses, pulses.roll(97, dims=1), weights) > right
+    torch.testing.assert_close(energy_distance(truth, truth, truth, weights).item(), 0.0, atol=2e-3, rtol=0)
+
+
+def test_pitch_loss_is_a_mean_over_rows():
+    grid = torch.linspace(4.0, 6.0, 8)
+    generator = torch.Generator().manual_seed(0)
+    logits, voicing = torch.randn(3, 8, 5, generator=generator), torch.randn(3, 5, generator=generator)
+    pitch = 60 + 300 * torch.rand(3, 5, generator=generator)
+    voiced = torch.tensor([[True] * 5, [False] * 5, [True, False, True, False, False]])
+    parts = (logits, voicing, pitch, voiced)
+    whole = pitch_loss(*parts, grid, VocoderLossWeights())
+    rows = [pitch_loss(*(part[row : row + 1] for part in parts), grid, VocoderLossWeights()) for row in range(3)]
+    torch.testing.assert_close(whole, sum(rows) / 3)
+
+
+def test_softened_mels_keep_shape_and_a_third_of_the_rows():
+    mel = random_mel(60, 20)
+    draws = [draw_softening(np.random.default_rng(row), 20) for row in range(60)]
+    soft = soften_mel(mel, *(torch.stack([draw[name] for draw in draws]) for name in ("soften", "soften_noise")))
+    assert soft.shape == mel.shape
+    unchanged = (soft == mel).flatten(1).all(dim=1).float().mean()
+    assert 0.15 < unchanged < 0.55
+    assert (soft - mel).abs().mean() < 0.5
+
+
+# The stage
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("tracks") / "pitch_tracks.safetensors"
+
+
+def make_stage(dataset: Path, tracks: Path, **settings) -> VocoderStage:
+    store = FeatureStore(dataset)
+    settings = VocoderSettings(**{"num_frames": 40, "validation_cuts": 3, "soften_from": 2, **settings})
+    clips, held_out = store.clips("train"), store.clips("val")
+    return VocoderStage(tiny_vocoder().train(), store, clips, held_out, settings, 4, tracks)
+
+
+def test_batches(dataset, tracks):
+    stage = make_stage(dataset, tracks, num_frames=200)
+    check_batches(stage)
+    batch = stage.batch(3, [0, 2])
+    assert batch["waveform"].shape == (2, 200 * HOP_LENGTH) and batch["noise"].shape == (2, 2, 200 * HOP_LENGTH)
+    assert batch["pitch"].shape == batch["voiced"].shape == (2, 200)
+    assert (batch["waveform"][:, 160 * HOP_LENGTH :] == 0).all() and not batch["voiced"][:, 160:].any()
+    assert batch["waveform"].abs().max() < 1
+    assert torch.equal(stage.batch(3, range(4))["noise"][2], batch["noise"][1])
+    assert "soften" not in stage.batch(1, [0]) and "soften" in stage.batch(2, [0])
+    assert {*make_stage(dataset, tracks, video_share=1.0).names(0)} <= {clip.id for clip in stage.cuts.with_video}
+    assert {name.split("/")[0] for name in make_stage(dataset, tracks, video_share=0.0).names(0)} == {"an4"}
+
+
+def test_pitch_tracks_are_kept(dataset, tracks, monkeypatch):
+    first = make_stage(dataset, tracks)
+    monkeypatch.setattr("flowdubber_hf.training.vocoder_data.track_pitch", None)  # must not be asked again
+    assert same(make_stage(dataset, tracks).batch(0, [1]), first.batch(0, [1]))
+    store = FeatureStore(dataset)
+    found = load_pitch_tracks(store, store.clips("train"), tracks, 60.0, 500.0)
+    assert found["grid/a/0"][0, 40:120].median() == pytest.approx(110, rel=0.03)
+
+
+def test_parts_of_a_batch_equal_the_whole(dataset, tracks):
+    check_parts_equal_whole(make_stage(dataset, tracks, predicted_pitch_share=0.5), step=3)
+
+
+def test_every_parameter_moves(dataset, tracks):
+    assert unmoved(make_stage(dataset, tracks)) == []
+
+
+def test_validation_is_repeatable(dataset, tracks):
+    stage = make_stage(dataset, tracks)
+    stage.model.eval()
+    first, second = (stage.validate(stage.model) for _ in range(2))
+    assert first == second
+    names = {"val_loss", "val_energy", "val_pitch", "val_pitch_off_by_50_cents", "val_voicing_wrong"}
+    assert set(first) == names and stage.best in names
+
+
+@pytest.mark.parametrize(
+    "settings", [{"windows_per_step": 9}, {"video_share": 1.5}, {"num_frames": 8}, {"validation_cuts": 0}]
+)
+def test_settings_out_of_range(dataset, tracks, settings):
+    with pytest.raises(ValueError, match=r"must|needs"):
+        make_stage(dataset, tracks, **settings)
+
+
+# The script
+
+
+@pytest.fixture(scope="module")
+def options(dataset, tmp_path_factory) -> list[str]:
+    start = tmp_path_factory.mktemp("start")
+    tiny_vocoder().save_pretrained(start)
+    options = ["--dataset", str(dataset), "--init_from", str(start), "--batch_size", "4", "--num_frames", "24"]
+    return [*options, "--validation_cuts", "2", "--warmup_steps", "1"]
+
+
+def test_script_resumes_exactly(repository, monkeypatch, options, tmp_path):
+    script = load_script(repository, "train_vocoder")
+
+    def run(*more: str) -> None:
+        run_here(script, monkeypatch, *options, *more)
+
+    check_resume(run, tmp_path, monkeypatch, VocoderStage, "model/model.safetensors")
+    for name in ("best", "model"):
+        model = FlowDubberVocoder.from_pretrained(tmp_path / "parts" / name)
+        assert torch.isfinite(model(random_mel(1, 5))).all()
+    assert all(math.isfinite(value) for _, value in log_of(tmp_path / "parts", "val_energy"))
+
+
+def test_two_processes_equal_one(repository, monkeypatch, options, tmp_path):
+    steps = ["--max_steps", "2", "--logging_steps", "1"]
+    result = launch(repository, "train_vocoder", 2, *options, *steps, "--output_dir", str(tmp_path / "two"))
+    assert result.returncode == 0, result.stderr[-3000:]
+    run_here(
+        load_script(repository, "train_vocoder"), monkeypatch, *options, *steps, "--output_dir", str(tmp_path / "one")
+    )
+    for one, two in zip(log_of(tmp_path / "one", "loss"), log_of(tmp_path / "two", "loss"), strict=True):
+        assert one == pytest.approx(two, rel=1e-4)
+
+
+def test_bad_options_are_one_line(repository, monkeypatch, dataset, tmp_path):
+    script = load_script(repository, "train_vocoder")
+    options = ["--dataset", str(dataset), "--output_dir", str(tmp_path / "out")]
+    with pytest.raises(ValueError, match="soften_from"):
+        run_here(script, monkeypatch, *options, "--soften_from", "2")
+    with pytest.raises(ValueError, match="flowdubber prepare"):
+        run_here(script, monkeypatch, "--dataset", str(tmp_path), "--output_dir", str(tmp_path / "out"))
