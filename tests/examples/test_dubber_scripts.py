@@ -1,0 +1,233 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The two dubber scripts on a dataset made by the tests: launched, killed, resumed; on two processes; to a pipeline."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from components import tiny_aligner, tiny_pipeline
+from dubbing_data import clips, write_dubbing_dataset
+from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf.training.arguments import run_script
+from flowdubber_hf.training.checkpoints import checkpoints, step_of
+from prepared import write_prepared
+
+
+PATIENCE = 300  # seconds, for a machine busy with other things
+COMMON = {
+    "batch_size": 4,
+    "logging_steps": 1,
+    "warmup_steps": 0,
+    "lr_scheduler_type": "constant",
+    "threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """`data`, `aligner`, `pipeline` and `states`, cached states of a language model for half of the clips."""
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("made")
+    write_dubbing_dataset(folder / "data")
+    torch.manual_seed(0)
+    tiny_aligner().save_pretrained(folder / "aligner")
+    tiny_pipeline().save_pretrained(folder / "pipeline")
+    generator = np.random.default_rng(0)
+    for number in range(0, 10, 2):
+        path = folder / "states" / "made" / f"{number}.0.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, generator.normal(size=(7, 32)).astype(np.float16))
+    return folder
+
+
+def flags(options: dict) -> list[str]:
+    found = []
+    for name, value in options.items():
+        found += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return found
+
+
+def aligner_options(made: Path, output: Path, **changed) -> dict:
+    fixed = {"dataset": made / "data", "output_dir": output, "init_from": made / "aligner"}
+    return {**COMMON, **fixed, "validation_steps": 1000, **changed}
+
+
+def dubber_options(made: Path, output: Path, **changed) -> dict:
+    fixed = {
+        "dataset": made / "data",
+        "output_dir": output,
+        "init_from": made / "pipeline",
+        "base_pipeline": "none",
+        "semantic_features": made / "states",
+        "segment_frames": 12,
+        "speech_share": 0.5,
+        "lip_views": 1,
+        "validation_steps": 1000,
+    }
+    return {**COMMON, **fixed, **changed}
+
+
+@pytest.fixture(scope="module")
+def scripts(repository):
+    def load(name: str):
+        spec = importlib.util.spec_from_file_location(name, repository / "examples" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    return {name: load(name) for name in ("train_aligner", "train_dubber", "assemble_pipeline")}
+
+
+@pytest.fixture
+def call(scripts, monkeypatch):
+    """Runs a script's main in this process."""
+
+    def run(name: str, options: dict) -> None:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *flags(options)])
+        run_script(scripts[name].main)
+
+    return run
+
+
+def launch(repository: Path, name: str, options: dict, processes: int = 1) -> subprocess.Popen:
+    """Starts a script as its user does, in a process group of its own."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += ["--main_process_port", "0"] if processes > 1 else []
+    command += [str(repository / "examples" / f"{name}.py"), *flags(options)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def kill_at_checkpoint(process: subprocess.Popen, output: Path, step: int) -> None:
+    """SIGKILL for the whole group as soon as a checkpoint of at least `step` is there."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < deadline and process.poll() is None:
+            if any(step_of(path) >= step for path in checkpoints(output)):
+                return
+            time.sleep(0.02)
+        pytest.fail(f"no checkpoint: {process.stdout.read() if process.poll() is not None else 'too slow'}")
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+
+
+def rows(output: Path) -> list[dict]:
+    """Lines of the log without what is timed."""
+    timed = {"data_seconds", "model_seconds", "samples_per_second", "peak_memory_gb", "minutes"}
+    found = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in timed} for row in found]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    found = {}
+    for path in sorted(folder.rglob("*.safetensors")):
+        found |= {f"{path.parent.name}.{name}": value for name, value in load_file(path).items()}
+    return found
+
+
+@pytest.mark.parametrize("name, options", [("train_aligner", aligner_options), ("train_dubber", dubber_options)])
+def test_killed_and_resumed_equals_uninterrupted(repository, made, tmp_path, call, name, options):
+    stopped, straight = tmp_path / "stopped", tmp_path / "straight"
+    process = launch(repository, name, options(made, stopped, max_steps=5000, save_steps=1))
+    kill_at_checkpoint(process, stopped, 2)
+    last = step_of(checkpoints(stopped)[-1]) + 2
+    call(name, options(made, stopped, max_steps=last, save_steps=1, resume_from_checkpoint="latest"))
+    call(name, options(made, straight, max_steps=last, save_steps=5000))
+    assert rows(stopped) == rows(straight)
+    assert [row["step"] for row in rows(stopped)] == [*range(1, last + 1), last]
+    resumed, uninterrupted = weights(stopped / "model"), weights(straight / "model")
+    assert resumed.keys() == uninterrupted.keys() and len(resumed) > 100
+    assert [name for name, value in resumed.items() if not torch.equal(value, uninterrupted[name])] == []
+
+
+def test_two_processes_equal_one(repository, made, tmp_path, call):
+    options = {"max_steps": 4, "dropout": 0.0, "learning_rate": 1e-3}
+    process = launch(repository, "train_dubber", dubber_options(made, tmp_path / "two", **options), processes=2)
+    call("train_dubber", dubber_options(made, tmp_path / "one", **options))
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, output
+    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
+    assert {"contrastive" in row for row in one[:4]} == {True, False}  # steps with video and steps of sound alone
+    for first, second in zip(one, two, strict=True):
+        assert first == pytest.approx(second, rel=2e-4)
+
+
+def test_ends_with_a_pipeline_and_its_card(made, tmp_path, call):
+    output = tmp_path / "run"
+    options = dubber_options(made, output, max_steps=2, base_pipeline=made / "pipeline", sample_steps=2)
+    call("train_dubber", {**options, "report_to": ["tensorboard"], "pipeline_dtype": "float32"})
+    pipe = FlowDubberPipeline.from_pretrained(output / "pipeline")
+    for part in ("aligner", "vector_field"):
+        published = weights(output / "best" / part)
+        loaded = getattr(pipe, part).state_dict()
+        assert all(torch.equal(loaded[name.split(".", 1)[1]], value) for name, value in published.items())
+    card = (output / "pipeline" / "README.md").read_text()
+    assert card.startswith("---\nlanguage: en\n") and "2 steps of 4 clips" in card and "| made |" in card
+    assert "| `val_flow` |" in card and "{" not in card and str(tmp_path) not in card and str(made) not in card
+    assert sorted(path.suffix for path in (output / "samples" / "step-2").iterdir()) == [".png"] * 4 + [".wav"] * 4
+
+
+def test_refuses_what_cannot_work(made, tmp_path, call, capsys):
+    def refused(name: str, options: dict) -> str:
+        with pytest.raises(SystemExit) as stop:
+            call(name, options)
+        assert stop.value.code == 2
+        return capsys.readouterr().err
+
+    options = dubber_options(made, tmp_path / "out")
+    assert "give --aligner FOLDER" in refused("train_dubber", {**options, "init_from": ""})
+    assert "--knowledge_drop must be in [0, 1]" in refused("train_dubber", {**options, "knowledge_drop": 2})
+    assert "no clips with video" in refused("train_dubber", {**options, "speakers": ["nobody"]})
+    bad = clips()
+    bad[3]["text"] = ""
+    write_prepared(tmp_path / "bad", bad)
+    broken = {**options, "dataset": tmp_path / "bad", "output_dir": tmp_path / "broken"}
+    assert "made/3: the text is empty" in refused("train_dubber", broken)
+    assert "preset 'huge' is not known" in refused(
+        "train_aligner", {**aligner_options(made, tmp_path), "preset": "huge"}
+    )
+
+
+def test_parts_are_put_together(made, tmp_path, call, capsys):
+    options = {"output": tmp_path / "new", "base_pipeline": made / "pipeline", "aligner": made / "aligner"}
+    call("assemble_pipeline", options)
+    assert "aligner/model.safetensors" in capsys.readouterr().out
+    expected = {name: value.half() for name, value in weights(made / "aligner").items()}
+    assert all(torch.equal(value, expected[name]) for name, value in weights(tmp_path / "new" / "aligner").items())
+    FlowDubberPipeline.from_pretrained(tmp_path / "new")
+    for changed, message in (
+        ({}, "exists; choose another folder"),
+        ({"output": tmp_path / "other", "base_pipeline": tmp_path / "none"}, "there is no folder"),
+        ({"output": tmp_path / "other", "aligner": made / "data"}, "does not hold the part aligner"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            call("assemble_pipeline", {**options, **changed})
+        assert stop.value.code == 2 and message in capsys.readouterr().err
