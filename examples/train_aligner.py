@@ -28,10 +28,10 @@ from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
-from flowdubber_hf.training.checks import usable_clips
-from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, choose_clips, set_dropout
+from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout
 from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.presets import ALIGNER_PRESETS
+from flowdubber_hf.training.sources import clips_of
 
 
 @dataclass
@@ -72,12 +72,7 @@ def main() -> None:
     arguments = parse_arguments(AlignerArguments, description=__doc__)
     accelerator = make_accelerator(arguments, find_unused_parameters=True)
     store = FeatureStore(arguments.dataset)
-    training, held_out = (
-        usable_clips(store, clips, VIDEO_NEEDS, arguments, accelerator)
-        for clips in choose_clips(store, VIDEO_NEEDS, arguments)
-    )
-    if not training or not held_out:
-        raise ValueError("there are no clips with video, text and style vector to train on and to validate on.")
+    training, held_out = clips_of(store, arguments, accelerator, VIDEO_NEEDS)
     accelerator.print(f"{len(training)} clips to train on, {len(held_out)} held out")
     stage = AlignerStage(
         make_aligner(arguments),

@@ -36,18 +36,17 @@ from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerModel
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
+from flowdubber_hf.models.vocoder import FlowDubberVocoder
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.processing.audio import MEL_SETTINGS, SAMPLING_RATE
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
-from flowdubber_hf.training.checks import usable_clips
+from flowdubber_hf.training.checks import of_speakers, usable_clips
 from flowdubber_hf.training.dubber import FlowDubberTrainingModel, LossWeights
 from flowdubber_hf.training.dubber_stage import (
     SOUND_NEEDS,
     VIDEO_NEEDS,
     DubberStage,
     LipFeatures,
-    cached_knowledge,
-    choose_clips,
     mel_statistics,
     set_dropout,
 )
@@ -63,6 +62,8 @@ from flowdubber_hf.training.export import (
 )
 from flowdubber_hf.training.loop import BEST_FOLDER, MODEL_FOLDER, make_accelerator, train
 from flowdubber_hf.training.presets import VECTOR_FIELD_PRESETS
+from flowdubber_hf.training.semantic_features import SemanticCache, model_fingerprint
+from flowdubber_hf.training.sources import clips_of
 
 
 NONE = "none"
@@ -118,31 +119,50 @@ class DubberArguments(TrainingArguments):
             raise ValueError("--push_to_hub sends the pipeline folder, and --base_pipeline none writes none.")
 
 
+def open_states(arguments: DubberArguments) -> SemanticCache | None:
+    """The cached states of the language model, where they are named."""
+    if not arguments.semantic_features:
+        return None
+    cache = SemanticCache(arguments.semantic_features)
+    cache.samples("")  # lists the files once, before loader processes start
+    return cache
+
+
 def chosen_data(
-    arguments: DubberArguments, store: FeatureStore, accelerator: Accelerator
+    arguments: DubberArguments, store: FeatureStore, accelerator: Accelerator, states: SemanticCache | None
 ) -> tuple[DubbingClips, DubbingClips, DubbingClips]:
     """Clips with video to train on, held-out ones, and sound without video; each looked at."""
-    knowledge = cached_knowledge(arguments.semantic_features) if arguments.semantic_features else None
-    training, held_out = choose_clips(store, VIDEO_NEEDS, arguments)
+    video, held_out = clips_of(store, arguments, accelerator, VIDEO_NEEDS)
     longest = arguments.max_speech_seconds * SAMPLING_RATE
     sound = [
         clip
-        for clip in choose_clips(store, SOUND_NEEDS, arguments)[0]
+        for clip in of_speakers(store.clips("train", needs=SOUND_NEEDS), arguments)
         if not clip.num_frames and SAMPLING_RATE <= clip.num_samples <= longest and arguments.speech_share
     ]
-    groups = []
-    for clips, needs, swap, drop in (
-        (training, VIDEO_NEEDS, arguments.style_swap, arguments.style_drop),
-        (held_out, VIDEO_NEEDS, 0.0, 0.0),
-        (sound, SOUND_NEEDS, arguments.style_swap, arguments.style_drop),
-    ):
-        usable = usable_clips(store, clips, needs, arguments, accelerator)
-        groups.append(DubbingClips(store, usable, swap, drop, knowledge))
-    training, held_out, sound = groups
-    if not len(training) or not len(held_out):
-        raise ValueError("there are no clips with video, text and style vector to train on and to validate on.")
-    accelerator.print(f"{len(training)} clips with video, {len(sound)} of sound, {len(held_out)} held out")
-    return training, held_out, sound
+    sound = usable_clips(store, sound, SOUND_NEEDS, arguments, accelerator)
+    accelerator.print(f"{len(video)} clips with video, {len(sound)} of sound, {len(held_out)} held out")
+    style = (arguments.style_swap, arguments.style_drop)
+    knowledge = None if states is None else states.get
+    training, speech = (DubbingClips(store, clips, *style, knowledge) for clips in (video, sound))
+    return training, DubbingClips(store, held_out, knowledge=knowledge), speech
+
+
+def check_fit(
+    model: FlowDubberTrainingModel, states: SemanticCache | None, base: str | None
+) -> FlowDubberVocoder | None:
+    """Finds parts that do not fit each other before training and not after; returns the base pipeline's vocoder."""
+    width = model.aligner.config.semantic_hidden_size
+    if states is not None and states.hidden_size != width:
+        raise ValueError(
+            f"{states.folder} holds states of width {states.hidden_size}, the aligner takes {width}; train it with "
+            f"--semantic_hidden_size {states.hidden_size}."
+        )
+    if base is None:
+        return None
+    pipeline = build_pipeline({"aligner": model.aligner, "vector_field": model.vector_field}, base)
+    if states is not None and pipeline.semantic_model is not None:
+        states.check(model=model_fingerprint(pipeline.semantic_model, pipeline.tokenizer))
+    return pipeline.vocoder
 
 
 def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubberTrainingModel:
@@ -173,12 +193,11 @@ def main() -> None:
     arguments = parse_arguments(DubberArguments, description=__doc__)
     accelerator = make_accelerator(arguments, find_unused_parameters=True)
     output, store = Path(arguments.output_dir), FeatureStore(arguments.dataset)
-    training, held_out, sound = chosen_data(arguments, store, accelerator)
+    states = open_states(arguments)
+    training, held_out, sound = chosen_data(arguments, store, accelerator, states)
     model = make_model(arguments, training)
     base = None if arguments.base_pipeline == NONE else arguments.base_pipeline
-    vocoder = None
-    if base is not None:  # parts that do not fit each other are found before training, not after
-        vocoder = build_pipeline({"aligner": model.aligner, "vector_field": model.vector_field}, base).vocoder
+    vocoder = check_fit(model, states, base)
     lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
     lips.prepare(model.aligner, training.clips + held_out.clips, accelerator)
     stage = DubberStage(

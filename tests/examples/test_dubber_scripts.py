@@ -22,6 +22,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -31,6 +32,7 @@ from dubbing_data import clips, write_dubbing_dataset
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
+from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings
 from prepared import write_prepared
 
 
@@ -46,19 +48,17 @@ COMMON = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """`data`, `aligner`, `pipeline` and `states`, cached states of a language model for half of the clips."""
-    import numpy as np
-
+    """`data`, `aligner`, `pipeline` and `states`, cached states of its language model for half of the clips."""
     folder = tmp_path_factory.mktemp("made")
     write_dubbing_dataset(folder / "data")
     torch.manual_seed(0)
     tiny_aligner().save_pretrained(folder / "aligner")
-    tiny_pipeline().save_pretrained(folder / "pipeline")
+    pipeline = tiny_pipeline()
+    pipeline.save_pretrained(folder / "pipeline")
+    cache = SemanticCache(folder / "states", cache_settings(pipeline.semantic_model, pipeline.tokenizer))
     generator = np.random.default_rng(0)
     for number in range(0, 10, 2):
-        path = folder / "states" / "made" / f"{number}.0.npy"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, generator.normal(size=(7, 32)).astype(np.float16))
+        cache.write(f"made/{number}", 0, generator.normal(size=(7, cache.hidden_size)))
     return folder
 
 
@@ -205,12 +205,23 @@ def test_refuses_what_cannot_work(made, tmp_path, call, capsys):
     options = dubber_options(made, tmp_path / "out")
     assert "give --aligner FOLDER" in refused("train_dubber", {**options, "init_from": ""})
     assert "--knowledge_drop must be in [0, 1]" in refused("train_dubber", {**options, "knowledge_drop": 2})
-    assert "no clips with video" in refused("train_dubber", {**options, "speakers": ["nobody"]})
+    assert "has no clip to train on" in refused("train_dubber", {**options, "speakers": ["nobody"]})
     bad = clips()
     bad[3]["text"] = ""
     write_prepared(tmp_path / "bad", bad)
     broken = {**options, "dataset": tmp_path / "bad", "output_dir": tmp_path / "broken"}
     assert "made/3: the text is empty" in refused("train_dubber", broken)
+    other = SemanticCache(tmp_path / "states", {"model": "another", "hidden_size": 32}).folder
+    mixed = {
+        **options,
+        "base_pipeline": made / "pipeline",
+        "semantic_features": other,
+        "output_dir": tmp_path / "mixed",
+    }
+    assert "was made with another model" in refused("train_dubber", mixed)
+    wide = SemanticCache(tmp_path / "wide", {"model": "another", "hidden_size": 64}).folder
+    narrow = {**options, "semantic_features": wide, "output_dir": tmp_path / "narrow"}
+    assert "train it with --semantic_hidden_size 64" in refused("train_dubber", narrow)
     assert "preset 'huge' is not known" in refused(
         "train_aligner", {**aligner_options(made, tmp_path), "preset": "huge"}
     )

@@ -14,7 +14,7 @@
 """The two stages of the dubber on the shared loop: lips and phonemes first, then aligner, mel prior and flow jointly."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,7 @@ from ..models.aligner import FlowDubberAlignerModel
 from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding
 from ..models.layers import RotarySelfAttention
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, NUM_MELS, SAMPLES_PER_VIDEO_FRAME
-from .arguments import TrainingArguments
 from .batching import BatchPlan, ClipGroup, row_generator
-from .checks import of_speakers
 from .dubber import (
     FlowDubberAligningModel,
     FlowDubberTrainingModel,
@@ -49,43 +47,11 @@ SOUND_NEEDS = ("audio", "phones", "style")
 SAMPLED_CLIPS = 3
 _VALIDATION_BATCH = 8
 _VALIDATION_SEED = 1
-# Clips held out where the dataset names none: one in ten by a hash of the name, so that every run holds out the same.
-_HELD_OUT_PART = 10
-
-Knowledge = Callable[[str, np.random.Generator | None], np.ndarray | None]
-
-
-def cached_knowledge(folder: str | Path) -> Knowledge:
-    """Reads the language model's states `<folder>/<id>.<sample>.npy`, one of a clip's samples at random."""
-
-    def get(clip_id: str, generator: np.random.Generator | None) -> np.ndarray | None:
-        start = Path(folder) / clip_id
-        files = sorted(start.parent.glob(f"{start.name}.*.npy"))
-        if not files:
-            return None
-        chosen = files[0 if generator is None else generator.integers(len(files))]
-        return np.load(chosen, allow_pickle=False).astype(np.float32)
-
-    return get
 
 
 def hash_of(name: str) -> int:
     """A number from a name, the same on every machine."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
-
-
-def choose_clips(
-    store: FeatureStore, needs: Sequence[str], arguments: TrainingArguments
-) -> tuple[list[Clip], list[Clip]]:
-    """Clips of the wanted speakers to train on and to validate on: the splits `train` and `val`, or where `val` has none,
-    one in ten of `train` by a hash of the name (at least one)."""
-    training, held_out = (of_speakers(store.clips(split, needs=needs), arguments) for split in ("train", "val"))
-    if not held_out and training:
-        ranked = sorted(training, key=lambda clip: hash_of(clip.id))
-        held_out = ranked[: max(1, len(ranked) // _HELD_OUT_PART)]
-        chosen = {clip.id for clip in held_out}
-        training = [clip for clip in training if clip.id not in chosen]
-    return training, held_out
 
 
 def _searched(
