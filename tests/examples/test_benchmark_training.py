@@ -1,0 +1,181 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The training benchmark: its clips, its commands and its figures; the stages themselves are tested with their scripts."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments
+from flowdubber_hf.training.checks import CHECKS
+
+
+def load(folder: Path, name: str):
+    """A script of examples/ as a module; some import their neighbours."""
+    sys.path.insert(0, str(folder))
+    try:
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder))
+    return module
+
+
+@pytest.fixture(scope="module")
+def script(repository):
+    pytest.importorskip("pyarrow")
+    return load(repository / "examples", "benchmark_training")
+
+
+@pytest.fixture
+def arguments(script, monkeypatch, tmp_path):
+    monkeypatch.setattr(script, "NUM_SPEAKERS", 2)
+    monkeypatch.setattr(script, "CLIPS_PER_SPEAKER", 1)
+    return script.parse_arguments(["--output", str(tmp_path / "out"), "--batch_size", "2"])
+
+
+def test_made_clips_are_good_clips(script, arguments, tmp_path):
+    folder = script.make_dataset(tmp_path / "dataset")
+    store = FeatureStore(folder)
+    clips = store.clips("train", needs=tuple(CHECKS))
+    assert len(clips) == 2
+    assert len(store.clips("val")) == 2
+    for clip in clips:
+        assert clip.num_frames == 75
+        for check in CHECKS.values():
+            check(store, clip)
+    states = script.make_states(folder, tmp_path / "states", 12)
+    import numpy as np
+
+    assert np.load(states / f"{clips[0].id}.0.npy").shape == (150, 12)
+
+
+@pytest.mark.parametrize("stage", ["aligner", "dubber", "vocoder", "speech_tokenizer", "semantic_lm"])
+def test_scripts_know_the_options_they_are_given(script, arguments, monkeypatch, repository, stage, tmp_path):
+    module = load(repository / "examples", script.SCRIPTS[stage].removesuffix(".py"))
+    kinds = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, TrainingArguments) and value is not TrainingArguments
+    ]
+    command = script.stage_command(arguments, stage, tmp_path / "run")
+    assert Path(command[1]).is_file()
+    parsed = parse_arguments(kinds[0], command[2:])
+    assert parsed.batch_size == 2
+    assert parsed.logging_steps == 1
+    assert parsed.max_steps > 10**6
+    if stage != "vocoder":
+        assert parsed.preset == "tiny"
+
+
+FAKE = """
+import json, pathlib, sys, time
+log = pathlib.Path(sys.argv[1])
+log.parent.mkdir(parents=True)
+with log.open("w") as file:
+    for step in range(int(sys.argv[2])):
+        row = {"step": step, "model_seconds": step + 1, "data_seconds": 1.0, "samples_per_second": 1,
+               "peak_memory_gb": step, "loss": 0.5}
+        file.write(json.dumps(row) + "\\n")
+        file.flush()
+    file.write('{"step": 9, "samp')
+    file.flush()
+    time.sleep(float(sys.argv[3]))
+"""
+
+
+@pytest.fixture
+def fake(tmp_path):
+    path = tmp_path / "fake.py"
+    path.write_text(FAKE)
+    return lambda steps, seconds: [
+        sys.executable,
+        str(path),
+        str(tmp_path / "run" / "log.jsonl"),
+        str(steps),
+        str(seconds),
+    ]
+
+
+def test_a_run_is_stopped_after_its_steps(script, fake, tmp_path):
+    steps = script.run_until(fake(4, 600), tmp_path / "run" / "log.jsonl", 3, timeout=120)
+    assert [step["step"] for step in steps] == [0, 1, 2]
+    figures = script.summarize(steps[1:], 8)
+    assert figures["seconds_per_step"] == pytest.approx(3.5)
+    assert figures["samples_per_second"] == pytest.approx(8 / 3.5)
+    assert figures["model_share"] == pytest.approx(2.5 / 3.5)
+    assert figures["peak_memory_gb"] == 2
+
+
+def test_a_run_that_fails_or_hangs_is_said(script, fake, tmp_path):
+    with pytest.raises(RuntimeError, match="before its steps"):
+        script.run_until(fake(1, 0), tmp_path / "run" / "log.jsonl", 3, timeout=120)
+    (tmp_path / "run" / "log.jsonl").unlink()
+    (tmp_path / "run").rmdir()
+    with pytest.raises(RuntimeError, match="longer than 0 s"):
+        script.run_until(fake(1, 600), tmp_path / "run" / "log.jsonl", 3, timeout=0.01)
+
+
+def test_report(script, arguments, monkeypatch, capsys, tmp_path):
+    def measure(args, stage):
+        steps = [{"model_seconds": 1.5, "data_seconds": 0.5, "peak_memory_gb": 1.25, "loss": 1.0}]
+        return script.summarize(steps, 16) | {
+            "preset": args.preset,
+            "stage": stage,
+            "machine": {"device": "a", "torch": "2"},
+        }
+
+    monkeypatch.setattr(script, "measure", lambda args, stage: keep(measure(args, stage)))
+    monkeypatch.setattr(script, "count_parameters", lambda preset: {"aligner": 4_000_000, "vector_field": 150_000_000})
+
+    def keep(result):
+        path = arguments.output / f"{result['preset']}-{result['stage']}.json"
+        path.write_text(json.dumps(result))
+        return result
+
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "benchmarks.md"
+    page.write_text("<!-- figures training -->\nold\n<!-- end figures training -->\n")
+    script.main(["--output", str(arguments.output), "--stages", "aligner", "dubber", "--docs", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "| aligner | tiny | 4.0 M | 16 | 2.00 | 8.00 | 75 % | 1.25 GB | 1 |" in printed
+    assert "| dubber | tiny | 154 M |" in printed
+    assert "| vector_field | 150 M | 150 M |" in printed
+    assert "| dubber |" in page.read_text()
+    assert "old" not in page.read_text()
+
+
+def test_tiny_parameters_are_those_of_the_models(script):
+    counts = script.count_parameters("tiny")
+    assert 15e6 < sum(counts.values()) < 25e6
+    assert counts["semantic_model"] > 2e6
+
+
+def test_bad_options_end_in_one_line(script, capsys):
+    with pytest.raises(SystemExit) as error:
+        script.parse_arguments(["--steps", "0"])
+    assert error.value.code == 2
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_the_page_has_the_section_that_the_tables_go_to(repository):
+    text = (repository / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "<!-- figures training -->\n" in text
+    assert "<!-- end figures training -->" in text
