@@ -28,10 +28,10 @@ from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
-from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout
+from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout, share_by_source
 from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.presets import ALIGNER_PRESETS
-from flowdubber_hf.training.sources import clips_of
+from flowdubber_hf.training.sources import clips_of, parse_shares
 
 
 @dataclass
@@ -43,6 +43,8 @@ class AlignerArguments(TrainingArguments):
         default=None, metadata={"help": "width of the language model's states; the preset's where not given"}
     )
     init_from: str | None = field(default=None, metadata={"help": "aligner folder to start from"})
+    sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
+    source_shares: list[float] = field(default_factory=list, metadata={"help": "how often each source, all alike"})
     style_swap: float = field(
         default=0.5, metadata={"help": "how often the style vector is that of another clip of the speaker"}
     )
@@ -76,7 +78,10 @@ def main() -> None:
     accelerator.print(f"{len(training)} clips to train on, {len(held_out)} held out")
     stage = AlignerStage(
         make_aligner(arguments),
-        DubbingClips(store, training, arguments.style_swap, arguments.style_drop),
+        [
+            (DubbingClips(store, part.clips, arguments.style_swap, arguments.style_drop), part.share)
+            for part in share_by_source(training, parse_shares(arguments.sources, arguments.source_shares))
+        ],
         DubbingClips(store, held_out),
         arguments.batch_size,
         arguments.seed,

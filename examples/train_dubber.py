@@ -49,6 +49,7 @@ from flowdubber_hf.training.dubber_stage import (
     LipFeatures,
     mel_statistics,
     set_dropout,
+    share_by_source,
 )
 from flowdubber_hf.training.export import (
     BUNDLED,
@@ -63,7 +64,7 @@ from flowdubber_hf.training.export import (
 from flowdubber_hf.training.loop import BEST_FOLDER, MODEL_FOLDER, make_accelerator, train
 from flowdubber_hf.training.presets import VECTOR_FIELD_PRESETS
 from flowdubber_hf.training.semantic_features import SemanticCache, model_fingerprint
-from flowdubber_hf.training.sources import clips_of
+from flowdubber_hf.training.sources import clips_of, parse_shares
 
 
 NONE = "none"
@@ -89,6 +90,10 @@ class DubberArguments(TrainingArguments):
     publish: str = field(default="best", metadata={"help": "which weights the pipeline gets: best (val_loss) or last"})
     segment_frames: int = field(default=40, metadata={"help": "video frames that prior and flow see a clip"})
     speech_share: float = field(default=0.25, metadata={"help": "share of steps on sound without video"})
+    sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
+    source_shares: list[float] = field(
+        default_factory=list, metadata={"help": "how often each named source, in place of --speech_share"}
+    )
     max_speech_seconds: float = field(default=6.0, metadata={"help": "longest clip of sound without video"})
     knowledge_drop: float = field(default=0.15, metadata={"help": "how often the language model's part is dropped"})
     style_swap: float = field(
@@ -130,21 +135,28 @@ def open_states(arguments: DubberArguments) -> SemanticCache | None:
 
 def chosen_data(
     arguments: DubberArguments, store: FeatureStore, accelerator: Accelerator, states: SemanticCache | None
-) -> tuple[DubbingClips, DubbingClips, DubbingClips]:
-    """Clips with video to train on, held-out ones, and sound without video; each looked at."""
+) -> tuple[list[tuple[DubbingClips, float]], DubbingClips]:
+    """Groups of clips to train on with their shares of the steps, and the held-out clips; each clip looked at."""
     video, held_out = clips_of(store, arguments, accelerator, VIDEO_NEEDS)
     longest = arguments.max_speech_seconds * SAMPLING_RATE
     sound = [
         clip
         for clip in of_speakers(store.clips("train", needs=SOUND_NEEDS), arguments)
-        if not clip.num_frames and SAMPLING_RATE <= clip.num_samples <= longest and arguments.speech_share
+        if not clip.num_frames and SAMPLING_RATE <= clip.num_samples <= longest
     ]
     sound = usable_clips(store, sound, SOUND_NEEDS, arguments, accelerator)
-    accelerator.print(f"{len(video)} clips with video, {len(sound)} of sound, {len(held_out)} held out")
-    style = (arguments.style_swap, arguments.style_drop)
+    shares = parse_shares(arguments.sources, arguments.source_shares)
+    parts = share_by_source(video + sound, shares, arguments.speech_share if sound else 0.0)
+    for part in parts:
+        kind = "video" if part.clips[0].num_frames else "sound"
+        accelerator.print(f"{len(part.clips)} clips of {part.clips[0].source} ({kind}), share {part.share:.3f}")
+    accelerator.print(f"{len(held_out)} clips held out")
     knowledge = None if states is None else states.get
-    training, speech = (DubbingClips(store, clips, *style, knowledge) for clips in (video, sound))
-    return training, DubbingClips(store, held_out, knowledge=knowledge), speech
+    groups = [
+        (DubbingClips(store, part.clips, arguments.style_swap, arguments.style_drop, knowledge), part.share)
+        for part in parts
+    ]
+    return groups, DubbingClips(store, held_out, knowledge=knowledge)
 
 
 def check_fit(
@@ -194,22 +206,21 @@ def main() -> None:
     accelerator = make_accelerator(arguments, find_unused_parameters=True)
     output, store = Path(arguments.output_dir), FeatureStore(arguments.dataset)
     states = open_states(arguments)
-    training, held_out, sound = chosen_data(arguments, store, accelerator, states)
-    model = make_model(arguments, training)
+    groups, held_out = chosen_data(arguments, store, accelerator, states)
+    training = [clip for clips, _ in groups for clip in clips.clips]
+    model = make_model(arguments, DubbingClips(store, training))
     base = None if arguments.base_pipeline == NONE else arguments.base_pipeline
     vocoder = check_fit(model, states, base)
     lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
-    lips.prepare(model.aligner, training.clips + held_out.clips, accelerator)
+    lips.prepare(model.aligner, [clip for clip in training + held_out.clips if clip.num_frames], accelerator)
     stage = DubberStage(
         model,
-        training,
+        groups,
         held_out,
-        sound,
         lips,
         arguments.batch_size,
         arguments.seed,
         arguments.segment_frames,
-        arguments.speech_share,
         arguments.knowledge_drop,
         arguments.true_path_share,
         vocoder,
@@ -221,8 +232,7 @@ def main() -> None:
     trained = ("aligner", "vector_field")
     pipeline = build_pipeline({name: folder / name for name in trained}, base)
     name = (arguments.hub_model_id or output.absolute().name).split("/")[-1]
-    data = summarize_clips(training.clips + sound.clips)
-    card = model_card(name, arguments, summary, data, trained, base, accelerator.num_processes)
+    card = model_card(name, arguments, summary, summarize_clips(training), trained, base, accelerator.num_processes)
     write_pipeline(pipeline, output / PIPELINE_FOLDER, card, arguments.pipeline_dtype)
     push_folder(output / PIPELINE_FOLDER, arguments, accelerator)
     accelerator.print(f"pipeline in {output / PIPELINE_FOLDER}")

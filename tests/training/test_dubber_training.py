@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from flowdubber_hf.data.dubbing import DubbingExample, collate
+from flowdubber_hf.data.features import Clip
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.processing.text import phoneme_ids
@@ -30,6 +31,7 @@ from flowdubber_hf.training.dubber import (
     spoken_frames,
     take_segments,
 )
+from flowdubber_hf.training.dubber_stage import share_by_source
 from flowdubber_hf.training.loop import enable_gradient_checkpointing
 
 
@@ -185,3 +187,27 @@ def test_alignment_error_of_a_perfect_path_is_zero(monkeypatch):
     true = batch["path"]
     monkeypatch.setattr("flowdubber_hf.models.aligner.FlowDubberAlignerModel.search", lambda *arguments: true.clone())
     assert alignment_error(model, [batch])["start_error_ms"] == 0
+
+
+def source_clips(source: str, count: int, video: bool) -> list[Clip]:
+    names = [f"{source}/{video}/{n}" for n in range(count)]
+    return [Clip(name, "train", "x", "a", source, 16000, 25 if video else 0) for name in names]
+
+
+def test_shares_of_the_steps():
+    clips = source_clips("grid", 6, True) + source_clips("heads", 2, True)
+    clips += source_clips("heads", 3, False) + source_clips("an4", 1, False)
+
+    def shares(*arguments) -> list[tuple]:
+        parts = share_by_source(clips, *arguments)
+        return [(part.clips[0].source, bool(part.clips[0].num_frames), pytest.approx(part.share)) for part in parts]
+
+    plain = [("an4", False, 1 / 12), ("grid", True, 6 / 12), ("heads", False, 3 / 12), ("heads", True, 2 / 12)]
+    assert shares() == plain
+    a_fifth_sound = [("an4", False, 0.05), ("grid", True, 0.6), ("heads", False, 0.15), ("heads", True, 0.2)]
+    assert shares(None, 0.2) == a_fifth_sound
+    assert shares({"grid": 3.0, "heads": 1.0}) == [("grid", True, 3.0), ("heads", False, 0.6), ("heads", True, 0.4)]
+    with pytest.raises(ValueError, match="no clip of lrs; the dataset has an4, grid, heads"):
+        share_by_source(clips, {"lrs": 1.0})
+    with pytest.raises(ValueError, match="no clips to train on"):
+        share_by_source([])

@@ -14,7 +14,8 @@
 """The two stages of the dubber on the shared loop: lips and phonemes first, then aligner, mel prior and flow jointly."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,67 @@ def _batches_of(count: int) -> list[range]:
     return [range(first, min(first + _VALIDATION_BATCH, count)) for first in range(0, count, _VALIDATION_BATCH)]
 
 
+@dataclass(frozen=True)
+class SharedClips:
+    """Clips of one source, all with video or all without, and their share of the steps."""
+
+    clips: list[Clip]
+    share: float
+
+
+def share_by_source(
+    clips: Sequence[Clip], shares: Mapping[str, float] | None = None, speech_share: float | None = None
+) -> list[SharedClips]:
+    """
+    Divides clips by source and kind; a step takes clips of one part alone.
+
+    Args:
+        shares: of each source, those that are not named are left out; without it every clip comes equally often.
+        speech_share: without `shares`, the share of steps on sound without video.
+
+    Raises:
+        ValueError: a named source has no clip, or there is none at all.
+    """
+    parts: dict[tuple[str, bool], list[Clip]] = {}
+    for clip in clips:
+        parts.setdefault((clip.source, clip.num_frames > 0), []).append(clip)
+    if not parts:
+        raise ValueError("there are no clips to train on.")
+    if shares is not None:
+        present = sorted({source for source, _ in parts})
+        missing = sorted(set(shares) - set(present))
+        if missing:
+            raise ValueError(f"--sources: no clip of {', '.join(missing)}; the dataset has {', '.join(present)}.")
+
+    def share(source: str, video: bool) -> float:
+        fellows = [
+            len(part)
+            for (other, kind), part in parts.items()
+            if (other == source if shares is not None else kind == video or speech_share is None)
+        ]
+        whole = 1.0
+        if shares is not None:
+            whole = shares.get(source, 0.0)
+        elif speech_share is not None:
+            whole = 1 - speech_share if video else speech_share
+        return whole * len(parts[source, video]) / sum(fellows)
+
+    found = [SharedClips(part, share(*key)) for key, part in sorted(parts.items())]
+    return [part for part in found if part.share > 0]
+
+
+def _plan(groups: Sequence[tuple[DubbingClips, float]], batch_size: int, seed: int) -> BatchPlan:
+    lengths = [ClipGroup([_frames(clip) for clip in clips.clips], share) for clips, share in groups]
+    return BatchPlan(lengths, batch_size, seed)
+
+
 class AlignerStage:
     """Stage 1: lips and phonemes learn to find each other, by the dual contrastive loss alone.
 
     Args:
         aligner: to train.
-        training, held_out: clips with video.
+        groups: clips with video, each group with its share of the steps.
+        held_out: clips with video.
         batch_size: rows of a step's global batch.
         seed: of everything drawn.
     """
@@ -102,14 +158,16 @@ class AlignerStage:
 
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """Augmented clips; see [`~data.dubbing.DubbingClips.alignment_example`]."""
-        _, chosen = self.plan(step)
+        group, chosen = self.plan(step)
+        clips = self.groups[group]
         return collate(
-            [self.training.alignment_example(int(chosen[row]), row_generator(self.seed, step, row)) for row in rows]
+            [clips.alignment_example(int(chosen[row]), row_generator(self.seed, step, row)) for row in rows]
         )
 
     def names(self, step: int) -> list[str]:
         """Clips of a step."""
-        return [self.training.clips[index].id for index in self.plan(step)[1]]
+        group, chosen = self.plan(step)
+        return [self.groups[group].clips[index].id for index in chosen]
 
     def validate(self, model: FlowDubberAligningModel) -> dict[str, float]:
         """`val_start_error_ms`, `val_even_error_ms` and `val_contrastive` of the held-out clips."""
@@ -182,18 +240,17 @@ class LipFeatures:
 
 
 class DubberStage:
-    """Stage 2: aligner, mel prior and flow jointly, the lip encoder frozen. A step takes clips with video or, for
-    `speech_share` of the steps, clips of sound alone, which teach other voices.
+    """Stage 2: aligner, mel prior and flow jointly, the lip encoder frozen. A step takes clips with video or clips of sound
+    alone, which teach other voices and other words.
 
     Args:
         model: aligner and vector field.
-        training, held_out: clips with video.
-        speech: clips of sound alone, may be empty.
+        groups: clips to train on, all of a group with video or all without, each group with its share of the steps.
+        held_out: clips with video.
         lips: features of all clips with video, prepared.
         batch_size: rows of a step's global batch.
         seed: of everything drawn.
         segment_frames: video frames of a clip that prior and flow see.
-        speech_share: share of steps on sound alone.
         knowledge_drop: how often the language model's part is dropped (decision 10 of the paper's section 8: .1 to .2).
         true_path_share: how often the path is the true one and not the searched one.
         vocoder: makes the sounds of [`DubberStage.samples`]; none are made without it.
@@ -204,29 +261,25 @@ class DubberStage:
     def __init__(
         self,
         model: FlowDubberTrainingModel,
-        training: DubbingClips,
+        groups: Sequence[tuple[DubbingClips, float]],
         held_out: DubbingClips,
-        speech: DubbingClips,
         lips: LipFeatures,
         batch_size: int,
         seed: int,
         segment_frames: int = 40,
-        speech_share: float = 0.25,
         knowledge_drop: float = 0.15,
         true_path_share: float = 0.5,
         vocoder: torch.nn.Module | None = None,
     ):
         self.vocoder = vocoder
         self.model, self.held_out, self.lips, self.seed = model, held_out, lips, seed
-        self.groups = [training, speech]
+        self.groups = [clips for clips, _ in groups]
         self.segment_frames, self.knowledge_drop, self.true_path_share = (
             segment_frames,
             knowledge_drop,
             true_path_share,
         )
-        lengths = [[_frames(clip) for clip in group.clips] for group in self.groups]
-        shares = (1 - speech_share, speech_share)
-        self.plan = BatchPlan([ClipGroup(*pair) for pair in zip(lengths, shares, strict=True)], batch_size, seed)
+        self.plan = _plan(groups, batch_size, seed)
 
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """Clips with everything that [`~training.dubber.dubber_losses`] wants drawn."""
@@ -236,7 +289,7 @@ class DubberStage:
         for row in rows:
             generator = row_generator(self.seed, step, row)
             index = int(chosen[row])
-            lips = self.lips.get(clips.clips[index].id, generator) if group == 0 else None
+            lips = self.lips.get(clips.clips[index].id, generator) if clips.clips[index].num_frames else None
             examples.append(clips.dubbing_example(index, generator, lips))
             draws.append(self._draw(examples[-1], generator))
         return _with_draws(collate(examples), draws)
