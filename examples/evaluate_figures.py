@@ -63,7 +63,7 @@ import torch
 from tqdm import tqdm
 
 import flowdubber_hf
-from flowdubber_hf.data.features import read_sources
+from flowdubber_hf.data.adapters import read_corpus
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.audio import (
     MEL_FRAME_RATE,
@@ -130,7 +130,7 @@ def read_clips(data: Path, split: str, limit: int | None) -> list[Clip]:
     if not listing.is_file():
         raise SystemExit(f"there is no {listing}; give the folder that holds grid/ as --data.")
     rows = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
-    splits = {clip.file_name.removeprefix("grid/"): clip.split for clip in read_sources(data)}
+    splits = {clip.file_name: clip.split for clip in read_corpus(data / "grid").recordings}
     rows = sorted((row for row in rows if splits.get(row["file_name"]) == split), key=lambda row: row["file_name"])
     if not rows:
         raise SystemExit(f"{listing} has no clips of the split {split!r}.")

@@ -3,7 +3,7 @@
 #
 #   examples/recipes/train_semantic_lm.sh features outputs/semantic
 #
-# `features` holds phones/ (prepare_features.py) and tokens/ (train_speech_tokenizer.py --extract_tokens). Each stage that was
+# `features` is a dataset of `flowdubber prepare` with speech tokens. Each stage that was
 # stopped goes on with the same command. The dubber must be trained anew on the new states: they are another model's.
 set -euo pipefail
 

@@ -20,10 +20,10 @@ from flowdubber_hf.data.forced_alignment import (
     MAX_STOP_SECONDS,
     AlignmentError,
     _SpokenWord,
-    _times,
     _without_long_stops,
     align,
     align_text,
+    contiguous_times,
 )
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.text import phonemize
@@ -46,12 +46,14 @@ def test_times_of_a_hand_made_alignment():
     # two words of two phones, 0.1 s of pause between them, 1 s of sound
     words = [_SpokenWord("w0", [(0.2, 0.3), (0.3, 0.4)]), _SpokenWord("w1", [(0.5, 0.6), (0.6, 0.8)])]
     expected = [(0.0, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (0.6, 0.8), (0.8, 1.0)]
-    np.testing.assert_allclose(_times(words, 1.0), expected)
+    np.testing.assert_allclose(contiguous_times([word.phones for word in words], 1.0), expected)
 
 
 def test_speech_to_the_very_ends_leaves_a_frame_of_silence():
     words = [_SpokenWord("w0", [(0.0, 0.5), (0.5, 1.01)])]
-    np.testing.assert_allclose(_times(words, 1.0), [(0.0, 0.01), (0.01, 0.5), (0.5, 0.99), (0.99, 1.0)])
+    np.testing.assert_allclose(
+        contiguous_times([word.phones for word in words], 1.0), [(0.0, 0.01), (0.01, 0.5), (0.5, 0.99), (0.99, 1.0)]
+    )
 
 
 def test_a_stop_after_a_pause_is_cut_and_others_are_not():

@@ -107,9 +107,13 @@ def test_default_voices_are_in_the_shared_data(script, shared_data):
 
 
 def test_unseen_voice_is_held_out_of_training(script, shared_data):
-    from flowdubber_hf.data.features import read_sources
+    from flowdubber_hf.data.adapters import read_corpus
 
-    splits = {clip.file_name: clip.split for clip in read_sources(shared_data)}
+    grid = read_corpus(shared_data / "grid").recordings
+    speech = read_corpus(shared_data / "speech", val_by="speaker", val_share=0.02).recordings
+    splits = {
+        f"{name}/{clip.file_name}": clip.split for name, part in (("grid", grid), ("speech", speech)) for clip in part
+    }
     assert {name: splits[file] for name, file in script.VOICES.items()} == {
         "grid_s1": "dev",
         "female": "train",

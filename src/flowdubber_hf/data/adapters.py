@@ -295,6 +295,8 @@ def _metadata_recording(row: Mapping[str, Any], name: str) -> Recording:
         raise Dropped("bad line", "the line names no file; give a column video, audio or file_name.")
     source = _slug(_string(row, "source") or name)
     textgrid = _string(row, "textgrid")
+    for path in filter(None, (video, audio, textgrid)):
+        check_relative(path)
     return Recording(
         id=_check_id(_with_source(source, _string(row, "id") or _stem(video or audio), "/")),
         split=_check_split(_string(row, "split") or "train"),
@@ -305,7 +307,7 @@ def _metadata_recording(row: Mapping[str, Any], name: str) -> Recording:
         audio=audio,
         words=_intervals(row, "words"),
         phones=_intervals(row, "phones"),
-        textgrid=textgrid and check_relative(textgrid),
+        textgrid=textgrid,
         reference=_string(row, "reference"),
         mouth_box=_box(_list(row, "mouth_box")),
     )

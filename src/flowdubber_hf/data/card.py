@@ -19,8 +19,8 @@ from typing import Any
 from huggingface_hub import DatasetCardData
 
 from .adapters import Corpus
-from .clip_work import replace_file
 from .dataset import DATA_FOLDER
+from .files import replace_file
 
 
 CARD_NAME = "README.md"

@@ -19,7 +19,6 @@ complete, another setting or another recording has another name, and a run that 
 
 import errno
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audi
 from ..processing.video import MAX_VIDEO_SECONDS
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
+from .files import replace_file
 from .hashing import hash_json
 
 
@@ -95,17 +95,6 @@ class Outcome:
     records: dict[str, Path] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all, in a folder that is made where missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_record(path: Path) -> dict[str, Any]:

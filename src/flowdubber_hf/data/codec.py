@@ -74,10 +74,10 @@ def decode_audio(data: bytes) -> np.ndarray:
     """
     try:
         with av.open(io.BytesIO(data), format="flac") as container:
-            pieces = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    except (av.FFmpegError, IndexError) as error:
+            sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    except (av.FFmpegError, IndexError, ValueError) as error:
         raise ValueError(f"the stored sound cannot be decoded ({error}); prepare the dataset again.") from error
-    return np.concatenate(pieces).astype(np.float32) / PCM16_SCALE
+    return sound.astype(np.float32) / PCM16_SCALE
 
 
 def encode_crops(crops: np.ndarray) -> bytes:

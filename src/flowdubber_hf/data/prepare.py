@@ -42,8 +42,9 @@ from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 from ..version import __version__
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
 from .card import CARD_NAME, write_card
-from .clip_work import Outcome, WorkSettings, load_models, read_record, replace_file, work_on
+from .clip_work import Outcome, WorkSettings, load_models, read_record, work_on
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
+from .files import replace_file
 from .hashing import hash_folder, hash_json
 from .report import build_report, draw_report, require_matplotlib
 
@@ -247,6 +248,8 @@ def _claimed(settings: PrepareSettings) -> Iterator[None]:
         replace_file(work / "input.json", json.dumps({"input": str(settings.input.resolve())}).encode())
         for left in settings.output.glob(f".{DATA_FOLDER}.*"):
             shutil.rmtree(left, ignore_errors=True)
+        for left in work.glob("*/*/.*"):
+            left.unlink(missing_ok=True)
         yield
     finally:
         lock.release()

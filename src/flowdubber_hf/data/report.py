@@ -22,8 +22,9 @@ from typing import Any
 
 from ..processing.audio import SAMPLING_RATE
 from .adapters import Recording
-from .clip_work import Outcome, replace_file
+from .clip_work import Outcome
 from .dataset import split_order
+from .files import replace_file
 
 
 Pair = tuple[Recording, Outcome]
