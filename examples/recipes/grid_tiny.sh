@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Trains flowdubber-grid-tiny from raw clips to a pipeline folder and its figures. One command, on a CPU or a GPU:
+#
+#   examples/recipes/grid_tiny.sh DATA OUT
+#
+# DATA holds grid/ (clips with video, metadata.jsonl) and, if there, speech/ (sound alone) and flite/ (what
+# examples/make_flite_speech.py writes). OUT gets data/, one folder a stage, pipeline/ and figures/. Give the same command
+# again after a stop: finished stages are passed over, a stopped one goes on. The time of each stage stands in
+# OUT/times.txt and is printed at the end. Options of every stage: examples/recipes/tiny/*.yaml. From the environment:
+#   VOCODER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, PHONE_STEPS, TOKEN_STEPS, ALIGNER_STEPS, DUBBER_STEPS  steps of a stage
+#   LAUNCH     how scripts start, e.g. "accelerate launch --num_processes 4" (default: python)
+#   PRECISION  auto (default), no, bf16 or fp16; bf16 pays on CPUs with AMX
+#   WORKERS    processes that load data (default 0)
+#   NUM_PROC   processes of `flowdubber prepare` (default: all cores)
+#   EVALUATE   0 leaves the figures out
+# Needs the extras `train` and `eval`, and resemblyzer for the figures (docs/benchmarks.md says how).
+set -euo pipefail
+
+data=${1:?first argument: folder with grid/ and perhaps speech/ and flite/}
+out=${2:?second argument: folder for everything that is made}
+recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+examples=$recipes/..
+launch=${LAUNCH:-python}
+common=(--mixed_precision "${PRECISION:-auto}" --dataloader_num_workers "${WORKERS:-0}" --resume_from_checkpoint latest)
+mkdir -p "$out/done"
+
+sources=()
+for source in grid speech flite; do
+    [ -d "$data/$source" ] && sources+=("$source")
+done
+[ -d "$data/grid" ] || { echo "grid_tiny.sh: there is no folder $data/grid" >&2; exit 2; }
+datasets=("${sources[@]/#/$out/data/}")
+
+# Runs a stage unless it is finished; notes its seconds, those of earlier, stopped attempts too.
+stage() {
+    local name=$1 started=$SECONDS seconds
+    shift
+    [ -e "$out/done/$name" ] && return
+    echo "== $name"
+    trap 'echo "'"$name"' $((SECONDS - '"$started"')) stopped" >>"$out/times.txt"' EXIT
+    "$@"
+    trap - EXIT
+    seconds=$((SECONDS - started))
+    echo "$name $seconds" >>"$out/times.txt"
+    touch "$out/done/$name"
+}
+
+alone() {
+    local name=$1
+    shift
+    python "$examples/$name.py" "$@"
+}
+
+# Trains a stage: name of the script, name of the recipe and of the folder, steps (empty: the recipe's), more options.
+trained() {
+    local name=$1 recipe=$2 steps=$3
+    shift 3
+    $launch "$examples/$name.py" "$recipes/tiny/$recipe.yaml" --dataset "${datasets[@]}" --output_dir "$out/$recipe" \
+        "${common[@]}" ${steps:+--max_steps "$steps"} "$@"
+}
+
+prepare() {
+    local source
+    for source in "${sources[@]}"; do
+        flowdubber prepare "$data/$source" "$out/data/$source" --name "$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "$@"
+    done
+}
+
+states() {
+    $launch "$examples/extract_semantic_features.py" --dataset "${datasets[@]}" --model "$out/semantic/best" \
+        --cache "$out/states"
+}
+
+assemble() {
+    rm -rf "$out/pipeline"
+    alone assemble_pipeline --style_encoder "$bundled/style_encoder" --vocoder "$out/vocoder/best" \
+        --speech_tokenizer "$out/speech_tokenizer_voice/best" --semantic_model "$out/semantic/best" \
+        --tokenizer "$out/semantic/best" --aligner "$out/dubber/best/aligner" \
+        --vector_field "$out/dubber/best/vector_field" --output "$out/pipeline"
+}
+
+bundled=$(python -c 'import flowdubber_hf, pathlib; print(pathlib.Path(flowdubber_hf.__file__).parent / "pretrained/flowdubber-grid-tiny")')
+
+stage prepare prepare --speech_tokenizer none
+stage vocoder trained train_vocoder vocoder "${VOCODER_STEPS:-}"
+stage speech_tokenizer trained train_speech_tokenizer speech_tokenizer "${TOKENIZER_STEPS:-}"
+stage speech_tokenizer_voice trained train_speech_tokenizer speech_tokenizer_voice "${VOICE_STEPS:-}" \
+    --init_from "$out/speech_tokenizer/best"
+stage tokens prepare --speech_tokenizer "$out/speech_tokenizer_voice/best"
+stage semantic_phones trained train_semantic_lm semantic_phones "${PHONE_STEPS:-}"
+stage semantic trained train_semantic_lm semantic "${TOKEN_STEPS:-}" --init_from "$out/semantic_phones/best"
+stage states states
+stage aligner trained train_aligner aligner "${ALIGNER_STEPS:-}"
+stage dubber trained train_dubber dubber "${DUBBER_STEPS:-}" --aligner "$out/aligner/best/aligner" \
+    --semantic_features "$out/states" --base_pipeline none
+stage pipeline assemble
+if [ "${EVALUATE:-1}" != 0 ]; then
+    stage figures alone evaluate_figures --data "$data" --model "$out/pipeline" --output "$out/figures"
+fi
+
+awk '{ sum[$1] += $2; if (!($1 in seen)) { seen[$1] = 1; order[++count] = $1 } }
+    END { for (i = 1; i <= count; i++) { printf "%-24s %8.1f min\n", order[i], sum[order[i]] / 60; all += sum[order[i]] }
+          printf "%-24s %8.1f min\n", "all", all / 60 }' "$out/times.txt"
+echo "pipeline: $out/pipeline"
