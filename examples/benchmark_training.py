@@ -52,6 +52,7 @@ from transformers import PreTrainedTokenizerFast
 from evaluate_figures import insert, machine, save_json
 from flowdubber_hf.data.codec import encode_audio, encode_crops, to_pcm16
 from flowdubber_hf.data.dataset import schema, write_data
+from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, semantic_config
 from flowdubber_hf.models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN, PAD_TOKEN
@@ -66,6 +67,7 @@ from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderCon
 from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, VIDEO_FRAME_RATE
 from flowdubber_hf.processing.demo import speech_timeline
 from flowdubber_hf.training.presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS
+from flowdubber_hf.training.semantic_features import SemanticCache
 
 
 PRESETS = ("tiny", "base")
@@ -155,16 +157,13 @@ def make_dataset(folder: Path) -> Path:
 
 
 def make_states(dataset: Path, folder: Path, width: int) -> Path:
-    """Random states of a language model for the made clips, `<id>.0.npy` `(tokens, width)` float16."""
-    import pyarrow.parquet
-
-    for file in sorted((dataset / "data").glob("*.parquet")):
-        for row in pyarrow.parquet.read_table(file, columns=["id", "semantic_tokens"]).to_pylist():
-            if row["semantic_tokens"]:
-                path = folder / f"{row['id']}.0.npy"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                random = np.random.default_rng(len(row["semantic_tokens"]))
-                np.save(path, random.normal(size=(len(row["semantic_tokens"]), width)).astype(np.float16))
+    """Random states `(tokens, width)` of a language model for the made clips, as the dubber reads them."""
+    cache = SemanticCache(folder, {"model": "none", "hidden_size": width})
+    store = FeatureStore(dataset)
+    for clip in store.clips(needs=("tokens",)):
+        length = len(store.tokens(clip.id)[0])
+        if clip.id not in cache:
+            cache.write(clip.id, 0, np.random.default_rng(length).normal(size=(length, width)))
     return folder
 
 
