@@ -13,7 +13,7 @@
 # limitations under the License.
 """Makes transcribed speech with flite's voices: everyday English for a model whose own clips know few words.
 
-    python examples/make_flite_speech.py --output flite --num_sentences 1800
+    python examples/make_flite_speech.py --output flite
     flowdubber prepare flite prepared/flite
 
 The first `--num_heads` recordings get a picture: the project's drawn head says them at flite's own times, which shows the
@@ -97,8 +97,8 @@ there are {number} {things} {place}.|{person} {past} {number} {things} {time}.|{
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, help="new folder for metadata.jsonl and the recordings")
-    parser.add_argument("--num_sentences", type=int, default=1800)
-    parser.add_argument("--num_heads", type=int, default=600, help="recordings with a drawn talking head (mp4)")
+    parser.add_argument("--num_sentences", type=int, default=2400)
+    parser.add_argument("--num_heads", type=int, default=200, help="recordings with a drawn talking head (mp4)")
     parser.add_argument("--exclude", type=Path, default=None, help="text file of sentences that must not be made")
     parser.add_argument("--num_proc", type=int, default=2, help="programs at a time")
     parser.add_argument("--seed", type=int, default=0)
@@ -171,7 +171,12 @@ def main(arguments: list[str] | None = None) -> None:
         for job in tqdm(jobs, desc="heads"):
             job.result()
     rows = [
-        {"file_name": str(file.relative_to(args.output)), "speaker": f"flite-{voice}", "text": text, "source": "flite"}
+        {
+            "file_name": str(file.relative_to(args.output)),
+            "speaker": f"flite-{voice}",
+            "text": text,
+            "source": "flite-drawn" if file in videos else "flite",  # training chooses how often it takes each source
+        }
         for file, voice, text in zip(videos + sounds[len(videos) :], voices, texts, strict=True)
     ]
     listing = args.output / "metadata.jsonl"
