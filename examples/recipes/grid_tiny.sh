@@ -62,7 +62,7 @@ trained() {
 prepare() {
     local source
     for source in "${sources[@]}"; do
-        flowdubber prepare "$data/$source" "$out/data/$source" --name "$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "$@"
+        flowdubber prepare "$data/$source" "$out/data/$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "$@"
     done
 }
 

@@ -98,7 +98,7 @@ def scripts(repository):
         spec.loader.exec_module(module)
         return module
 
-    return {name: load(name) for name in ("train_aligner", "train_dubber", "assemble_pipeline")}
+    return {name: load(name) for name in ("train_aligner", "train_dubber", "assemble_pipeline", "split_speaker")}
 
 
 @pytest.fixture
@@ -241,4 +241,24 @@ def test_parts_are_put_together(made, tmp_path, call, capsys):
     ):
         with pytest.raises(SystemExit) as stop:
             call("assemble_pipeline", {**options, **changed})
+        assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_a_speaker_is_split_the_same_everywhere(tmp_path, call, capsys):
+    corpus = tmp_path / "corpus"
+    (corpus / "a").mkdir(parents=True)
+    rows = [{"file_name": f"a/{n}.mp4", "speaker": "ann" if n < 8 else "bob", "split": "train"} for n in range(10)]
+    rows.append({"file_name": "a/10.mp4", "speaker": "ann", "split": "dev"})
+    for row in rows:
+        (corpus / row["file_name"]).write_bytes(row["file_name"].encode())
+    (corpus / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = {"data": corpus, "speaker": "ann", "test": 3, "output": tmp_path / "ann"}
+    call("split_speaker", options)
+    made = [json.loads(line) for line in (tmp_path / "ann" / "metadata.jsonl").read_text().splitlines()]
+    assert [row["file_name"] for row in made] == [f"a/{n}.mp4" for n in range(8)]
+    assert [row["file_name"] for row in made if row["split"] == "dev"] == ["a/2.mp4", "a/6.mp4", "a/7.mp4"]
+    assert all((tmp_path / "ann" / row["file_name"]).read_bytes() == row["file_name"].encode() for row in made)
+    for changed, message in (({}, "exists"), ({"output": tmp_path / "b", "test": 8}, "has 8 clips to train on")):
+        with pytest.raises(SystemExit) as stop:
+            call("split_speaker", {**options, **changed})
         assert stop.value.code == 2 and message in capsys.readouterr().err

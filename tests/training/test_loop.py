@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
@@ -30,6 +31,7 @@ from flowdubber_hf.training.arguments import TrainingArguments
 from flowdubber_hf.training.batching import row_generator
 from flowdubber_hf.training.checkpoints import UNFINISHED, checkpoints
 from flowdubber_hf.training.loop import make_accelerator, train
+from flowdubber_hf.training.trackers import check_trackers, start_trackers
 
 
 class Regression:
@@ -246,6 +248,25 @@ def test_schedules(tmp_path, kind, rates):
 def test_trackers_stay_on_this_machine(tmp_path):
     run(tmp_path, report_to=["tensorboard"])
     assert list((tmp_path / "trackers").rglob("events*"))
+
+
+@pytest.mark.parametrize("online, mode", [(False, "offline"), (True, "online")])
+def test_wandb_is_offline_unless_asked(tmp_path, monkeypatch, online, mode):
+    monkeypatch.setenv("TRACKIO_DIR", "set")  # put back at the end
+    accelerator = Accelerator(cpu=True)
+    given = []
+    monkeypatch.setattr(accelerator, "init_trackers", lambda *arguments: given.append(arguments))
+    arguments = options(tmp_path / "run", report_to=["wandb", "trackio"], report_online=online)
+    start_trackers(accelerator, arguments, 0)
+    ((project, config, kinds),) = given
+    assert project == "flowdubber" and config["batch_size"] == 8
+    assert kinds["wandb"]["mode"] == mode and kinds.keys() == {"wandb", "trackio"}
+    assert str(tmp_path) in kinds["wandb"]["dir"]
+
+
+def test_a_tracker_that_is_not_installed_is_named():
+    with pytest.raises(ValueError, match="pip install no_such_tracker"):
+        check_trackers(["no_such_tracker"])
 
 
 def test_log_holds_speed_and_memory(straight):
