@@ -24,7 +24,6 @@ the same files.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import HfArgumentParser
@@ -92,5 +91,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    with torch.inference_mode():
-        run_script(main)
+    run_script(main)

@@ -165,10 +165,12 @@ def run_here(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: st
 
 def launch(repository: Path, script: str, processes: int, *arguments: str) -> subprocess.CompletedProcess:
     """A script under `accelerate launch` on CPU processes."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_machines", "1", "--mixed_precision", "no"]
+    command += ["--dynamo_backend", "no", "--main_process_port", "0", "--num_processes", str(processes)]
+    # `--cpu` starts one process only, whatever their number; this launcher starts them all, on CPUs by the environment.
+    command += ["--multi_gpu"] if processes > 1 else ["--cpu"]
     command += [str(repository / "examples" / f"{script}.py"), *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
@@ -176,6 +178,21 @@ def log_of(folder: Path, *names: str) -> list[tuple]:
     """Steps of a run's log with the named figures."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return [(line["step"], *(line[name] for name in names)) for line in lines if all(name in line for name in names)]
+
+
+def check_two_processes(
+    repository: Path, script: str, monkeypatch: pytest.MonkeyPatch, folder: Path, options: Sequence[str], rel: float
+) -> None:
+    """Two processes under `accelerate launch` have the losses of one."""
+    options = [*options, "--max_steps", "3", "--logging_steps", "1"]
+    result = launch(repository, script, 2, *options, "--output_dir", str(folder / "two"))
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert (folder / "two" / "checkpoint-3" / "random_states_1.pkl").is_file()  # there were two
+    run_here(load_script(repository, script), monkeypatch, *options, "--output_dir", str(folder / "one"))
+    one, two = (log_of(folder / name, "loss", "gradient_norm") for name in ("one", "two"))
+    assert len(one) == 3
+    for first, second in zip(one, two, strict=True):
+        assert first == pytest.approx(second, rel=rel)
 
 
 def check_resume(

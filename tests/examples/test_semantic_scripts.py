@@ -11,19 +11,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The semantic language model's scripts: two steps, stop, resume, train further, cache features."""
+"""The language model's scripts on project-made clips."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
+import numpy as np
 import pytest
+import torch
+from accelerate.state import AcceleratorState, GradientState, PartialState
 from safetensors.torch import load_file
 
-from training.test_semantic_training import write_store
+from flowdubber_hf.training.semantic_features import SemanticCache
+from flowdubber_hf.training.semantic_stage import SemanticStage
+from stages import check_resume, check_two_processes, load_script, log_of, run_here, write_dataset
+from training.test_semantic_training import write_qwen2
 
 
 SMALL = {
@@ -35,72 +39,101 @@ SMALL = {
 }
 
 
-def load_script(repository: Path, name: str) -> ModuleType:
-    """A script as a module: its `main` runs here, which saves the imports of a new process."""
-    spec = importlib.util.spec_from_file_location(name, repository / "examples" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # its dataclass looks itself up there
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def train(repository):
-    return load_script(repository, "train_semantic_lm").main
+def dataset(tmp_path_factory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
 
 
-@pytest.fixture(autouse=True)
-def on_cpu(monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+@pytest.fixture
+def train(repository, monkeypatch, dataset):
+    script = load_script(repository, "train_semantic_lm")
+
+    def run(*arguments: str) -> None:
+        common = ["--dataset", str(dataset), "--batch_size", "2", "--validation_clips", "1", "--warmup_steps", "1"]
+        run_here(script, monkeypatch, *common, *arguments)
+
+    return run
 
 
-@pytest.fixture(scope="module")
-def features(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("features")
-    write_store(root)
-    return root
+FRESH = ["--text_config", json.dumps(SMALL), "--attention_dropout", "0.2"]
 
 
-def options(features: Path, output: Path, *more: str) -> list[str]:
-    common = ["--features", str(features), "--sources", "grid", "--source_shares", "1.0"]
-    common += ["--text_config", json.dumps(SMALL), "--batch_size", "2", "--attention_dropout", "0"]
-    return [*common, "--output_dir", str(output), *more]
+def test_training_resumes_exactly_and_its_states_are_cached(repository, train, dataset, monkeypatch, tmp_path):
+    check_resume(lambda *more: train(*FRESH, *more), tmp_path, monkeypatch, SemanticStage, "model/model.safetensors")
+    assert log_of(tmp_path / "whole", "val_perplexity_other_text")
+    model, cache = tmp_path / "whole" / "best", tmp_path / "states"
+    extract = load_script(repository, "extract_semantic_features").main
+    options = ["--dataset", str(dataset), "--cache", str(cache), "--max_new_tokens", "8", "--samples", "1"]
+    extract([*options, "--model", str(model)])
+    reader = SemanticCache(cache)
+    assert "an4/c/0" in reader and "an4/c/1" not in reader  # sound alone too, but not without text
+    assert reader.get("grid/a/3", np.random.default_rng(0)).shape[1] == 32
+    extract([*options[:-1], "2", "--model", str(model)])  # goes on
+    assert SemanticCache(cache).samples("grid/a/0") == [0, 1] and SemanticCache(cache).samples("grid/a/3") == [0]
+
+    train(*FRESH, "--seed", "1", "--max_steps", "1", "--output_dir", str(tmp_path / "other"))
+    with pytest.raises(ValueError, match="another model"):
+        extract([*options, "--model", str(tmp_path / "other" / "model")])
 
 
-def test_train_resume_and_cache(repository, train, features, tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    schedule = ["--warmup_steps", "100", "--log_steps", "1", "--checkpoint_steps", "1"]  # the rate depends on no end
-    train(options(features, whole, "--max_train_steps", "3", *schedule))
-    lines = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3]
-    assert "perplexity_other_text" in lines[-1]
-
-    train(options(features, parts, "--max_train_steps", "2", *schedule))
-    train(options(features, parts, "--max_train_steps", "3", *schedule, "--resume"))
-    expected, actual = (load_file(folder / "model" / "model.safetensors") for folder in (whole, parts))
-    for name, weight in expected.items():
-        assert weight.allclose(actual[name], atol=1e-6), name
-
-    arguments = ["--features", str(features), "--model", str(whole / "model"), "--tokenizer", str(whole / "tokenizer")]
-    load_script(repository, "extract_semantic_features").main([*arguments, "--train_seeds", "1", "--device", "cpu"])
-    assert len(list((features / "semantic").rglob("*.npy"))) == 8
+def test_two_processes_equal_one(repository, dataset, monkeypatch, tmp_path):
+    options = ["--dataset", str(dataset), "--batch_size", "4", "--validation_clips", "1", "--warmup_steps", "1"]
+    options += ["--text_config", json.dumps(SMALL), "--attention_dropout", "0"]
+    check_two_processes(repository, "train_semantic_lm", monkeypatch, tmp_path, options, rel=1e-4)
 
 
-def test_first_stage_on_phones(train, features, tmp_path):
+def test_first_stage_on_phones(train, tmp_path):
     first, second = tmp_path / "phones", tmp_path / "tokens"
-    train(options(features, first, "--max_train_steps", "1", "--codes", "phones"))
-    train(options(features, second, "--max_train_steps", "1", "--init", str(first), "--init_codes", "phones"))
+    train(*FRESH, "--max_steps", "1", "--codes", "phones", "--output_dir", str(first))
+    train("--max_steps", "1", "--init_from", str(first), "--init_codes", "phones", "--output_dir", str(second))
     assert (second / "model" / "model.safetensors").is_file()
 
 
-def test_resume_without_checkpoint(train, features, tmp_path):
-    with pytest.raises(ValueError, match="no checkpoint"):
-        train(options(features, tmp_path / "nothing", "--resume"))
+def test_low_rank_training_of_a_plain_qwen2(train, tmp_path):
+    pytest.importorskip("peft")
+    write_qwen2(tmp_path / "qwen")
+    options = ["--init_from", str(tmp_path / "qwen"), "--lora_rank", "2", "--gradient_checkpointing"]
+    train(*options, "--max_steps", "3", "--save_steps", "2", "--output_dir", str(tmp_path / "run"))
+    assert (tmp_path / "run" / "model" / "adapter" / "adapter_model.safetensors").is_file()
+    start, end = (load_file(tmp_path / name / "model.safetensors") for name in ("qwen", "run/model"))
+    changed = [name for name, value in start.items() if not torch.equal(value, end[name][: len(value)])]
+    assert changed and all("_proj.weight" in name for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--codes", "letters"], "tokens, phones"),
+        (["--init_codes", "phones"], "give --init_from"),
+        (["--lora_rank", "2", "--lora_target_modules", "lm_head"], "not lm_head"),
+        (["--text_config", "{"], "not JSON"),
+        (["--attention_dropout", "1"], "attention_dropout"),
+        (["--sources", "librispeech"], "no clip of librispeech"),
+    ],
+)
+def test_bad_options(train, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        train("--output_dir", str(tmp_path / "out"), *options)
 
 
 def test_errors_are_one_line(repository, tmp_path):
-    command = [sys.executable, str(repository / "examples" / "train_semantic_lm.py")]
-    result = subprocess.run([*command, *options(tmp_path, tmp_path / "out")], capture_output=True, text=True)
+    command = [
+        sys.executable,
+        str(repository / "examples" / "train_semantic_lm.py"),
+        "--output_dir",
+        str(tmp_path / "out"),
+    ]
+    result = subprocess.run(
+        [*command, "--dataset", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+    )
     assert result.returncode == 2
-    assert result.stderr.strip().splitlines()[-1].startswith("error: there is no")
+    assert result.stderr.strip().splitlines()[-1].startswith("train_semantic_lm.py: ")
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    """The next test may want another accelerator."""
+    yield
+    for state in (AcceleratorState, PartialState, GradientState):
+        state._reset_state()

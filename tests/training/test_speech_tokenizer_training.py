@@ -11,64 +11,97 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Speech tokenizer training: labels and losses by hand, batches, token files, and the script from start to tokens."""
+"""Training of the speech tokenizer: labels, losses, the stage, tokens of clips and the script."""
 
-import importlib.util
-import json
-import sys
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from flowdubber_hf.data.features import AlignedPhonemes, Clip, FeatureStore, save_array, save_text, write_manifest
+from flowdubber_hf.data.features import AlignedPhonemes, Clip, FeatureStore
 from flowdubber_hf.models.speech_tokenizer import (
     SPEECH_TOKENIZER_PRESETS,
     FlowDubberSpeechTokenizer,
     FlowDubberSpeechTokenizerConfig,
 )
+from flowdubber_hf.models.speech_tokenizer.quantization import FactorizedVectorQuantizer
 from flowdubber_hf.training.speech_tokenizer_data import (
     IGNORED,
     PHONEME_CLASSES,
     SegmentSettings,
-    SpeechTokenizerBatches,
     frame_labels,
     plain_phoneme,
 )
 from flowdubber_hf.training.speech_tokenizer_losses import (
     SpeechTokenizerLossWeights,
-    SpeechTokenizerObjective,
-    phoneme_loss,
+    phoneme_losses,
     spectral_loss,
 )
-from flowdubber_hf.training.speech_tokenizer_tokens import speech_span, tokens_path
+from flowdubber_hf.training.speech_tokenizer_stage import HEADS_NAME, SpeechTokenizerStage
+from flowdubber_hf.training.speech_tokenizer_tokens import encode_sounds, extract_tokens, speech_span
+from flowdubber_hf.training.synchronized_norm import SynchronizedBatchNorm, synchronize_batch_norms
+from stages import (
+    check_batches,
+    check_parts_equal_whole,
+    check_resume,
+    check_two_processes,
+    load_script,
+    run_here,
+    unmoved,
+    write_dataset,
+)
 
 
 PHONES = {
     "phonemes": ["sil", "B", "IH1", "N", "sil"],
     "word_index": [-1, 0, 0, 0, -1],
-    "words": ["bin"],
     "times": [[0.0, 0.3], [0.3, 0.4], [0.4, 0.5], [0.5, 0.62], [0.62, 1.0]],
 }
-CONFIG = FlowDubberSpeechTokenizerConfig(**{**SPEECH_TOKENIZER_PRESETS["tiny"], "speaker_seconds": 1})
+SIZES = {
+    "speaker_seconds": 1,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "latent_size": 32,
+    "num_encoder_layers": 1,
+    "num_prenet_layers": 1,
+    "num_postnet_layers": 1,
+    "codebook_size": 64,
+    "ecapa_channels": 16,
+    "ecapa_out_channels": 24,
+    "decoder_channels": 32,
+}
+CONFIG = FlowDubberSpeechTokenizerConfig(**{**SPEECH_TOKENIZER_PRESETS["tiny"], **SIZES})
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
-    """Two voices with two clips of 1 s each; the first clip of each has phones. One clip is held out."""
-    generator = np.random.default_rng(0)
-    clips = []
-    for speaker in ("a", "b"):
-        for number in range(3):
-            clip_id = f"grid/{speaker}/{number}"
-            save_array(tmp_path / f"audio/{clip_id}.npy", generator.integers(-9000, 9000, 16000).astype(np.int16))
-            if number == 0:
-                save_text(tmp_path / f"phones/{clip_id}.json", json.dumps(PHONES))
-            split = "val" if number == 2 else "train"
-            clips.append(Clip(clip_id, split, speaker, "bin", "grid", 16000, words=[("bin", 0.3, 0.62)]))
-    write_manifest(tmp_path, clips)
-    return FeatureStore(tmp_path)
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="module")
+def store(dataset) -> FeatureStore:
+    return FeatureStore(dataset)
+
+
+def small_tokenizer() -> FlowDubberSpeechTokenizer:
+    torch.manual_seed(0)
+    return FlowDubberSpeechTokenizer(copy.deepcopy(CONFIG))
+
+
+def make_stage(store: FeatureStore, **changed) -> SpeechTokenizerStage:
+    values = {
+        "tokenizer": small_tokenizer(),
+        "settings": SegmentSettings(0.5),
+        "weights": SpeechTokenizerLossWeights(),
+        "batch_size": 4,
+        "waveform_tokens": 5,
+    }
+    return SpeechTokenizerStage(
+        store=store, clips=store.clips("train"), held_out=store.clips("val"), **{**values, **changed}
+    )
 
 
 class TestLabels:
@@ -82,94 +115,208 @@ class TestLabels:
         expected = ["sil"] * 15 + ["B"] * 5 + ["IH"] * 5 + ["N"] * 6 + ["sil"] * 19
         assert [PHONEME_CLASSES[label] for label in labels] == expected
 
-    def test_phoneme_loss_ignores_unlabelled(self):
-        logits = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]])
-        loss, accuracy = phoneme_loss(logits, torch.tensor([[0, 0, IGNORED]]))
-        assert accuracy.item() == 0.5
-        assert loss.item() == pytest.approx((0.0001234 + 9.0001234) / 2, abs=1e-4)
-        loss, accuracy = phoneme_loss(logits, torch.full((1, 3), IGNORED))
-        assert loss.item() == 0 and accuracy.item() == 0
+    def test_phoneme_losses_ignore_unlabelled(self):
+        logits = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]]).expand(2, -1, -1)
+        loss, accuracy = phoneme_losses(logits, torch.tensor([[0, 0, IGNORED], [IGNORED] * 3]))
+        assert accuracy.tolist() == [0.5, 0.0]
+        torch.testing.assert_close(loss, torch.tensor([(0.0001234 + 9.0001234) / 2, 0.0]), atol=1e-4, rtol=0)
 
 
 class TestLosses:
     def test_spectral_loss(self):
-        sound = torch.randn(2, 4000) * 0.1
+        sound = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0)) * 0.1
         assert spectral_loss(sound, sound).item() == pytest.approx(0.0, abs=1e-6)
         # Half the amplitude: convergence 0.5, and log 2 where the magnitude is far above the floor.
         assert spectral_loss(sound / 2, sound).item() == pytest.approx(0.5 + 0.693, abs=0.01)
 
-    def test_every_parameter_of_the_objective_moves(self, store):
+    def test_spectral_loss_is_a_mean_over_rows_and_silence_does_not_blow_it_up(self):
+        generator = torch.Generator().manual_seed(0)
+        truth = torch.randn(3, 4000, generator=generator) * torch.tensor([[0.1], [0.01], [0.0]])
+        other = torch.randn(3, 4000, generator=generator) * 0.01
+        rows = [spectral_loss(other[row : row + 1], truth[row : row + 1]) for row in range(3)]
+        torch.testing.assert_close(spectral_loss(other, truth), sum(rows) / 3)
+        assert rows[2] < 10
+
+
+class TestQuantiser:
+    def make(self) -> FactorizedVectorQuantizer:
         torch.manual_seed(0)
-        batches = SpeechTokenizerBatches(store, CONFIG, store.clips("train"), SegmentSettings(2, 0.5), 0, 2)
-        objective = SpeechTokenizerObjective(
-            FlowDubberSpeechTokenizer(CONFIG), len(batches.speakers), SpeechTokenizerLossWeights()
-        ).train()
-        before = {name: parameter.detach().clone() for name, parameter in objective.named_parameters()}
-        optimizer = torch.optim.AdamW(objective.parameters(), lr=1e-2, weight_decay=0.0)
-        losses = objective(batches[0], (0, 10))
-        losses["loss"].backward()
-        optimizer.step()
-        assert [name for name, p in objective.named_parameters() if torch.equal(p, before[name])] == []
-        assert all(value.isfinite() for value in losses.values())
+        return FactorizedVectorQuantizer(6, 8, 3, 0.25, 1.0, True, 0.9, 0.2).train()
+
+    def test_unused_codes_go_to_the_positions_of_lowest_priority(self):
+        quantizer, hidden = self.make(), torch.randn(2, 6, 10)
+        priorities = torch.arange(20.0).flip(0).reshape(2, 10)
+        quantizer(hidden, priorities=priorities)
+        vectors = nn.functional.normalize(quantizer.in_project(hidden), dim=1)[1, :, -8:]
+        torch.testing.assert_close(quantizer.codebook.weight.data, vectors.T.flip(0))
+
+    def test_order_of_rows_and_random_state_do_not_matter(self):
+        hidden, priorities = torch.randn(2, 6, 10), torch.rand(2, 10)
+        first, second = self.make(), self.make()
+        first(hidden, priorities=priorities)
+        torch.manual_seed(7)
+        second(hidden.flip(0), priorities=priorities.flip(0))
+        assert torch.equal(first.codebook.weight, second.codebook.weight)
+        assert torch.equal(first.cluster_size, second.cluster_size)
+
+    def test_loss_is_a_mean_over_rows(self):
+        quantizer, hidden = self.make(), torch.randn(2, 6, 10)
+        quantizer.cluster_size.fill_(100.0)  # no code moves
+        mask = torch.arange(10) < torch.tensor([[10], [4]])
+        rows = [quantizer(hidden[row : row + 1], mask[row : row + 1]).loss for row in range(2)]
+        torch.testing.assert_close(quantizer(hidden, mask).loss, sum(rows) / 2)
 
 
-class TestBatches:
-    def test_shapes_and_repetition(self, store):
-        batches = SpeechTokenizerBatches(store, CONFIG, store.clips("train"), SegmentSettings(3, 0.5), 7, 4)
-        first, again, other = batches[1], batches[1], batches[2]
-        assert first["input_values"].shape == first["attention_mask"].shape == (6, 8000)
-        assert first["labels"].shape == (6, 25)
-        assert first["reference_values"].shape == (3, 16000) and first["speakers"].shape == (3,)
-        assert all(torch.equal(first[name], again[name]) for name in first)
-        assert not torch.equal(first["input_values"], other["input_values"])
-        assert {IGNORED} < set(first["labels"].flatten().tolist())  # clips with and without phones
+def test_synchronized_norm_alone_is_batch_norm():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.BatchNorm1d(4), nn.BatchNorm1d(4)).train()
+    x = torch.randn(3, 4, 5)
+    expected, names = model(x), list(model.state_dict())
+    synchronize_batch_norms(model)
+    assert all(isinstance(part, SynchronizedBatchNorm) for part in model) and list(model.state_dict()) == names
+    torch.testing.assert_close(model(x), expected)
+
+
+class TestStage:
+    def test_batches(self, store):
+        stage = make_stage(store)
+        check_batches(stage)
+        batch = stage.batch(1, [0, 2, 3])
+        assert batch["input_values"].shape == batch["attention_mask"].shape == (6, 8000)
+        assert batch["labels"].shape == batch["code_priorities"].shape == (6, 25)
+        assert batch["reference_values"].shape == (3, 16000) and batch["speakers"].shape == (3,)
+        first, length = batch["waveform_crop"].tolist()
+        assert length == 5 and 0 <= first <= 20
+
+    def test_labels_and_their_count(self, store):
+        stage = make_stage(store, settings=SegmentSettings(0.5, {"an4": 1.0}))
+        batch = stage.batch(0, range(4))  # one of the two clips of this voice has phonemes
+        known = (batch["labels"] != IGNORED).any(dim=1)
+        assert int(known.sum()) == 4 == batch["num_labelled"]
+        assert stage.batch(0, [1, 3])["num_labelled"] == 2
 
     def test_short_clips_are_padded(self, store):
-        batches = SpeechTokenizerBatches(store, CONFIG, store.clips("train"), SegmentSettings(1, 2.0), 0, 1)
-        batch = batches[0]
-        assert batch["attention_mask"].sum(1).tolist() == [16000, 16000]
-        assert (batch["input_values"][:, 16000:] == 0).all() and (batch["labels"][:, 50:] == IGNORED).all()
+        batch = make_stage(store, settings=SegmentSettings(2.0)).batch(0, [0])
+        assert batch["attention_mask"].sum(1).tolist() == [25600, 25600]
+        assert (batch["input_values"][:, 25600:] == 0).all() and (batch["labels"][:, 80:] == IGNORED).all()
 
-    def test_no_clips(self, store):
-        with pytest.raises(ValueError, match="no clip"):
-            SpeechTokenizerBatches(store, CONFIG, [], SegmentSettings(), 0, 1)
+    def test_parts_of_a_batch_equal_the_whole(self, store):
+        stage = make_stage(store)
+        stage.model.train()
+        stage.model(stage.batch(0, range(4)))  # fills the codebook
+        for module in stage.model.modules():  # what the processes share is the two-process test's
+            if isinstance(module, nn.BatchNorm1d):
+                module.eval()
+        stage.model.tokenizer.quantizer.cluster_size.fill_(1e6)
+        check_parts_equal_whole(stage)
+
+    def test_every_parameter_moves(self, store):
+        assert unmoved(make_stage(store)) == []
+
+    def test_frozen_semantics(self, store):
+        stage = make_stage(store, freeze_semantic=True)
+        tokenizer = stage.model.tokenizer
+        tokenizer.quantizer.codebook.weight.data.normal_()
+        sound = store.audio("grid/a/0")
+        before = encode_sounds(tokenizer, [sound])[0]
+        trainable = {name for name, weight in stage.model.named_parameters() if weight.requires_grad}
+        assert not any(name.startswith(("tokenizer.encoder", "tokenizer.quantizer")) for name in trainable)
+        assert unmoved(stage) == []
+        after = encode_sounds(tokenizer, [sound])[0]
+        assert (before[0] == after[0]).all() and not (before[1] == after[1]).all()
+
+    def test_no_waveform(self, store):
+        stage = make_stage(store, weights=SpeechTokenizerLossWeights(waveform=0.0))
+        assert "waveform_crop" not in stage.batch(0, [0])
+        assert unmoved(stage) == []
+
+    def test_heads_are_taken_over(self, store, tmp_path):
+        first = make_stage(store)
+        first.model.speaker_head.weight.data.fill_(0.5)
+        first.save(first.model, tmp_path)
+        third = make_stage(store, heads_from=tmp_path)
+        assert torch.equal(first.model.speaker_head.weight, third.model.speaker_head.weight)
+        assert (tmp_path / HEADS_NAME).is_file()
+
+    def test_refused(self, store):
+        with pytest.raises(ValueError, match="no clip of librispeech"):
+            make_stage(store, settings=SegmentSettings(0.5, {"librispeech": 1.0}))
+        with pytest.raises(ValueError, match="at least 2"):
+            make_stage(store, batch_size=1)
+        published = small_tokenizer()
+        published.drop_postnet()
+        with pytest.raises(ValueError, match="without its postnet"):
+            make_stage(store, tokenizer=published)
+
+    def test_validation(self, store):
+        stage = make_stage(store)
+        figures = stage.validate(stage.model.eval())
+        assert figures == stage.validate(stage.model)
+        assert stage.best in figures and 0 <= figures["val_accuracy"] <= 1
 
 
 def test_speech_span(store):
-    # 0.3 - 0.1 s and 0.62 + 0.1 s at 50 Hz, from the phones, else from the corpus' words, else everything.
-    assert speech_span(store, store["grid/a/0"], 50, 50) == (10, 37)
-    assert speech_span(store, store["grid/a/1"], 50, 50) == (10, 37)
-    clip = Clip("none", "train", "a", None, "librispeech", 16000)
-    assert speech_span(store, clip, 50, 50) == (0, 50)
+    # 0.4 - 0.1 s and 1.2 + 0.1 s at 50 Hz, from the phones, else everything.
+    assert speech_span(store, store["grid/a/0"], 80, 50) == (15, 66)
+    assert speech_span(store, store["an4/c/1"], 80, 50) == (0, 80)
+    words = Clip("none", "train", "a", None, "grid", 16000, words=[("bin", 0.3, 0.62)])
+    assert speech_span(_NoPhones(), words, 50, 50) == (10, 37)
 
 
-def run_script(repository: Path, monkeypatch, *arguments: str) -> None:
-    """The example's `main` with the given command line."""
-    path = repository / "examples" / "train_speech_tokenizer.py"
-    spec = importlib.util.spec_from_file_location("train_speech_tokenizer", path)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "train_speech_tokenizer", module)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(sys, "argv", [str(path), *arguments])
-    module.main()
+class _NoPhones:
+    def has(self, kind: str, clip_id: str) -> bool:
+        return False
 
 
-def test_script_trains_resumes_and_writes_tokens(store, tmp_path, repository, monkeypatch, capsys):
-    output = tmp_path / "tokenizer"
-    common = ["--features", str(store.root), "--output_dir", str(output), "--voices", "2", "--seconds", "0.5"]
-    common += ["--log_every", "1", "--save_every", "1", "--waveform_tokens", "5"]
-    run_script(repository, monkeypatch, *common, "--max_train_steps", "1")
-    run_script(repository, monkeypatch, *common, "--max_train_steps", "2", "--resume")
-    lines = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "loss" in line] == [1, 2]
-    run_script(repository, monkeypatch, *common, "--extract_tokens")
-    assert '{"tokens_written": 6}' in capsys.readouterr().out
-    for clip in store.clips():
-        row = json.loads(tokens_path(store.root, clip.id).read_text())
-        assert len(row["semantic_full"]) == 50 and len(row["semantic"]) == 27 and len(row["global"]) == 32
-        assert row["semantic"] == row["semantic_full"][10:37]
+def test_tokens_of_clips(store):
+    tokenizer, clips = small_tokenizer(), store.clips()
+    found = {clip.id: (semantic, voice) for clip, semantic, voice in extract_tokens(tokenizer, store, clips)}
+    assert found.keys() == {clip.id for clip in clips}
+    alone = encode_sounds(tokenizer, [store.audio("grid/b/1")])[0]
+    for together, single in zip(found["grid/b/1"], alone, strict=True):
+        assert together.dtype == np.int64 and (together == single).all()
+    assert alone[0].shape == (80,) and alone[1].shape == (32,)
 
 
-def test_script_says_what_is_wrong(tmp_path, repository, monkeypatch):
-    with pytest.raises(SystemExit, match=r"prepare_features\.py"):
-        run_script(repository, monkeypatch, "--features", str(tmp_path), "--output_dir", str(tmp_path / "out"))
+# The script
+
+
+@pytest.fixture(scope="module")
+def options(dataset, tmp_path_factory) -> list[str]:
+    start = tmp_path_factory.mktemp("start")
+    small_tokenizer().save_pretrained(start)
+    options = ["--dataset", str(dataset), "--init_from", str(start), "--batch_size", "4", "--seconds", "0.5"]
+    return [*options, "--waveform_tokens", "5", "--warmup_steps", "1"]
+
+
+def test_script_resumes_exactly_and_goes_on_from_its_model(repository, monkeypatch, options, tmp_path):
+    script = load_script(repository, "train_speech_tokenizer")
+
+    def run(*more: str) -> None:
+        run_here(script, monkeypatch, *options, *more)
+
+    check_resume(run, tmp_path, monkeypatch, SpeechTokenizerStage, "model/model.safetensors")
+    trained = tmp_path / "parts" / "model"
+    run("--output_dir", str(tmp_path / "voice"), "--init_from", str(trained), "--freeze_semantic", "--max_steps", "2")
+    first, second = (FlowDubberSpeechTokenizer.from_pretrained(path) for path in (trained, tmp_path / "voice/model"))
+    assert torch.equal(first.quantizer.codebook.weight, second.quantizer.codebook.weight)
+    assert not torch.equal(first.decoder.model[0].weight, second.decoder.model[0].weight)
+
+
+def test_two_processes_equal_one(repository, monkeypatch, options, tmp_path):
+    check_two_processes(repository, "train_speech_tokenizer", monkeypatch, tmp_path, options, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--freeze_semantic"], "needs --init_from"),
+        (["--preset", "huge"], "tiny"),
+        (["--sources", "grid", "an4", "--source_shares", "1"], "one share a source"),
+        (["--batch_size", "1"], "at least 2"),
+    ],
+)
+def test_bad_options(repository, monkeypatch, dataset, tmp_path, options, message):
+    script = load_script(repository, "train_speech_tokenizer")
+    with pytest.raises(ValueError, match=message):
+        run_here(script, monkeypatch, "--dataset", str(dataset), "--output_dir", str(tmp_path / "out"), *options)

@@ -38,7 +38,7 @@ from stages import (
     check_batches,
     check_parts_equal_whole,
     check_resume,
-    launch,
+    check_two_processes,
     load_script,
     log_of,
     run_here,
@@ -225,14 +225,7 @@ def test_script_resumes_exactly(repository, monkeypatch, options, tmp_path):
 
 
 def test_two_processes_equal_one(repository, monkeypatch, options, tmp_path):
-    steps = ["--max_steps", "2", "--logging_steps", "1"]
-    result = launch(repository, "train_vocoder", 2, *options, *steps, "--output_dir", str(tmp_path / "two"))
-    assert result.returncode == 0, result.stderr[-3000:]
-    run_here(
-        load_script(repository, "train_vocoder"), monkeypatch, *options, *steps, "--output_dir", str(tmp_path / "one")
-    )
-    for one, two in zip(log_of(tmp_path / "one", "loss"), log_of(tmp_path / "two", "loss"), strict=True):
-        assert one == pytest.approx(two, rel=1e-4)
+    check_two_processes(repository, "train_vocoder", monkeypatch, tmp_path, options, rel=1e-4)
 
 
 def test_bad_options_are_one_line(repository, monkeypatch, dataset, tmp_path):

@@ -184,20 +184,20 @@ def cache_semantic_features(
         `int`: number of files that this process wrote.
     """
     options, speakers = cache.settings, References(references)
+    # Shared out before looking which are there: the other processes write while this one looks.
+    wanted = [(target, sample) for target in targets for sample in range(samples)][process::num_processes]
     rows = [
         (
             target,
             sample,
             prompt_for(tokenizer, target, speakers, sample, options["own_reference"], options["without_transcript"]),
         )
-        for target in targets
-        for sample in range(samples)
+        for target, sample in wanted
         if not cache.path(target.clip.id, sample).is_file()
     ]
-    mine = list(_batches(rows, batch_size))[process::num_processes]
     model.eval()
-    with tqdm(total=sum(map(len, mine)), desc="states", disable=not progress, mininterval=1.0) as bar:
-        for batch in mine:
+    with tqdm(total=len(rows), desc="states", disable=not progress, mininterval=1.0) as bar:
+        for batch in _batches(rows, batch_size):
             input_ids, attention_mask = pad_prompts([prompt for _, _, prompt in batch], model.config.pad_token_id)
             result = model.generate_semantics(
                 input_ids.to(model.device),
@@ -208,7 +208,7 @@ def cache_semantic_features(
             for (item, sample, _), states, mask in zip(batch, result.hidden_states, result.mask, strict=True):
                 cache.write(item.clip.id, sample, states[mask].float().cpu().numpy())
             bar.update(len(batch))
-    return sum(map(len, mine))
+    return len(rows)
 
 
 def cache_settings(

@@ -62,7 +62,7 @@ def _batches(clips: Sequence[Clip], seconds: float) -> Iterator[list[Clip]]:
         yield batch
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode_sounds(
     tokenizer: FlowDubberSpeechTokenizer, sounds: Sequence[np.ndarray]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -100,7 +100,7 @@ def extract_tokens(
             bar.update(len(batch))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate_tokenizer(
     objective: SpeechTokenizerObjective, store: FeatureStore, clips: Sequence[Clip], batch_seconds: float = 60.0
 ) -> dict[str, float]:

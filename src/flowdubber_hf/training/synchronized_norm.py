@@ -33,7 +33,7 @@ class SynchronizedBatchNorm(_BatchNorm):
         self._check_input_dim(input)
         values = input.float()
         others = [dim for dim in range(input.dim()) if dim != 1]
-        count = torch.full_like(values[0].flatten(1)[:, 0], input.numel() / input.shape[1])
+        count = values.new_full((input.shape[1],), input.numel() / input.shape[1])
         sums = differentiable.all_reduce(torch.stack([values.sum(others), values.square().sum(others), count]))
         count, mean = sums[2], sums[0] / sums[2]
         variance = (sums[1] / count - mean.square()).clamp(min=0)
