@@ -88,7 +88,7 @@ TRAINED = {  # parts whose weights a stage has in memory
 BATCH_SIZES = {"aligner": 16, "dubber": 16, "vocoder": 8, "speech_tokenizer": 8, "semantic_lm": 8}
 
 CLIP_FRAMES = 75
-NUM_SPEAKERS, CLIPS_PER_SPEAKER = 12, 4
+NUM_SPEAKERS, CLIPS_PER_SPEAKER = 12, 2
 SENTENCES = (
     "bin blue at f two now",
     "lay green by k nine please",
@@ -357,7 +357,9 @@ def parameters_table(parameters: Mapping[str, Mapping[str, int]]) -> list[str]:
 def report(results: Sequence[Mapping[str, Any]], parameters: Mapping[str, Mapping[str, int]]) -> str:
     """Both tables as Markdown."""
     places = dict.fromkeys(f"{row['machine']['device']}, torch {row['machine']['torch']}" for row in results)
-    lines = [*("; ".join(places).splitlines()), "", *speed_table(results, parameters), ""]
+    loads = [row["load_before"] for row in results if row.get("load_before") is not None]
+    busy = f"; load average before a stage {min(loads):.0f} to {max(loads):.0f}" if loads else ""
+    lines = ["; ".join(places) + busy + ".", "", *speed_table(results, parameters), ""]
     return "\n".join([*lines, *parameters_table(parameters)]) + "\n"
 
 
