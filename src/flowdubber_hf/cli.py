@@ -124,6 +124,7 @@ def _add_prepare(commands: Any) -> None:
         "corpus", default="auto", choices=("auto", "metadata", "grid", "chem", "v2c", "lrs"), help="layout of INPUT"
     )
     option("name", help="of the source, first part of the clips' names (default: the corpus, or INPUT's name)")
+    option("license", metavar="ID", help="of the recordings, for the card: cc-by-4.0, ... (default: the corpus' own)")
     option("num_proc", type=int, help="processes (default: as many as there are cores)")
     option("speech_tokenizer", default="bundled", metavar="FOLDER", help="for the tokens; or bundled (default), none")
     option("style_encoder", default="bundled", metavar="FOLDER", help="for the voices; bundled by default")

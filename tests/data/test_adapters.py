@@ -163,7 +163,7 @@ def test_grid_trees(tmp_path, align, video):
     touch(tmp_path, video, "s2/lgwm3n.mpg", "s2/holiday.mpg")
     touch(tmp_path, align, text=ALIGN)
     corpus = read_corpus(tmp_path, val_share=0)
-    assert (corpus.layout, corpus.licence) == ("grid", "cc-by-4.0")
+    assert (corpus.layout, corpus.license) == ("grid", "cc-by-4.0")
     clips = {clip.id: clip for clip in corpus.recordings}
     clip = clips["grid/s1/bbaf2n"]
     assert (clip.video, clip.speaker, clip.text) == (video, "grid-s1", "bin blue at f two now")

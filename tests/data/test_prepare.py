@@ -12,24 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 import ast
+import dataclasses
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from clips import noise_frames, write_clip
+from clips import head_frames, noise_frames, write_clip
 from flowdubber_hf.cli import main
 from flowdubber_hf.data import prepare as module
 from flowdubber_hf.data.adapters import Recording
 from flowdubber_hf.data.clip_work import Outcome, WorkSettings
+from flowdubber_hf.data.codec import to_pcm16
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.data.prepare import PrepareSettings, prepare
+from flowdubber_hf.processing import demo
 from recordings import FRAMES, SCRIPT, voice, word_times, write_metadata, write_speaking_clip, write_voice
 
 
@@ -192,6 +197,70 @@ def _row(folder: Path, clip: str) -> dict:
 
     tables = [pyarrow.parquet.read_table(path) for path in (folder / "data").iterdir()]
     return next(row for table in tables for row in table.to_pylist() if row["id"] == clip)
+
+
+def _mpeg(path: Path) -> None:
+    """The head and its voice as GRID comes: an MPEG program stream of MPEG-1 video and MP2 sound."""
+    path.parent.mkdir(parents=True)
+    with av.open(str(path), "w", format="mpeg") as container:
+        video = container.add_stream("mpeg1video", rate=25, options={"b:v": "1500000"})
+        video.width, video.height, video.pix_fmt = 360, 288, "yuv420p"
+        audio = container.add_stream("mp2", rate=44100, layout="mono")
+        for picture in head_frames():
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")))
+        container.mux(video.encode(None))
+        sound = resample(voice(), 16000, 44100)
+        for start in range(0, len(sound), 1152):
+            frame = av.AudioFrame.from_ndarray(to_pcm16(sound[None, start : start + 1152]), "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 44100, start, Fraction(1, 44100)
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+
+
+def resample(sound: np.ndarray, source: int, target: int) -> np.ndarray:
+    places = np.arange(len(sound) * target // source) * source / target
+    return np.interp(places, np.arange(len(sound)), sound)
+
+
+def test_grid_as_it_is_published(tmp_path):
+    folder = tmp_path / "GRID"
+    _mpeg(folder / "s1/pbaf2n.mpg")
+    lines = [f"{round(start * 25000)} {round(end * 25000)} {word}" for word, start, end in word_times()]
+    (folder / "alignments/s1").mkdir(parents=True)
+    (folder / "alignments/s1/pbaf2n.align").write_text("\n".join(["0 13000 sil", *lines]), encoding="utf-8")
+    done = prepare(PrepareSettings(folder, tmp_path / "out", quiet=True, speech_tokenizer="none"))
+    assert done.report["settings"]["corpus"] == "grid"
+    assert done.report["word_times"]["median_ms"] < 30
+    store = FeatureStore(tmp_path / "out")
+    clip = store["grid/s1/pbaf2n"]
+    assert (clip.text, clip.num_frames) == (SCRIPT, FRAMES)
+    heard = store.audio(clip.id)
+    lag = np.correlate(heard[8000:40000], voice()[9600:38400], "valid").argmax() - 1600
+    assert abs(lag) < 400  # picture and sound start at different stamps: the sound was moved to where it belongs
+    assert "license: cc-by-4.0" in (tmp_path / "out/README.md").read_text(encoding="utf-8")
+
+
+def test_textgrids_replace_the_alignment(tmp_path):
+    folder = tmp_path / "spoken"
+    write_voice(folder / "a/x.wav")
+    write_metadata(folder, [{"audio": "a/x.wav", "text": SCRIPT}])
+    rows = [row for row in demo.demo_timeline() if row["word"] is not None]
+    tiers = {"words": word_times(), "phones": [[row["phoneme"], row["start"], row["end"]] for row in rows]}
+    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "0", "3", "<exists>", "2"]
+    for name, intervals in tiers.items():
+        head += ['"IntervalTier"', f'"{name}"', "0", "3", str(len(intervals))]
+        head += [line for label, start, end in intervals for line in (str(start), str(end), f'"{label}"')]
+    (tmp_path / "aligned/a").mkdir(parents=True)
+    (tmp_path / "aligned/a/x.TextGrid").write_text("\n".join(head), encoding="utf-8")
+    settings = PrepareSettings(folder, tmp_path / "out", quiet=True, speech_tokenizer="none", license="cc0-1.0")
+    prepare(dataclasses.replace(settings, textgrids=tmp_path / "aligned"))
+    phones = FeatureStore(tmp_path / "out").phones("spoken/a/x")
+    spoken = np.array(phones.word_index) >= 0
+    assert [name for name, is_spoken in zip(phones.phonemes, spoken, strict=True) if is_spoken] == [
+        row["phoneme"] for row in rows
+    ]
+    np.testing.assert_allclose(phones.times[spoken, 0], [row["start"] for row in rows], atol=1e-3)
+    assert "license: cc0-1.0" in (tmp_path / "out/README.md").read_text(encoding="utf-8")
 
 
 def test_thresholds_are_applied_without_new_work(corpus, tmp_path):

@@ -101,13 +101,13 @@ class Corpus:
 
     Attributes:
         layout: name of the reader.
-        licence: Hub identifier of the corpus' licence, `other` where it is the user's.
+        license: Hub identifier of the corpus' licence, `other` where it is the user's.
         origin: one sentence for the dataset card.
         recordings: all of them, in a fixed order.
     """
 
     layout: str
-    licence: str
+    license: str
     origin: str
     recordings: tuple[Recording, ...]
 

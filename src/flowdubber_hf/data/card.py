@@ -92,7 +92,7 @@ def card(corpus: Corpus, report: dict[str, Any], settings: dict[str, Any]) -> st
     """Text of the dataset card."""
     sources = ", ".join(report["sources"])
     front = {
-        "license": corpus.licence,
+        "license": corpus.license,
         "language": ["en"],
         "pretty_name": f"{sources} prepared for dubbing",
         "size_categories": [next((name for most, name in _SIZES if report["kept"] < most), "n>1M")],
@@ -111,9 +111,9 @@ def card(corpus: Corpus, report: dict[str, Any], settings: dict[str, Any]) -> st
         origin=corpus.origin,
         version=settings["flowdubber"],
         licence=(
-            f"Licence: {corpus.licence}."
-            if corpus.licence != "other"
-            else "Licence: that of the recordings. Say which in the front matter before you publish anything."
+            f"Licence: {corpus.license}."
+            if corpus.license != "other"
+            else "Licence: that of the recordings; `--license` puts it here."
         ),
         splits="\n".join(
             f"| {name} | {row['clips']} | {row['hours']:.2f} | {row['speakers']} | {row['with_video']} | {row['with_phonemes']} |"

@@ -66,6 +66,7 @@ class PrepareSettings:
         input, output: the corpus' folder and the dataset's.
         corpus: `auto`, `metadata`, `grid`, `chem`, `v2c` or `lrs`.
         name: of the source; first part of the clips' ids.
+        license: of the recordings, by the Hub's name ("cc-by-4.0"), for the card; that of a known corpus by default.
         num_proc: processes.
         speech_tokenizer, style_encoder: model folders, `bundled`, or (tokenizer) `none`.
         times: `forced`: word times that the corpus gives are only compared; `given`: the words start and end at them.
@@ -85,6 +86,7 @@ class PrepareSettings:
     output: Path
     corpus: str = "auto"
     name: str | None = None
+    license: str | None = None
     num_proc: int = 1
     speech_tokenizer: str = "bundled"
     style_encoder: str = "bundled"
@@ -142,7 +144,9 @@ def prepare(settings: PrepareSettings) -> Prepared:
         settings.val_by,
         settings.follow_links,
     )
-    corpus = dataclasses.replace(corpus, recordings=corpus.recordings[: settings.limit])
+    corpus = dataclasses.replace(
+        corpus, recordings=corpus.recordings[: settings.limit], license=settings.license or corpus.license
+    )
     with _claimed(settings):
         work = _work_settings(settings)
         load_models(work)
@@ -264,12 +268,15 @@ def run_work(
 ) -> list[Outcome]:
     """Computes all clips; the outcomes are in the order of the recordings."""
     outcomes: dict[str, Outcome] = {}
+    dropped = 0
     with tqdm(total=len(recordings), desc="clips", unit="clip", disable=not progress, mininterval=1.0) as bar:
 
         def done(outcome: Outcome) -> None:
+            nonlocal dropped
             outcomes[outcome.id] = outcome
+            dropped += outcome.dropped is not None
             bar.update()
-            bar.set_postfix(dropped=sum(item.dropped is not None for item in outcomes.values()), refresh=False)
+            bar.set_postfix(dropped=dropped, refresh=False)
 
         if num_proc == 1:
             with _one_thread():
@@ -473,6 +480,7 @@ def _describe(settings: PrepareSettings, corpus: Corpus, work: WorkSettings) -> 
     return {
         "flowdubber": __version__,
         "corpus": corpus.layout,
+        "license": corpus.license,
         "options": {name: getattr(settings, name) for name in (*options, "max_length_difference", "limit")},
         "style_encoder": {"name": _model_name(settings.style_encoder), "sha256": work.style_digest},
         "speech_tokenizer": tokenizer
