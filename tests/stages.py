@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -171,7 +172,16 @@ def launch(repository: Path, script: str, processes: int, *arguments: str) -> su
     command += ["--multi_gpu"] if processes > 1 else ["--cpu"]
     command += [str(repository / "examples" / f"{script}.py"), *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    # A session of its own, so that nothing of a run that hangs is left behind.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=900)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def log_of(folder: Path, *names: str) -> list[tuple]:
@@ -181,7 +191,7 @@ def log_of(folder: Path, *names: str) -> list[tuple]:
 
 
 def check_two_processes(
-    repository: Path, script: str, monkeypatch: pytest.MonkeyPatch, folder: Path, options: Sequence[str], rel: float
+    repository: Path, script: str, monkeypatch: pytest.MonkeyPatch, folder: Path, options: Sequence[str]
 ) -> None:
     """Two processes under `accelerate launch` have the losses of one."""
     options = [*options, "--max_steps", "3", "--logging_steps", "1"]
@@ -192,7 +202,8 @@ def check_two_processes(
     one, two = (log_of(folder / name, "loss", "gradient_norm") for name in ("one", "two"))
     assert len(one) == 3
     for first, second in zip(one, two, strict=True):
-        assert first == pytest.approx(second, rel=rel)
+        assert first[:2] == pytest.approx(second[:2], rel=1e-4)
+        assert first[2] == pytest.approx(second[2], rel=0.03)  # rounding grows in normalisation over a few rows
 
 
 def check_resume(

@@ -14,7 +14,6 @@
 """The language model's scripts on project-made clips."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +23,7 @@ import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from safetensors.torch import load_file
 
+from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_features import SemanticCache
 from flowdubber_hf.training.semantic_stage import SemanticStage
 from stages import check_resume, check_two_processes, load_script, log_of, run_here, write_dataset
@@ -79,7 +79,7 @@ def test_training_resumes_exactly_and_its_states_are_cached(repository, train, d
 def test_two_processes_equal_one(repository, dataset, monkeypatch, tmp_path):
     options = ["--dataset", str(dataset), "--batch_size", "4", "--validation_clips", "1", "--warmup_steps", "1"]
     options += ["--text_config", json.dumps(SMALL), "--attention_dropout", "0"]
-    check_two_processes(repository, "train_semantic_lm", monkeypatch, tmp_path, options, rel=1e-4)
+    check_two_processes(repository, "train_semantic_lm", monkeypatch, tmp_path, options)
 
 
 def test_first_stage_on_phones(train, tmp_path):
@@ -96,7 +96,7 @@ def test_low_rank_training_of_a_plain_qwen2(train, tmp_path):
     train(*options, "--max_steps", "3", "--save_steps", "2", "--output_dir", str(tmp_path / "run"))
     assert (tmp_path / "run" / "model" / "adapter" / "adapter_model.safetensors").is_file()
     start, end = (load_file(tmp_path / name / "model.safetensors") for name in ("qwen", "run/model"))
-    changed = [name for name, value in start.items() if not torch.equal(value, end[name][: len(value)])]
+    changed = [name for name, value in start.items() if not torch.equal(value[:300], end[name][:300])]
     assert changed and all("_proj.weight" in name for name in changed)
 
 
@@ -116,19 +116,15 @@ def test_bad_options(train, tmp_path, options, message):
         train("--output_dir", str(tmp_path / "out"), *options)
 
 
-def test_errors_are_one_line(repository, tmp_path):
-    command = [
-        sys.executable,
-        str(repository / "examples" / "train_semantic_lm.py"),
-        "--output_dir",
-        str(tmp_path / "out"),
-    ]
-    result = subprocess.run(
-        [*command, "--dataset", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+def test_errors_are_one_line(repository, monkeypatch, capsys, tmp_path):
+    script = load_script(repository, "train_semantic_lm")
+    monkeypatch.setattr(
+        sys, "argv", ["train_semantic_lm.py", "--dataset", str(tmp_path), "--output_dir", str(tmp_path / "out")]
     )
-    assert result.returncode == 2
-    assert result.stderr.strip().splitlines()[-1].startswith("train_semantic_lm.py: ")
-    assert "Traceback" not in result.stderr
+    with pytest.raises(SystemExit) as exit_:
+        run_script(script.main)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("train_semantic_lm.py: ")
 
 
 @pytest.fixture(autouse=True)
