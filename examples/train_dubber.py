@@ -225,7 +225,7 @@ def main() -> None:
         arguments.true_path_share,
         vocoder,
     )
-    summary = train(stage, arguments, accelerator)
+    summary = train(stage, arguments, accelerator, push=False)
     if base is None or not accelerator.is_main_process:
         return
     folder = output / (BEST_FOLDER if arguments.publish == BEST_FOLDER else MODEL_FOLDER)

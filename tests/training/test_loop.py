@@ -142,6 +142,30 @@ def test_killed_run_goes_on(straight, tmp_path):
     assert not left.exists()
 
 
+def test_a_model_is_put_back_where_its_successor_did_not_get_to_its_place(straight, tmp_path):
+    run(tmp_path)
+    (tmp_path / "best").rename(tmp_path / f"{UNFINISHED}removed-best")  # killed between two renames
+    (tmp_path / f"{UNFINISHED}best").mkdir()
+    (tmp_path / "checkpoint-8").rename(tmp_path / f"{UNFINISHED}removed-checkpoint-8")
+    run(tmp_path, resume_from_checkpoint="latest")
+    assert (tmp_path / "best" / "weights.pt").is_file() and not list(tmp_path.glob(f"{UNFINISHED}*"))
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-9"]
+
+
+def test_loader_processes_make_the_same_batches(straight, tmp_path):
+    run(tmp_path, dataloader_num_workers=2)
+    assert_same_runs(straight, tmp_path)
+
+
+def test_model_is_sent_where_asked(straight, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        "flowdubber_hf.training.export.push_folder", lambda folder, arguments, accelerator: sent.append(folder)
+    )
+    run(straight, resume_from_checkpoint="latest")
+    assert sent == [straight / "best"]
+
+
 def test_another_folder_goes_on_from_a_checkpoint(straight, tmp_path):
     run(tmp_path / "first", save_total_limit=9)
     first = tmp_path / "first"

@@ -101,9 +101,18 @@ def prepare_folder(accelerator: Accelerator, arguments: TrainingArguments) -> No
         folder = Path(arguments.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(path)
+            _recover(path)
         save_text(folder / ARGUMENTS_NAME, json.dumps(asdict(arguments), indent=2) + "\n")
     accelerator.wait_for_everyone()
+
+
+def _recover(path: Path) -> None:
+    """Removes what a killed run left under another name, or puts it back where its successor did not get to its place."""
+    place = path.with_name(path.name.removeprefix(f"{UNFINISHED}removed-"))
+    if place.name.startswith((UNFINISHED, "checkpoint-")) or place.exists():
+        shutil.rmtree(path)
+    else:
+        path.rename(place)
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:

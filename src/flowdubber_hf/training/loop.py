@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -264,6 +265,8 @@ class _Run:
                 batch_size=None,
                 sampler=range(self.step * parts.accumulation, len(parts)),
                 num_workers=workers,
+                # Forked processes share the stage; others would have to pickle it with its model.
+                multiprocessing_context="fork" if workers and "fork" in get_all_start_methods() else None,
                 prefetch_factor=4 if workers else None,
                 pin_memory=self.accelerator.device.type == "cuda",
             )
@@ -438,13 +441,16 @@ class _Run:
         }
 
 
-def train(stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator) -> dict[str, Any]:
+def train(
+    stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, push: bool = True
+) -> dict[str, Any]:
     """
     Trains `stage.model` and leaves in `output_dir`: `model/` (averaged weights), `best/` where the stage names a figure,
     `checkpoint-N/`, `log.jsonl` and `summary.json`.
 
     Args:
         accelerator: from [`make_accelerator`].
+        push: send the model's folder where `--push_to_hub` asks for it; a script that makes more of it sends that itself.
 
     Returns:
         `dict`: the last value of every figure, and the run's speed; read from `summary.json` where the run is finished.
@@ -455,6 +461,7 @@ def train(stage: TrainingStage, arguments: TrainingArguments, accelerator: Accel
     checkpoint, path = find_checkpoint(arguments), Path(arguments.output_dir) / SUMMARY_NAME
     if checkpoint is not None and step_of(checkpoint) >= arguments.max_steps and path.is_file():
         accelerator.print(f"{arguments.output_dir} has all {arguments.max_steps} steps")
+        _push(stage, arguments, accelerator, push)
         return json.loads(path.read_text(encoding="utf-8"))
     run = _Run(stage, arguments, accelerator, checkpoint)
     start_trackers(accelerator, arguments, run.step)
@@ -467,4 +474,12 @@ def train(stage: TrainingStage, arguments: TrainingArguments, accelerator: Accel
         f"{summary['steps']} steps in {summary['minutes']:.1f} min, {summary['samples_per_second']:.1f} clips a second, "
         f"{100 * summary['model_share_of_time']:.0f} % of it the model's, peak memory {peak_memory_gb():.2f} GB"
     )
+    _push(stage, arguments, accelerator, push)
     return summary
+
+
+def _push(stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, push: bool) -> None:
+    from .export import push_folder  # loads the pipeline, which few stages need
+
+    if push:
+        push_folder(Path(arguments.output_dir) / (BEST_FOLDER if stage.best else MODEL_FOLDER), arguments, accelerator)
