@@ -46,7 +46,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, models
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from evaluate_figures import insert, machine, save_json
@@ -173,11 +173,10 @@ def make_text_tokenizer(folder: Path, size: int) -> Path:
         letters = ["[UNK]", PAD_TOKEN, END_OF_TEXT_TOKEN, *"abcdefghijklmnopqrstuvwxyz' "]
         vocabulary = {token: index for index, token in enumerate(letters)}
         vocabulary |= {f"unused{index}": index for index in range(len(letters), size)}
+        letter = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+        letter.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
         tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]")),
-            unk_token="[UNK]",
-            pad_token=PAD_TOKEN,
-            eos_token=END_OF_TEXT_TOKEN,
+            tokenizer_object=letter, unk_token="[UNK]", pad_token=PAD_TOKEN, eos_token=END_OF_TEXT_TOKEN
         )
         tokenizer.save_pretrained(folder)
     return folder

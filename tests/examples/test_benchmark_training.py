@@ -84,6 +84,18 @@ def test_scripts_know_the_options_they_are_given(script, arguments, monkeypatch,
         assert parsed.preset == "tiny"
 
 
+def test_the_made_text_tokenizer_serves_the_language_model(script, tmp_path):
+    from transformers import AutoTokenizer
+
+    from flowdubber_hf.models.semantic import build_prompt, build_tokenizer, semantic_config
+
+    config = semantic_config("base", text_vocab_size=40, pad_token_id=1, end_of_text_token_id=2)
+    text = AutoTokenizer.from_pretrained(script.make_text_tokenizer(tmp_path / "text", 40))
+    tokenizer = build_tokenizer("base", text_tokenizer=text, config=config)
+    prompt = build_prompt(tokenizer, "bin blue", "lay red", list(range(32)), [1, 2])
+    assert len(prompt) > 15 + 32 + 2
+
+
 FAKE = """
 import json, pathlib, sys, time
 log = pathlib.Path(sys.argv[1])
