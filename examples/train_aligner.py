@@ -27,6 +27,7 @@ import torch
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from flowdubber_hf.processing.text import ACCENTS
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
 from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout, share_by_source
 from flowdubber_hf.training.loop import make_accelerator, train
@@ -42,6 +43,9 @@ class AlignerArguments(TrainingArguments):
     semantic_hidden_size: int | None = field(
         default=None, metadata={"help": "width of the language model's states; the preset's where not given"}
     )
+    phoneme_accent: str | None = field(
+        default=None, metadata={"help": "us or gb, whose name of the letter z; the preset's where not given"}
+    )
     init_from: str | None = field(default=None, metadata={"help": "aligner folder to start from"})
     sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
     source_shares: list[float] = field(default_factory=list, metadata={"help": "how often each source, all alike"})
@@ -54,6 +58,8 @@ class AlignerArguments(TrainingArguments):
     def __post_init__(self):
         super().__post_init__()
         choose_from("--preset", self.preset, tuple(ALIGNER_PRESETS))
+        if self.phoneme_accent is not None:
+            choose_from("--phoneme_accent", self.phoneme_accent, ACCENTS)
 
 
 def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
@@ -62,8 +68,8 @@ def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
         aligner = FlowDubberAlignerModel.from_pretrained(arguments.init_from, dtype=torch.float32)
     else:
         sizes = dict(ALIGNER_PRESETS[arguments.preset])
-        if arguments.semantic_hidden_size:
-            sizes["semantic_hidden_size"] = arguments.semantic_hidden_size
+        changed = {name: getattr(arguments, name) for name in ("semantic_hidden_size", "phoneme_accent")}
+        sizes |= {name: value for name, value in changed.items() if value is not None}
         aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**sizes))
     if arguments.dropout is not None:
         set_dropout(aligner, arguments.dropout)

@@ -147,14 +147,14 @@ class AlignerStage:
     def __init__(
         self,
         aligner: FlowDubberAlignerModel,
-        training: DubbingClips,
+        groups: Sequence[tuple[DubbingClips, float]],
         held_out: DubbingClips,
         batch_size: int,
         seed: int,
     ):
         self.model = FlowDubberAligningModel(aligner)
-        self.training, self.held_out, self.seed = training, held_out, seed
-        self.plan = BatchPlan([ClipGroup([_frames(clip) for clip in training.clips])], batch_size, seed)
+        self.groups, self.held_out, self.seed = [clips for clips, _ in groups], held_out, seed
+        self.plan = _plan(groups, batch_size, seed)
 
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """Augmented clips; see [`~data.dubbing.DubbingClips.alignment_example`]."""
@@ -370,8 +370,8 @@ def _with_draws(batch: dict[str, torch.Tensor], draws: list[dict[str, Any]]) -> 
         batch[name] = torch.as_tensor(np.array([draw[name] for draw in draws]))
     noise = [torch.from_numpy(draw["noise"]) for draw in draws]
     batch["noise"] = torch.nn.utils.rnn.pad_sequence(noise, batch_first=True).transpose(1, 2).contiguous()
-    if "has_semantic" in batch:
-        batch["knowledge_drop"] = batch["knowledge_drop"] | ~batch["has_semantic"]
+    without = ~batch["has_semantic"] if "has_semantic" in batch else torch.ones(len(draws), dtype=torch.bool)
+    batch["knowledge_drop"] = batch["knowledge_drop"] | without
     return batch
 
 
