@@ -14,6 +14,7 @@
 import ast
 import dataclasses
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -170,9 +171,11 @@ def test_the_same_command_again_does_nothing(dataset, corpus):
     assert {path for path in before if before[path] != after[path]} <= {str(dataset / "work/input.json")}
 
 
-def test_a_copied_dataset_needs_its_work_no_more(dataset, tmp_path):
+def test_a_copied_dataset_needs_its_work_no_more(corpus, dataset, tmp_path):
     shutil.copytree(dataset, tmp_path / "copy", ignore=shutil.ignore_patterns("work"))
     assert FeatureStore(tmp_path / "copy").crops("heads/s1/a").shape == (FRAMES, 96, 96)
+    with pytest.raises(ValueError, match="finished dataset without its work"):
+        prepare(PrepareSettings(corpus, tmp_path / "copy"))
 
 
 def test_another_tokenizer_computes_only_tokens(corpus, dataset, tmp_path):
@@ -499,6 +502,18 @@ def test_importing_needs_no_extra(repository):
         names = [name.name for node in statements if isinstance(node, ast.Import) for name in node.names]
         names += [node.module or "" for node in statements if isinstance(node, ast.ImportFrom) and not node.level]
         assert not extra & {name.partition(".")[0] for name in names}, path
+
+
+def test_options_named_in_the_documentation_exist(repository, capsys):
+    assert main(["prepare", "--help"]) == 0
+    known = set(re.findall(r"--[a-z_]+", capsys.readouterr().out))
+    page = (repository / "docs/data.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"--[a-z_]+", page.replace("--repo-type dataset --exclude", "")))
+    assert named <= known
+    assert {"--num_proc", "--speech_tokenizer", "--times"} <= named
+    source = "".join(path.read_text(encoding="utf-8") for path in (repository / "src/flowdubber_hf/data").glob("*.py"))
+    reasons = set(re.findall(r'Dropped\(\s*"([a-z ]+)"', source)) | set(re.findall(r'return "([a-z ]+)", f"', source))
+    assert all(f"`{reason}`" in page for reason in reasons), reasons
 
 
 def test_shared_grid_clips_agree_with_their_word_times(shared_data, tmp_path):

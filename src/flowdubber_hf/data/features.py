@@ -15,6 +15,7 @@
 
 import io
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,7 +166,7 @@ class FeatureStore:
         self._clips = {row["id"]: _clip(row) for row in self._table.select(_CLIP_COLUMNS).to_pylist()}
         if len(self._clips) != len(self._places):
             ids = self._table["id"].to_pylist()
-            twice = next(name for name in self._clips if ids.count(name) > 1)
+            twice = Counter(ids).most_common(1)[0][0]
             raise ValueError(
                 f"the clip {twice} is in the datasets twice; give each folder once, or prepare with another --name."
             )

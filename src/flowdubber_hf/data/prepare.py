@@ -230,10 +230,13 @@ def _check_output(settings: PrepareSettings) -> None:
     if not (output / SETTINGS_NAME).is_file() and not (output / WORK_NAME / "input.json").is_file():
         raise ValueError(f"{output} is not empty and no prepared dataset; choose another folder.")
     stamp = output / WORK_NAME / "input.json"
-    if stamp.is_file():
-        before = Path(read_record(stamp)["input"])
-        if before != outside and before.is_dir():
-            raise ValueError(f"{output} was prepared from {before}; choose another folder for {source}.")
+    if not stamp.is_file():
+        raise ValueError(
+            f"{output} is a finished dataset without its work/ folder; choose another folder, or remove it."
+        )
+    before = Path(read_record(stamp)["input"])
+    if before != outside and before.is_dir():
+        raise ValueError(f"{output} was prepared from {before}; choose another folder for {source}.")
 
 
 @contextmanager
@@ -366,7 +369,10 @@ def judge(settings: PrepareSettings, info: dict[str, Any]) -> tuple[str, str] | 
             return "lengths differ", f"the sound is {difference:+.2f} s longer than the picture."
     score = info.get("score")
     if score is not None and score < settings.min_alignment_score:
-        return "text does not fit", f"the text fits the sound with a score of {score:.0f} only: other words are said."
+        return (
+            "text does not fit",
+            f"the text fits the sound with a score of {score:.0f} only: other words, or too unclear.",
+        )
     differences = info.get("differences")
     if differences:
         mean = sum(differences) / len(differences)
