@@ -60,9 +60,11 @@ trained() {
 }
 
 prepare() {
-    local source
+    local source validation
     for source in "${sources[@]}"; do
-        flowdubber prepare "$data/$source" "$out/data/$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "$@"
+        validation=()
+        [ "$source" = speech ] && validation=(--val_by speaker --val_share 0.02) # many voices: validate on others
+        flowdubber prepare "$data/$source" "$out/data/$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "${validation[@]}" "$@"
     done
 }
 
