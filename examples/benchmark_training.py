@@ -193,15 +193,15 @@ def make_part(name: str, preset: str) -> torch.nn.Module:
     if name == "speech_tokenizer":
         return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[preset]))
     if name == "semantic_model":
-        with torch.device("meta"):  # its weights are only counted
-            return FlowDubberSemanticForConditionalGeneration(semantic_config(preset))
+        return FlowDubberSemanticForConditionalGeneration(semantic_config(preset))
     return FlowDubberStyleEncoder(FlowDubberStyleEncoderConfig())
 
 
 def count_parameters(preset: str) -> dict[str, int]:
     """Weights of each part of the pipeline; tied ones count once."""
     parts = ("aligner", "vector_field", "vocoder", "style_encoder", "speech_tokenizer", "semantic_model")
-    return {name: sum(weight.numel() for weight in make_part(name, preset).parameters()) for name in parts}
+    with torch.device("meta"):  # shapes without memory
+        return {name: sum(weight.numel() for weight in make_part(name, preset).parameters()) for name in parts}
 
 
 # ----------------------------------------------------------------------------------------------------------------------
