@@ -61,7 +61,7 @@ class SpokenClip:
 
 def codes_needed(codes: str) -> tuple[str, ...]:
     """What of a clip the language model trains on, as `FeatureStore.clips(needs=...)` wants it."""
-    return ("audio", "phones", "tokens") if codes == "tokens" else ("audio", "phones")
+    return ("phones", "tokens") if codes == "tokens" else ("phones",)
 
 
 def _read_clip(store: FeatureStore, clip: Clip, codes: str) -> SpokenClip:
