@@ -51,6 +51,7 @@ def test_the_card_holds_the_runs_facts(tmp_path):
     summary = {"steps": 7, "minutes": 2.5, "val_flow": 0.123456, "loss": 3.0}
     card = model_card("my-dubber", arguments, summary, summarize_clips(clips()), ["aligner"], "some/base", 2)
     front = yaml.safe_load(card.split("---\n")[1])
+    assert front["base_model"] == "some/base"
     assert front["library_name"] == "diffusers" and front["language"] == "en" and front["license"] == "other"
     for text in (
         "# my-dubber",

@@ -300,6 +300,7 @@ def test_log_holds_speed_and_memory(straight):
     assert [row["step"] for row in rows] == [3, 4, 6, 8, 9, 9]
     summary = json.loads((straight / "summary.json").read_text())
     assert summary["steps"] == 9 and 0 < summary["model_share_of_time"] <= 1
+    assert summary["best_error"] == min(row["error"] for row in rows if "error" in row)
 
 
 def test_a_folder_in_use_is_refused(straight, tmp_path):

@@ -222,14 +222,14 @@ def model_card(
         library_name="diffusers",
         pipeline_tag="text-to-speech",
         tags=["flowdubber", "dubbing", "lip-sync", "flow-matching"],
-        base_model=arguments.hub_model_id if base == arguments.hub_model_id else None,
+        base_model=base if base and base.count("/") == 1 and not Path(base).exists() else None,
     )
     options = [
         (f"`{key}`", _number(value))
         for key, value in asdict(arguments).items()
         if key not in _UNTOLD and value not in (None, []) and not _is_path(value)
     ]
-    figures = [(f"`{key}`", _number(value)) for key, value in summary.items() if key.startswith("val_")]
+    figures = [(f"`{key}`", _number(value)) for key, value in summary.items() if key.startswith(("val_", "best_"))]
     rest = "the other parts were given" if base is None else f"the other parts are those of `{Path(base).name}`"
     clips = [
         (row.source, "video and sound" if row.video else "sound", row.clips, row.speakers, f"{row.hours:.2f}")
@@ -266,7 +266,7 @@ Trained in this run: {", ".join(trained)}; {rest}.
 
 ## Figures on the held-out clips
 
-Losses at the last step, not a measure of how the speech sounds; `examples/evaluate_figures.py` measures that.
+At the last step, and the best (`best_`). Losses do not tell how the speech sounds: `examples/evaluate_figures.py` does.
 
 {_table(("figure", "value"), figures)}
 

@@ -438,6 +438,7 @@ class _Run:
             "minutes": seconds / 60,
             "samples_per_second": self.step * self.arguments.batch_size / seconds,
             "model_share_of_time": self.seconds["model"] / seconds,
+            **({f"best_{self.stage.best}": self.best} if math.isfinite(self.best) else {}),
         }
 
 
