@@ -335,3 +335,10 @@ def test_grid_clip(data_folder: Path, tmp_path: Path) -> None:
     assert (info.num_frames, info.num_samples, info.width, info.height) == (75, 48000, 360, 288)
     output = mux_audio(source, _chirp(48000), 16000, tmp_path / "out.mp4")
     assert video_packets(output) == video_packets(source)
+
+
+def test_a_stream_of_an_unknown_kind_is_said(tmp_path):
+    data = write_clip(tmp_path / "x.mp4", noise_frames(3)).read_bytes()
+    (tmp_path / "x.mp4").write_bytes(data.replace(b"avc1", b"?vc?"))
+    with pytest.raises(ValueError, match="unknown kind"):
+        probe_video(tmp_path / "x.mp4")

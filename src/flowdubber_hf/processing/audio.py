@@ -117,6 +117,8 @@ def _decode(path: Path) -> np.ndarray:
                 f"{path} has no sound in it; give a recording (wav, flac, ogg, mp3, m4a or a video with sound)."
             )
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise ValueError(f"{path} has a sound track of an unknown kind; convert it to wav and try again.")
         resampler = av.AudioResampler("flt", "mono", SAMPLING_RATE)
         for packet in container.demux(stream):
             try:

@@ -111,6 +111,8 @@ def _open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
         if not streams:
             raise ValueError(f"{path} has no video stream; give a clip that shows the speaker.")
         stream = streams[0]
+        if stream.codec_context is None:
+            raise ValueError(f"{path} has a video stream of an unknown kind; convert it to mp4 and try again.")
         if max(stream.width or 0, stream.height or 0) > MAX_VIDEO_SIDE:
             raise ValueError(
                 f"{path} is {stream.width}x{stream.height}; at most {MAX_VIDEO_SIDE} pixels a side are supported. Scale it down."
