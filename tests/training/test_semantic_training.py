@@ -280,6 +280,9 @@ class TestAdapter:
         assert not torch.allclose(small_model().eval()(input_ids=tokens).logits, adapted, atol=1e-3)
         alone = PeftModel.from_pretrained(small_model(), tmp_path / "adapter").eval()
         torch.testing.assert_close(alone(input_ids=tokens).logits, adapted, atol=1e-5, rtol=1e-5)
+        assert (
+            json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"] is None
+        )
         assert torch.equal(model(input_ids=tokens).logits, adapted)  # saving left the run as it was
 
     @pytest.mark.parametrize(

@@ -79,7 +79,10 @@ class Adapter:
 
     def save(self, folder: Path) -> None:
         """Writes the matrices alone, `adapter_config.json` and `adapter_model.safetensors`."""
+        for config in self._wrapped.peft_config.values():
+            config.base_model_name_or_path = None  # a path of the machine that trained
         self._wrapped.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)  # an empty form; the model's card tells of the adapter
 
 
 def _peft() -> Any:
