@@ -20,17 +20,20 @@ import numpy as np
 import pytest
 import torch
 
-from components import tiny_aligner, tiny_vector_field, tiny_vocoder
+from components import tiny_aligner, tiny_speech_tokenizer, tiny_vector_field, tiny_vocoder
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.text import PHONEMES, phoneme_ids
 from flowdubber_hf.training.samples import (
     Samples,
     alignment_picture,
     alignment_samples,
+    check_samples,
     dubbing_samples,
     file_name,
     mel_picture,
     sample_mels,
+    sampled_sounds,
+    tokenizer_samples,
     vocoder_samples,
 )
 
@@ -119,6 +122,41 @@ def test_samples_of_the_vocoder(parts):
     assert set(samples.sounds) == {"a/true", "a/vocoder"}
     assert len(samples.sounds["a/vocoder"]) == 6400
     assert set(samples.pictures) == {"a/mel"}
+
+
+def test_samples_of_the_tokenizer():
+    pytest.importorskip("matplotlib")
+    sound = 0.1 * np.sin(np.arange(16000) / 5).astype(np.float32)
+    samples = tokenizer_samples(tiny_speech_tokenizer().eval(), {"a": sound})
+    assert set(samples.sounds) == {"a/true", "a/decoded"}
+    assert len(samples.sounds["a/decoded"]) == 16000
+    assert set(samples.pictures) == {"a/mel"}
+
+
+def test_the_same_few_clips_every_time():
+    clips = [SimpleNamespace(id=f"c{number}") for number in range(10)]
+    store = SimpleNamespace(audio=lambda name: np.zeros(200_000, np.float32))
+    chosen = sampled_sounds(store, clips)
+    assert list(chosen) == ["c0", "c3", "c6", "c9"]
+    assert all(len(sound) == 80_000 for sound in chosen.values())
+    assert list(sampled_sounds(store, clips[:1])) == ["c0"]
+    assert sampled_sounds(store, []) == {}
+
+
+def test_a_stage_without_samples_is_told_before_training():
+    with pytest.raises(ValueError, match="makes no samples"):
+        check_samples(SimpleNamespace())
+
+
+def test_missing_matplotlib_is_told_before_training(monkeypatch):
+    import importlib
+
+    def refuse(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    with pytest.raises(ValueError, match=r"sample_steps.*matplotlib"):
+        check_samples(SimpleNamespace(samples=None))
 
 
 def test_pictures_show_what_they_are_given():

@@ -192,6 +192,15 @@ def test_validation_is_repeatable(dataset, tracks):
     assert set(first) == names and stage.best in names
 
 
+def test_samples_of_held_out_clips(dataset, tracks):
+    pytest.importorskip("matplotlib")
+    stage = make_stage(dataset, tracks)
+    samples = stage.samples(stage.model.eval())
+    names = {name.rpartition("/")[0] for name in samples.sounds}
+    assert names <= {clip.id for clip in FeatureStore(dataset).clips("val")}
+    assert set(samples.pictures) == {f"{name}/mel" for name in names}
+
+
 @pytest.mark.parametrize(
     "settings", [{"windows_per_step": 9}, {"video_share": 1.5}, {"num_frames": 8}, {"validation_cuts": 0}]
 )

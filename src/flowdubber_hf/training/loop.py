@@ -45,7 +45,7 @@ from ..data.features import save_text
 from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
 from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, replace_folder, save_checkpoint, step_of
-from .samples import Samples
+from .samples import Samples, check_samples
 from .trackers import RunLog, check_trackers, start_trackers, track
 
 
@@ -458,12 +458,15 @@ def train(
 
     Raises:
         FloatingPointError: a loss or the gradient is no longer finite; the last checkpoint is kept.
+        ValueError: `--sample_steps` with a stage that makes none, or without matplotlib.
     """
     checkpoint, path = find_checkpoint(arguments), Path(arguments.output_dir) / SUMMARY_NAME
     if checkpoint is not None and step_of(checkpoint) >= arguments.max_steps and path.is_file():
         accelerator.print(f"{arguments.output_dir} has all {arguments.max_steps} steps")
         _push(stage, arguments, accelerator, push)
         return json.loads(path.read_text(encoding="utf-8"))
+    if arguments.sample_steps:
+        check_samples(stage)
     run = _Run(stage, arguments, accelerator, checkpoint)
     start_trackers(accelerator, arguments, run.step)
     run.run()

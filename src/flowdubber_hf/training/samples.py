@@ -13,8 +13,8 @@
 # limitations under the License.
 """Sounds and pictures of fixed validation clips, for the output folder of a run and for its trackers.
 
-A stage makes [`Samples`] with [`dubbing_samples`] or [`vocoder_samples`] (the same clips and the same noise at every step, so
-that two steps compare); the loop writes them and hands them on.
+A stage makes [`Samples`] with [`dubbing_samples`], [`vocoder_samples`] or [`tokenizer_samples`] (the same clips and the same
+noise at every step, so that two steps compare); the loop writes them and hands them on.
 """
 
 import importlib
@@ -29,7 +29,9 @@ import torch
 from accelerate import Accelerator
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from ..data.features import Clip, FeatureStore
 from ..models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
+from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ..models.vector_field import FlowDubberVectorField
 from ..processing.audio import MEL_FRAME_RATE, SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel
 from ..processing.text import PHONEMES
@@ -41,6 +43,7 @@ from .checkpoints import replace_folder
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SAMPLED_CLIPS, SAMPLED_SECONDS = 4, 5
 _DPI = 100
 
 
@@ -352,27 +355,70 @@ def alignment_samples(
     )
 
 
-@torch.no_grad()
-def vocoder_samples(vocoder: torch.nn.Module, sounds: dict[str, np.ndarray]) -> Samples:
+def reconstruction_samples(
+    sounds: dict[str, np.ndarray], make: Callable[[torch.Tensor], torch.Tensor], title: str
+) -> Samples:
     """
-    True sounds through log-mel and vocoder, with both mels.
+    True sounds beside what a model makes of them, with both mels.
 
     Args:
-        vocoder: in evaluation mode.
         sounds: by name of the clip, `(samples,)` at 16 kHz.
+        make: `(1, samples)` on the CPU to `(1, about as many samples)`.
+        title: what the made ones are called.
 
     Returns:
-        [`Samples`] named `<clip>/true`, `<clip>/vocoder` (sounds) and `<clip>/mel` (pictures).
+        [`Samples`] named `<clip>/true`, `<clip>/<title>` (sounds) and `<clip>/mel` (pictures).
 
     Raises:
         ImportError: matplotlib is missing.
     """
     samples = Samples()
     for name, sound in sounds.items():
-        mel = log_mel(torch.from_numpy(np.asarray(sound, dtype=np.float32)))
-        made = _vocode(vocoder, mel)
-        samples.sounds[f"{name}/true"] = np.asarray(sound, dtype=np.float32)
-        samples.sounds[f"{name}/vocoder"] = made
-        shown = {"true": mel.numpy(), "vocoder": log_mel(torch.from_numpy(made)).numpy()}
-        samples.pictures[f"{name}/mel"] = mel_picture(shown, name)
+        true = torch.from_numpy(np.asarray(sound, dtype=np.float32))
+        with torch.no_grad():
+            made = make(true[None])[0].float().cpu().clamp(-1, 1)
+        samples.sounds |= {f"{name}/true": true.numpy(), f"{name}/{title}": made.numpy()}
+        samples.pictures[f"{name}/mel"] = mel_picture(
+            {"true": log_mel(true).numpy(), title: log_mel(made).numpy()}, name
+        )
     return samples
+
+
+def vocoder_samples(vocoder: torch.nn.Module, sounds: dict[str, np.ndarray]) -> Samples:
+    """True sounds through log-mel and vocoder, see [`reconstruction_samples`]; the made ones are called `vocoder`."""
+    parameter = next(vocoder.parameters())
+
+    def make(sound: torch.Tensor) -> torch.Tensor:
+        return vocoder(log_mel(sound).transpose(1, 2).to(parameter.device, parameter.dtype))
+
+    return reconstruction_samples(sounds, make, "vocoder")
+
+
+def tokenizer_samples(tokenizer: FlowDubberSpeechTokenizer, sounds: dict[str, np.ndarray]) -> Samples:
+    """True sounds through their tokens, see [`reconstruction_samples`]; the made ones are called `decoded`."""
+
+    def make(sound: torch.Tensor) -> torch.Tensor:
+        tokens = tokenizer.encode(sound.to(tokenizer.device))
+        return tokenizer.decode(tokens.semantic_tokens, tokens.global_tokens)
+
+    return reconstruction_samples(sounds, make, "decoded")
+
+
+def sampled_sounds(store: FeatureStore, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+    """The first seconds of a few clips, evenly chosen, by name: the same ones at every step."""
+    chosen = clips[:: max(1, -(-len(clips) // SAMPLED_CLIPS))]
+    return {clip.id: store.audio(clip.id)[: SAMPLED_SECONDS * SAMPLING_RATE] for clip in chosen}
+
+
+def check_samples(stage: Any) -> None:
+    """What `--sample_steps` needs, looked at before training begins.
+
+    Raises:
+        ValueError: the stage has nothing to show, or matplotlib is missing.
+    """
+    if not hasattr(stage, "samples"):
+        raise ValueError("--sample_steps: this stage makes no samples; leave the option out.")
+    try:
+        _require("matplotlib")
+    except ImportError as error:
+        raise ValueError(f"--sample_steps: {error}") from error

@@ -25,6 +25,7 @@ from torch import nn
 from ..data.features import Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from .batching import row_generator
+from .samples import Samples, sampled_sounds, tokenizer_samples
 from .speech_tokenizer_data import SEGMENTS_PER_VOICE, SegmentSettings, VoiceRows
 from .speech_tokenizer_losses import SpeechTokenizerLossWeights, SpeechTokenizerObjective
 from .speech_tokenizer_tokens import evaluate_tokenizer
@@ -133,6 +134,10 @@ class SpeechTokenizerStage:
         }
         figures["val_score"] = figures["val_features"] + 1 - figures["val_accuracy_speech"]
         return {name: value for name, value in figures.items() if not math.isnan(value)}
+
+    def samples(self, model: SpeechTokenizerObjective) -> Samples:
+        """A few held-out clips through their tokens."""
+        return tokenizer_samples(model.tokenizer, sampled_sounds(self.store, self.held_out))
 
     def save(self, model: SpeechTokenizerObjective, folder: Path) -> None:
         """Writes the tokenizer as `from_pretrained` loads it and, for further training, `heads.safetensors`."""

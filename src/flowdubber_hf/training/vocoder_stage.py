@@ -26,6 +26,7 @@ from ..data.features import Clip, FeatureStore
 from ..models.vocoder import FlowDubberVocoder
 from ..processing.audio import log_mel
 from .batching import row_generator
+from .samples import Samples, sampled_sounds, vocoder_samples
 from .vocoder_data import VocoderCuts, draw_softening, draw_sources, load_pitch_tracks, soften_mel
 from .vocoder_losses import WINDOWS, VocoderLossWeights, energy_distance, pitch_loss
 
@@ -206,6 +207,11 @@ class VocoderStage:
             for name, value in model.measure(batch).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(rows)
         return {f"val_{name}": total / count for name, total in sums.items()}
+
+    def samples(self, model: VocoderObjective) -> Samples:
+        """A few held-out clips through log-mel and vocoder."""
+        held_out = self.held_out.with_video + self.held_out.sound_only
+        return vocoder_samples(model.model, sampled_sounds(self.held_out.store, held_out))
 
     def save(self, model: VocoderObjective, folder: Path) -> None:
         """Writes the vocoder as `from_pretrained` loads it."""
