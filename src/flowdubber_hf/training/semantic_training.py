@@ -65,10 +65,12 @@ class SemanticObjective(nn.Module):
                 are divided by.
         """
         output = self.model(input_ids=batch["input_ids"], logits_vocabulary=batch.get("vocabulary"), use_cache=False)
-        logits = output.logits[:, :-1].float().flatten(0, 1)
+        logits = output.logits.float().flatten(0, 1)
 
         def mean(name: str) -> torch.Tensor:
-            labels = batch["labels" if name == "target" else "reference_labels"][:, 1:].flatten()
+            labels = batch["labels" if name == "target" else "reference_labels"]
+            # Each position is asked for the next one's token; moving the labels spares a copy of the logits.
+            labels = nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
             total = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
             return total / batch[f"num_{name}"].clamp(min=1e-6)
 
