@@ -236,28 +236,41 @@ def read_steps(log: Path) -> list[dict[str, Any]]:
     return [record for record in map(json.loads, lines) if "samples_per_second" in record]
 
 
+def cpu_seconds(process: int) -> float | None:
+    """Processor time that a process has taken so far, which others on the machine do not change; Linux only."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run_until(command: Sequence[str], log: Path, steps: int, timeout: float) -> list[dict[str, Any]]:
-    """Runs a training script until `log` has `steps` steps, stops it and returns them.
+    """Runs a training script until `log` has `steps` steps, stops it and returns them, each with the `cpu_seconds` that the
+    process had taken in all when the step was seen.
 
     Raises:
         RuntimeError: it ended before, or took longer than `timeout` seconds.
     """
     output = log.parent.with_suffix(".output")
     started = time.monotonic()
+    taken: list[float | None] = []
     with output.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
         try:
             while len(found := read_steps(log)) < steps:
+                taken += [cpu_seconds(process.pid)] * (len(found) - len(taken))
                 if process.poll() is not None and len(read_steps(log)) < steps:
                     tail = output.read_text(encoding="utf-8", errors="replace")[-2000:]
                     raise RuntimeError(f"{command[1]} ended with {process.returncode} before its steps:\n{tail}")
                 if time.monotonic() - started > timeout:
                     raise RuntimeError(f"{command[1]} took longer than {timeout:.0f} s; give it more by --timeout.")
-                time.sleep(0.05)
+                time.sleep(0.02)
+            taken += [cpu_seconds(process.pid)] * (len(found) - len(taken))
         finally:
             process.kill()
             process.wait()
-    return found[:steps]
+    return [step | {"cpu_seconds": spent} for step, spent in zip(found[:steps], taken, strict=False)]
 
 
 def stage_command(args: argparse.Namespace, stage: str, run: Path) -> list[str]:
@@ -295,19 +308,23 @@ def measure(args: argparse.Namespace, stage: str) -> dict[str, Any]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     steps = run_until(command, run / "log.jsonl", args.warm_up + args.steps, args.timeout)
     shutil.rmtree(run)
-    result = summarize(steps[args.warm_up :], batch_size(args, stage))
+    result = summarize(steps, args.warm_up, batch_size(args, stage))
     result |= {"preset": args.preset, "stage": stage, "load_before": load, "machine": describe_machine()}
     save_json(kept, result)
     return result
 
 
-def summarize(steps: Sequence[Mapping[str, Any]], rows: int) -> dict[str, Any]:
-    """Figures of the measured steps."""
+def summarize(steps: Sequence[Mapping[str, Any]], warm_up: int, rows: int) -> dict[str, Any]:
+    """Figures of the steps after those to warm up; processor time only where there are such."""
+    before, steps = steps[:warm_up], steps[warm_up:]
+    spent = [step.get("cpu_seconds") for step in (*before[-1:], steps[-1])]
+    cpu = (spent[1] - spent[0]) / len(steps) if len(spent) == 2 and None not in spent else None
     model, data = (fmean(step[name] for step in steps) for name in ("model_seconds", "data_seconds"))
     return {
         "steps": len(steps),
         "batch_size": rows,
         "seconds_per_step": model + data,
+        "cpu_seconds_per_step": cpu,
         "samples_per_second": rows / (model + data),
         "model_share": model / (model + data),
         "peak_memory_gb": steps[-1]["peak_memory_gb"],
@@ -331,14 +348,17 @@ def millions(count: int) -> str:
 
 def speed_table(results: Sequence[Mapping[str, Any]], parameters: Mapping[str, Mapping[str, int]]) -> list[str]:
     lines = [
-        "| stage | size | parameters | batch | s a step | samples a second | model's share | peak memory | steps |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| stage | size | parameters | batch | s a step | processor s a step | samples a second | model's share "
+        "| peak memory | steps |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in results:
+        cpu = row.get("cpu_seconds_per_step")
         count = sum(parameters[row["preset"]][part] for part in TRAINED[row["stage"]])
         lines.append(
             f"| {row['stage']} | {row['preset']} | {millions(count)} | {row['batch_size']} "
-            f"| {row['seconds_per_step']:.2f} | {row['samples_per_second']:.2f} | {100 * row['model_share']:.0f} % "
+            f"| {row['seconds_per_step']:.2f} | {'-' if cpu is None else f'{cpu:.2f}'} "
+            f"| {row['samples_per_second']:.2f} | {100 * row['model_share']:.0f} % "
             f"| {row['peak_memory_gb']:.2f} GB | {row['steps']} |"
         )
     return lines

@@ -128,7 +128,12 @@ def fake(tmp_path):
 def test_a_run_is_stopped_after_its_steps(script, fake, tmp_path):
     steps = script.run_until(fake(4, 600), tmp_path / "run" / "log.jsonl", 3, timeout=120)
     assert [step["step"] for step in steps] == [0, 1, 2]
-    figures = script.summarize(steps[1:], 8)
+    assert steps[2]["cpu_seconds"] is None or steps[2]["cpu_seconds"] >= steps[0]["cpu_seconds"] >= 0
+    for step, spent in zip(steps, (5.0, 6.0, 8.0), strict=True):
+        step["cpu_seconds"] = spent
+    figures = script.summarize(steps, 1, 8)
+    assert figures["cpu_seconds_per_step"] == pytest.approx(1.5)
+    assert script.summarize(steps, 0, 8)["cpu_seconds_per_step"] is None
     assert figures["seconds_per_step"] == pytest.approx(3.5)
     assert figures["samples_per_second"] == pytest.approx(8 / 3.5)
     assert figures["model_share"] == pytest.approx(2.5 / 3.5)
@@ -147,7 +152,7 @@ def test_a_run_that_fails_or_hangs_is_said(script, fake, tmp_path):
 def test_report(script, arguments, monkeypatch, capsys, tmp_path):
     def measure(args, stage):
         steps = [{"model_seconds": 1.5, "data_seconds": 0.5, "peak_memory_gb": 1.25, "loss": 1.0}]
-        return script.summarize(steps, 16) | {
+        return script.summarize(steps, 0, 16) | {
             "preset": args.preset,
             "stage": stage,
             "machine": {"device": "a", "torch": "2"},
@@ -166,7 +171,7 @@ def test_report(script, arguments, monkeypatch, capsys, tmp_path):
     page.write_text("<!-- figures training -->\nold\n<!-- end figures training -->\n")
     script.main(["--output", str(arguments.output), "--stages", "aligner", "dubber", "--docs", str(tmp_path)])
     printed = capsys.readouterr().out
-    assert "| aligner | tiny | 4.0 M | 16 | 2.00 | 8.00 | 75 % | 1.25 GB | 1 |" in printed
+    assert "| aligner | tiny | 4.0 M | 16 | 2.00 | - | 8.00 | 75 % | 1.25 GB | 1 |" in printed
     assert "| dubber | tiny | 154 M |" in printed
     assert "| vector_field | 150 M | 150 M |" in printed
     assert "| dubber |" in page.read_text()
