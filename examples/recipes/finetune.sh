@@ -14,6 +14,7 @@
 # publish. Needs the extra `train`.
 set -euo pipefail
 
+{ # read whole before it runs, so that an edit of this file does not reach a running recipe
 clips=${1:?first argument: folder with clips and metadata}
 out=${2:?second argument: folder for everything that is made}
 shift 2
@@ -39,3 +40,5 @@ $launch "$examples/train_dubber.py" --dataset "$out/data" --semantic_features "$
     --batch_size "${BATCH_SIZE:-16}" --learning_rate "${LEARNING_RATE:-2e-4}" --warmup_steps 20 --save_steps 50 \
     --validation_steps 50 --logging_steps 10 "$@"
 echo "pipeline: $out/dubber/pipeline"
+exit
+}

@@ -16,6 +16,7 @@
 # Needs the extras `train` and `eval`, and resemblyzer for the figures (docs/benchmarks.md says how).
 set -euo pipefail
 
+{ # read whole before it runs, so that an edit of this file does not reach a running recipe
 data=${1:?first argument: folder with grid/ and perhaps speech/ and flite/}
 out=${2:?second argument: folder for everything that is made}
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -104,3 +105,5 @@ awk '{ sum[$1] += $2; if (!($1 in seen)) { seen[$1] = 1; order[++count] = $1 } }
     END { for (i = 1; i <= count; i++) { printf "%-24s %8.1f min\n", order[i], sum[order[i]] / 60; all += sum[order[i]] }
           printf "%-24s %8.1f min\n", "all", all / 60 }' "$out/times.txt"
 echo "pipeline: $out/pipeline"
+exit
+}

@@ -176,7 +176,8 @@ def machine() -> str:
     """Processor or GPU that trains, in words."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU ({platform.machine()}), {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
