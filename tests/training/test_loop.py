@@ -182,6 +182,13 @@ def test_a_finished_run_is_not_trained_again_but_can_be_longer(straight):
     assert (straight / "log.jsonl").read_text() == before
 
 
+def test_a_run_killed_after_its_last_step_still_ends(straight, tmp_path):
+    whole = run(tmp_path)
+    (tmp_path / "summary.json").unlink()
+    assert run(tmp_path, resume_from_checkpoint="latest") == whole
+    assert losses(tmp_path) == losses(straight)
+
+
 def test_checkpoints_rotate(straight):
     assert [path.name for path in checkpoints(straight)] == ["checkpoint-8", "checkpoint-9"]
     assert not list(straight.glob(f"{UNFINISHED}*"))

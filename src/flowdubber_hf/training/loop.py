@@ -248,7 +248,7 @@ class _Run:
         self.window = _Window(state.get("window"))
         own = checkpoint is not None and checkpoint.parent.resolve() == self.folder.resolve()
         self.log = RunLog(self.folder, state["log_position"] if own else 0, accelerator.is_main_process)
-        self.record: dict[str, Any] = {}
+        self.record: dict[str, Any] = state.get("record", {})
 
     def _report_resume(self, state: dict[str, Any], checkpoint: Path) -> None:
         self.accelerator.print(f"going on from step {state['step']} ({checkpoint})")
@@ -378,6 +378,7 @@ class _Run:
             "best": self.best if math.isfinite(self.best) else None,
             "seconds": self.seconds,
             "window": self.window.state(),
+            "record": self.record,
             "arguments": vars(self.arguments),
         }
         if self.accelerator.is_main_process:
