@@ -255,6 +255,13 @@ class TestStage:
         assert stage.best in figures and 0 <= figures["val_accuracy"] <= 1
 
 
+def test_samples(store):
+    pytest.importorskip("matplotlib")
+    stage = make_stage(store)
+    samples = stage.samples(stage.model.eval())
+    assert set(samples.sounds) == {f"grid/{name}/3/{kind}" for name in "ab" for kind in ("true", "decoded")}
+
+
 def test_speech_span(store):
     # 0.4 - 0.1 s and 1.2 + 0.1 s at 50 Hz, from the phones, else everything.
     assert speech_span(store, store["grid/a/0"], 80, 50) == (15, 66)

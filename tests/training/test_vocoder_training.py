@@ -201,6 +201,14 @@ def test_samples_of_held_out_clips(dataset, tracks):
     assert set(samples.pictures) == {f"{name}/mel" for name in names}
 
 
+def test_samples(dataset, tracks):
+    pytest.importorskip("matplotlib")
+    stage = make_stage(dataset, tracks)
+    samples = stage.samples(stage.model.eval())
+    assert set(samples.sounds) == {f"grid/{name}/3/{kind}" for name in "ab" for kind in ("true", "vocoder")}
+    assert len(samples.sounds["grid/a/3/vocoder"]) == len(samples.sounds["grid/a/3/true"])
+
+
 @pytest.mark.parametrize(
     "settings", [{"windows_per_step": 9}, {"video_share": 1.5}, {"num_frames": 8}, {"validation_cuts": 0}]
 )
