@@ -48,6 +48,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -405,4 +406,5 @@ if __name__ == "__main__":
     try:
         main()
     except (ValueError, ImportError) as error:
-        raise SystemExit(f"error: {error}") from None
+        sys.stderr.write(f"evaluate_free_text.py: {error}\n")
+        raise SystemExit(2) from None
