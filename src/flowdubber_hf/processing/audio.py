@@ -54,6 +54,7 @@ MAX_AUDIO_SECONDS = 600.0
 
 
 @lru_cache(maxsize=2)
+@torch.inference_mode(False)  # what is kept must serve training too
 def _mel_filters() -> torch.Tensor:
     filters = mel_filter_bank(
         num_frequency_bins=N_FFT // 2 + 1,
