@@ -114,14 +114,22 @@ def call(scripts, monkeypatch):
 
 def launch(repository: Path, name: str, options: dict, processes: int = 1) -> subprocess.Popen:
     """Starts a script as its user does, in a process group of its own."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+    # With --cpu accelerate leaves several processes to MPI; --multi_gpu starts them itself, on CPUs where told so.
+    several = ["--multi_gpu", "--main_process_port", "0"] if processes > 1 else ["--cpu"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", *several, "--num_processes", str(processes)]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["--main_process_port", "0"] if processes > 1 else []
     command += [str(repository / "examples" / f"{name}.py"), *flags(options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     return subprocess.Popen(
         command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+
+
+def end(process: subprocess.Popen) -> str:
+    """Kills what is left of the group; returns what it wrote."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate(timeout=PATIENCE)[0]
 
 
 def kill_at_checkpoint(process: subprocess.Popen, output: Path, step: int) -> None:
@@ -134,9 +142,7 @@ def kill_at_checkpoint(process: subprocess.Popen, output: Path, step: int) -> No
             time.sleep(0.02)
         pytest.fail(f"no checkpoint: {process.stdout.read() if process.poll() is not None else 'too slow'}")
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
+        end(process)
 
 
 def rows(output: Path) -> list[dict]:
@@ -171,9 +177,13 @@ def test_killed_and_resumed_equals_uninterrupted(repository, made, tmp_path, cal
 def test_two_processes_equal_one(repository, made, tmp_path, call):
     options = {"max_steps": 4, "dropout": 0.0, "learning_rate": 1e-3}
     process = launch(repository, "train_dubber", dubber_options(made, tmp_path / "two", **options), processes=2)
-    call("train_dubber", dubber_options(made, tmp_path / "one", **options))
-    output, _ = process.communicate(timeout=PATIENCE)
+    try:
+        call("train_dubber", dubber_options(made, tmp_path / "one", **options))
+        output, _ = process.communicate(timeout=PATIENCE)
+    finally:
+        end(process)
     assert process.returncode == 0, output
+    assert (checkpoints(tmp_path / "two")[-1] / "random_states_1.pkl").is_file(), "there was one process"
     one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
     assert {"contrastive" in row for row in one[:4]} == {True, False}  # steps with video and steps of sound alone
     for first, second in zip(one, two, strict=True):
