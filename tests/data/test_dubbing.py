@@ -101,3 +101,13 @@ def test_collate_pads_and_masks():
     assert batch["lips"].shape == (2, 10, 8) and batch["mel"].shape == (2, 80, 40)
     assert batch["semantic_mask"].sum(1).tolist() == [6, 1] and batch["has_semantic"].tolist() == [True, False]
     assert batch["mel"][1, :, 28:].abs().sum() == 0
+
+
+def test_collate_pads_to_a_given_length():
+    batch, short = collate([example(4, 10, None)], 12), collate([example(4, 10, None)], 3)
+    assert (
+        batch["lips"].shape == (1, 12, 8) and batch["mel"].shape == (1, 80, 48) and batch["path"].shape == (1, 4, 48)
+    )
+    assert batch["frame_path"].shape == (1, 4, 12) and batch["mel_mask"].shape == (1, 48)
+    assert batch["lip_mask"].sum() == 10 and batch["lips"][:, 10:].abs().sum() == 0
+    assert short["lips"].shape == (1, 10, 8)

@@ -144,17 +144,21 @@ class DubbingClips:
         sound = torch.from_numpy(self.store.audio(clip.id))[: frames * SAMPLES_PER_VIDEO_FRAME]
         return log_mel(sound)
 
+    def moved_frames(self, index: int, generator: np.random.Generator) -> np.ndarray:
+        """Which of a clip's video frames are seen, after silence was cut and the tempo changed at random."""
+        _, _, frame_phonemes, _ = self.timing(self.clips[index])
+        kept = cut_silence(frame_phonemes, generator)
+        moved = kept[change_tempo(len(kept), 0.12, generator)]
+        # A tempo that skips a phoneme's only frame would leave it without a positive: keep the clip's own.
+        return moved if np.isin(frame_phonemes, frame_phonemes[moved]).all() else kept
+
     def alignment_example(self, index: int, generator: np.random.Generator | None) -> DubbingExample:
         """Lips and timing only. With a generator the crops are augmented, silence is cut and the tempo changed."""
         clip = self.clips[index]
         phonemes, optional, frame_phonemes, _ = self.timing(clip)
         crops = self.store.crops(clip.id)
         if generator is not None:
-            kept = cut_silence(frame_phonemes, generator)
-            moved = kept[change_tempo(len(kept), 0.12, generator)]
-            # A tempo that skips a phoneme's only frame would leave it without a positive: keep the clip's own.
-            if not np.isin(frame_phonemes, frame_phonemes[moved]).all():
-                moved = kept
+            moved = self.moved_frames(index, generator)
             crops, frame_phonemes = crops[moved], frame_phonemes[moved]
         lips = normalize_crops(crops) if generator is None else augment_crops(crops, generator)
         style = self.style(clip, generator)
@@ -184,20 +188,25 @@ def _pad(rows: list[torch.Tensor]) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def _mask(lengths: list[int]) -> torch.Tensor:
-    return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+def _pad_frames(rows: list[torch.Tensor], size: int) -> torch.Tensor:
+    padded = _pad(rows)
+    return torch.cat([padded, padded.new_zeros(len(rows), size - padded.shape[1], *padded.shape[2:])], dim=1)
 
 
-def _paths(owners: list[np.ndarray], num_phonemes: int) -> torch.Tensor:
-    """Which phoneme each frame belongs to, as 0/1 `(B, P, frames)`."""
-    path = torch.zeros(len(owners), num_phonemes, max(map(len, owners)))
+def _mask(lengths: list[int], size: int | None = None) -> torch.Tensor:
+    return torch.arange(size or max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def _paths(owners: list[np.ndarray], num_phonemes: int, num_frames: int) -> torch.Tensor:
+    """Which phoneme each frame belongs to, as 0/1 `(B, P, num_frames)`."""
+    path = torch.zeros(len(owners), num_phonemes, num_frames)
     for row, owner in enumerate(owners):
         path[row, torch.from_numpy(owner), torch.arange(len(owner))] = 1.0
     return path
 
 
-def collate(examples: list[DubbingExample]) -> dict[str, torch.Tensor]:
-    """Pads examples to a batch.
+def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, torch.Tensor]:
+    """Pads examples to a batch of at least `num_frames` video frames.
 
     Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, the true alignment as `path` `(B, P, 4F)`
     at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the
@@ -207,19 +216,23 @@ def collate(examples: list[DubbingExample]) -> dict[str, torch.Tensor]:
     """
     phonemes = [len(example.phonemes) for example in examples]
     frames = [len(example.frame_phonemes) for example in examples]
+    longest = max(num_frames, *frames)
     batch = {
         "input_ids": _pad([torch.from_numpy(example.phonemes) for example in examples]).long(),
         "attention_mask": _mask(phonemes),
         "optional_mask": _pad([torch.from_numpy(example.optional) for example in examples]).bool(),
-        "path": _paths([example.mel_phonemes for example in examples], max(phonemes)),
-        "frame_path": _paths([example.frame_phonemes for example in examples], max(phonemes)),
-        "lip_mask": _mask(frames),
+        "path": _paths(
+            [example.mel_phonemes for example in examples], max(phonemes), longest * MEL_FRAMES_PER_VIDEO_FRAME
+        ),
+        "frame_path": _paths([example.frame_phonemes for example in examples], max(phonemes), longest),
+        "lip_mask": _mask(frames, longest),
         "style": torch.from_numpy(np.stack([example.style for example in examples])),
     }
     if examples[0].lips is not None:
-        batch["lips"] = _pad([example.lips for example in examples])
+        batch["lips"] = _pad_frames([example.lips for example in examples], longest)
     if examples[0].mel is not None:
-        batch["mel"] = _pad([example.mel.T for example in examples]).transpose(1, 2)
+        mels = [example.mel.T for example in examples]
+        batch["mel"] = _pad_frames(mels, longest * MEL_FRAMES_PER_VIDEO_FRAME).transpose(1, 2)
         batch["mel_mask"] = batch["lip_mask"].repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
     if any(example.semantic is not None for example in examples):
         width = next(example.semantic.shape[1] for example in examples if example.semantic is not None)

@@ -157,12 +157,19 @@ class AlignerStage:
         self.plan = _plan(groups, batch_size, seed)
 
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Augmented clips; see [`~data.dubbing.DubbingClips.alignment_example`]."""
+        """Augmented clips; see [`~data.dubbing.DubbingClips.alignment_example`].
+
+        All parts of a step have the length of its longest clip: the lip encoder's batch norms count padding too, so that
+        otherwise their statistics would depend on how the rows are divided.
+        """
         group, chosen = self.plan(step)
         clips = self.groups[group]
-        return collate(
-            [clips.alignment_example(int(chosen[row]), row_generator(self.seed, step, row)) for row in rows]
-        )
+
+        def draws(row: int) -> np.random.Generator:
+            return row_generator(self.seed, step, row)
+
+        longest = max(len(clips.moved_frames(int(index), draws(row))) for row, index in enumerate(chosen))
+        return collate([clips.alignment_example(int(chosen[row]), draws(row)) for row in rows], longest)
 
     def names(self, step: int) -> list[str]:
         """Clips of a step."""

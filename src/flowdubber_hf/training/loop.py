@@ -46,6 +46,7 @@ from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
 from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, replace_folder, save_checkpoint, step_of
 from .samples import Samples, check_samples
+from .synchronized_norm import synchronize_batch_norms
 from .trackers import RunLog, check_trackers, start_trackers, track
 
 
@@ -170,6 +171,14 @@ def enable_gradient_checkpointing(model: nn.Module) -> None:
         raise ValueError("--gradient_checkpointing: no part of this model has it.")
 
 
+def _with_common_statistics(model: nn.Module, device: torch.device) -> nn.Module:
+    """Batch normalisation over the rows of all processes."""
+    if device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    synchronize_batch_norms(model)
+    return model
+
+
 def _make_schedule(optimizer: torch.optim.Optimizer, arguments: TrainingArguments) -> Any:
     floor = {"min_lr": arguments.min_learning_rate} if arguments.lr_scheduler_type in SCHEDULES_WITH_FLOOR else None
     return get_scheduler(arguments.lr_scheduler_type, optimizer, arguments.warmup_steps, arguments.max_steps, floor)
@@ -218,8 +227,8 @@ class _Run:
         if arguments.gradient_checkpointing:
             enable_gradient_checkpointing(stage.model)
         model = stage.model
-        if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        if accelerator.num_processes > 1:
+            model = _with_common_statistics(model, accelerator.device)
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
             self.parameters,
