@@ -30,12 +30,18 @@ sys.exit(f"finetune.sh: {sys.argv[1]} is neither a folder nor a bundled checkpoi
 PYTHON
 )
 
-# The tokenizer and the voices are the model's own, so that what is learned fits it.
+# The tokenizer and the voices are the model's own, so that what is learned fits it; a model may have no language model.
+tokenizer=none states=()
+if [ -d "$model/semantic_model" ]; then
+    tokenizer=$model/speech_tokenizer states=(--semantic_features "$out/states")
+fi
 # shellcheck disable=SC2086
-flowdubber prepare "$clips" "$out/data" --val_share 0.1 --speech_tokenizer "$model/speech_tokenizer" \
+flowdubber prepare "$clips" "$out/data" --val_share 0.1 --speech_tokenizer "$tokenizer" \
     --style_encoder "$model/style_encoder" ${PREPARE:-}
-$launch "$examples/extract_semantic_features.py" --dataset "$out/data" --model "$model" --cache "$out/states"
-$launch "$examples/train_dubber.py" --dataset "$out/data" --semantic_features "$out/states" --output_dir "$out/dubber" \
+if [ -d "$model/semantic_model" ]; then
+    $launch "$examples/extract_semantic_features.py" --dataset "$out/data" --model "$model" --cache "$out/states"
+fi
+$launch "$examples/train_dubber.py" --dataset "$out/data" ${states[@]+"${states[@]}"} --output_dir "$out/dubber" \
     --init_from "$model" --base_pipeline "$model" --resume_from_checkpoint latest --max_steps "${STEPS:-300}" \
     --batch_size "${BATCH_SIZE:-16}" --learning_rate "${LEARNING_RATE:-2e-4}" --warmup_steps 20 --save_steps 50 \
     --validation_steps 50 --logging_steps 10 "$@"

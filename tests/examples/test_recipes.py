@@ -146,7 +146,7 @@ def test_base_has_the_papers_sizes(kinds):
 
 STUB = """#!/usr/bin/env bash
 if [ "${1:-}" = -c ]; then echo /bundled; exit; fi
-if [ "${1:-}" = - ]; then cat >/dev/null; echo /bundled; exit; fi
+if [ "${1:-}" = - ]; then cat >/dev/null; echo "$2"; exit; fi
 echo "$(basename "$0") $*" >>"$STUB_LOG"
 [ -z "${STUB_FAIL:-}" ] || [[ "$*" != *"$STUB_FAIL"* ]]
 """
@@ -209,18 +209,22 @@ def test_grid_tiny_wants_its_folders(repository, tmp_path):
     assert done.returncode == 2 and "there is no folder" in done.stderr
 
 
-def test_finetune_is_one_command(repository, tmp_path):
+@pytest.mark.parametrize("language_model", [True, False])
+def test_finetune_is_one_command(repository, tmp_path, language_model):
+    model = tmp_path / "model"
+    (model / ("semantic_model" if language_model else "aligner")).mkdir(parents=True)
     more = ("--speakers", "ann", "--push_to_hub")
     arguments = ("finetune.sh", str(tmp_path / "clips"), str(tmp_path / "out"), *more)
-    done, given = run_recipe(repository, tmp_path, *arguments, STEPS="5", PREPARE="--corpus metadata")
+    environment = {"MODEL": str(model), "STEPS": "5", "PREPARE": "--corpus metadata"}
+    done, given = run_recipe(repository, tmp_path, *arguments, **environment)
     assert done.returncode == 0, done.stderr
-    assert [re.search(r"(prepare|\w+\.py)", line)[0] for line in given] == [
-        "prepare",
-        "extract_semantic_features.py",
-        "train_dubber.py",
-    ]
-    assert "--corpus metadata" in given[0] and "--speech_tokenizer /bundled/speech_tokenizer" in given[0]
-    assert "--max_steps 5" in given[2] and given[2].endswith(" ".join(more))
+    names = [re.search(r"(flowdubber prepare|\w+\.py)", line)[0] for line in given]
+    between = ["extract_semantic_features.py"] if language_model else []
+    assert names == ["flowdubber prepare", *between, "train_dubber.py"]
+    tokenizer = f"{model}/speech_tokenizer" if language_model else "none"
+    assert "--corpus metadata" in given[0] and f"--speech_tokenizer {tokenizer} " in given[0]
+    assert ("--semantic_features" in given[-1]) == language_model
+    assert "--max_steps 5" in given[-1] and f"--init_from {model}" in given[-1] and given[-1].endswith(" ".join(more))
 
 
 def test_ci_finds_both_commands_of_the_readme(repository):
