@@ -162,7 +162,9 @@ def enable_gradient_checkpointing(model: nn.Module) -> None:
     found = False
     for module in model.modules():
         if isinstance(module, PreTrainedModel) and module.supports_gradient_checkpointing:
-            module.gradient_checkpointing_enable({"use_reentrant": False})
+            # Newer releases of transformers warn of the second name, older ones lack the first.
+            enable = getattr(module, "activation_checkpointing_enable", module.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
             found = True
         elif isinstance(module, ModelMixin) and module._supports_gradient_checkpointing:
             module.enable_gradient_checkpointing()
