@@ -19,7 +19,8 @@ frozen language model. Ends by writing a pipeline folder.
 The lip encoder stays as stage 1 left it, so its features are computed once, in several augmented views. Clips of sound
 alone (transcribed speech without video) join with a learned vector in place of the lips: they teach other voices.
 
-`--init_from PIPELINE` goes on from a finished pipeline, a folder or the bundled one: fine-tuning. `output_dir/pipeline` is
+`--init_from PIPELINE` goes on from a finished pipeline, a folder or the bundled one: fine-tuning. So do `--aligner` and
+`--vector_field` with the folders of an earlier run, such as one without the language model. `output_dir/pipeline` is
 `--base_pipeline` with the trained aligner and vector field in it (`none`: write no pipeline).
 
 The same command runs on a CPU, a GPU or several (`accelerate launch`); add `--resume_from_checkpoint latest` to go on after
@@ -75,6 +76,7 @@ class DubberArguments(TrainingArguments):
     """Options of this stage."""
 
     aligner: str | None = field(default=None, metadata={"help": "aligner folder of stage 1"})
+    vector_field: str | None = field(default=None, metadata={"help": "vector field folder to go on from"})
     init_from: str | None = field(
         default=None,
         metadata={"help": "pipeline (folder or bundled name) whose aligner and vector field to go on from"},
@@ -184,7 +186,9 @@ def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubber
         aligner = FlowDubberAlignerModel.from_pretrained(arguments.aligner, dtype=torch.float32)
     else:
         aligner = initial.aligner
-    if initial is not None:
+    if arguments.vector_field:
+        vector_field = FlowDubberVectorField.from_pretrained(arguments.vector_field, torch_dtype=torch.float32)
+    elif initial is not None:
         vector_field = initial.vector_field
     else:
         mean, std = mel_statistics(training)

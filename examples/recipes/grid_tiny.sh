@@ -4,14 +4,18 @@
 #   examples/recipes/grid_tiny.sh DATA OUT
 #
 # DATA holds grid/ (clips with video, metadata.jsonl) and, if there, speech/ (sound alone) and flite/ (what
-# examples/make_flite_speech.py writes). OUT gets data/, one folder a stage, pipeline/ and figures/. Give the same command
-# again after a stop: finished stages are passed over, a stopped one goes on. The time of each stage stands in
-# OUT/times.txt and is printed at the end. Options of every stage: examples/recipes/tiny/*.yaml. From the environment:
-#   VOCODER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, PHONE_STEPS, TOKEN_STEPS, ALIGNER_STEPS, DUBBER_STEPS  steps of a stage
+# examples/make_flite_speech.py writes; made in OUT where the program flite is installed). OUT gets data/, one folder a stage,
+# pipeline/ and figures/. Give the same command again after a stop: finished stages are passed over, a stopped one goes on.
+# The time of each stage stands in OUT/times.txt and is printed at the end. Options of every stage:
+# examples/recipes/tiny/*.yaml. From the environment:
+#   VOCODER_STEPS, ALIGNER_STEPS, DUBBER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, PHONE_STEPS, TOKEN_STEPS,
+#   KNOWLEDGE_STEPS  steps of a stage
 #   LAUNCH     how scripts start, e.g. "accelerate launch --num_processes 4" (default: python)
-#   PRECISION  auto (default), no, bf16 or fp16; bf16 pays on CPUs with AMX
+#   PRECISION  auto (default), no, bf16 or fp16, of vocoder, dubber and language model; bf16 pays on CPUs with AMX
 #   WORKERS    processes that load data (default 0)
 #   NUM_PROC   processes of `flowdubber prepare` (default: all cores)
+#   EXCLUDE    speakers that no stage trains on, e.g. "grid-s4"
+#   FLITE      0 makes no speech with flite
 #   EVALUATE   0 leaves the figures out
 # Needs the extras `train` and `eval`, and resemblyzer for the figures (docs/benchmarks.md says how).
 set -euo pipefail
@@ -22,7 +26,9 @@ out=${2:?second argument: folder for everything that is made}
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 examples=$recipes/..
 launch=${LAUNCH:-python}
-common=(--mixed_precision "${PRECISION:-auto}" --dataloader_num_workers "${WORKERS:-0}" --resume_from_checkpoint latest)
+common=(--dataloader_num_workers "${WORKERS:-0}" --resume_from_checkpoint latest)
+# shellcheck disable=SC2206
+[ -z "${EXCLUDE:-}" ] || common+=(--exclude_speakers $EXCLUDE)
 mkdir -p "$out/done"
 
 sources=()
@@ -30,6 +36,11 @@ for source in grid speech flite; do
     [ -d "$data/$source" ] && sources+=("$source")
 done
 [ -d "$data/grid" ] || { echo "grid_tiny.sh: there is no folder $data/grid" >&2; exit 2; }
+make_flite=
+if [ ! -d "$data/flite" ] && [ "${FLITE:-1}" != 0 ] && command -v flite >/dev/null; then
+    make_flite=1
+    sources+=(flite)
+fi
 datasets=("${sources[@]/#/$out/data/}")
 
 # Runs a stage unless it is finished; notes its seconds, those of earlier, stopped attempts too.
@@ -54,18 +65,22 @@ alone() {
 
 # Trains a stage: name of the script, name of the recipe and of the folder, steps (empty: the recipe's), more options.
 trained() {
-    local name=$1 recipe=$2 steps=$3
+    local name=$1 recipe=$2 steps=$3 precision=auto
     shift 3
+    case $recipe in vocoder | dubber* | semantic*) precision=${PRECISION:-auto} ;; esac
     $launch "$examples/$name.py" "$recipes/tiny/$recipe.yaml" --dataset "${datasets[@]}" --output_dir "$out/$recipe" \
-        "${common[@]}" ${steps:+--max_steps "$steps"} "$@"
+        --mixed_precision "$precision" "${common[@]}" ${steps:+--max_steps "$steps"} "$@"
 }
 
 prepare() {
-    local source validation
+    local source validation folder
     for source in "${sources[@]}"; do
         validation=()
         [ "$source" = speech ] && validation=(--val_by speaker --val_share 0.02) # many voices: validate on others
-        flowdubber prepare "$data/$source" "$out/data/$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "${validation[@]}" "$@"
+        [ "$source" = flite ] && validation=(--val_share 0)                      # real speech alone validates
+        folder=$data/$source
+        [ "$source" = flite ] && [ -n "$make_flite" ] && folder=$out/flite
+        flowdubber prepare "$folder" "$out/data/$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "${validation[@]}" "$@"
     done
 }
 
@@ -78,14 +93,19 @@ assemble() {
     rm -rf "$out/pipeline"
     alone assemble_pipeline --style_encoder "$bundled/style_encoder" --vocoder "$out/vocoder/best" \
         --speech_tokenizer "$out/speech_tokenizer_voice/best" --semantic_model "$out/semantic/best" \
-        --tokenizer "$out/semantic/best" --aligner "$out/dubber/best/aligner" \
-        --vector_field "$out/dubber/best/vector_field" --output "$out/pipeline"
+        --tokenizer "$out/semantic/best" --aligner "$out/dubber_knowledge/best/aligner" \
+        --vector_field "$out/dubber_knowledge/best/vector_field" --output "$out/pipeline"
 }
 
 bundled=$(python -c 'import flowdubber_hf, pathlib; print(pathlib.Path(flowdubber_hf.__file__).parent / "pretrained/flowdubber-grid-tiny")')
 
+if [ -n "$make_flite" ]; then
+    stage flite alone make_flite_speech --output "$out/flite" --exclude "$examples/free_text_sentences.txt"
+fi
 stage prepare prepare --speech_tokenizer none
 stage vocoder trained train_vocoder vocoder "${VOCODER_STEPS:-}"
+stage aligner trained train_aligner aligner "${ALIGNER_STEPS:-}"
+stage dubber trained train_dubber dubber "${DUBBER_STEPS:-}" --aligner "$out/aligner/best/aligner" --base_pipeline none
 stage speech_tokenizer trained train_speech_tokenizer speech_tokenizer "${TOKENIZER_STEPS:-}"
 stage speech_tokenizer_voice trained train_speech_tokenizer speech_tokenizer_voice "${VOICE_STEPS:-}" \
     --init_from "$out/speech_tokenizer/best"
@@ -93,9 +113,8 @@ stage tokens prepare --speech_tokenizer "$out/speech_tokenizer_voice/best"
 stage semantic_phones trained train_semantic_lm semantic_phones "${PHONE_STEPS:-}"
 stage semantic trained train_semantic_lm semantic "${TOKEN_STEPS:-}" --init_from "$out/semantic_phones/best"
 stage states states
-stage aligner trained train_aligner aligner "${ALIGNER_STEPS:-}"
-stage dubber trained train_dubber dubber "${DUBBER_STEPS:-}" --aligner "$out/aligner/best/aligner" \
-    --semantic_features "$out/states" --base_pipeline none
+stage dubber_knowledge trained train_dubber dubber_knowledge "${KNOWLEDGE_STEPS:-}" --semantic_features "$out/states" \
+    --aligner "$out/dubber/best/aligner" --vector_field "$out/dubber/best/vector_field" --base_pipeline none
 stage pipeline assemble
 if [ "${EVALUATE:-1}" != 0 ]; then
     stage figures alone evaluate_figures --data "$data" --model "$out/pipeline" --output "$out/figures"

@@ -52,6 +52,7 @@ RECIPES = {
     "semantic": ("train_semantic_lm", "SemanticArguments", ["--init_from", "x"]),
     "aligner": ("train_aligner", "AlignerArguments", []),
     "dubber": ("train_dubber", "DubberArguments", ["--aligner", "x"]),
+    "dubber_knowledge": ("train_dubber", "DubberArguments", ["--aligner", "x", "--vector_field", "y"]),
 }
 
 
@@ -173,7 +174,7 @@ def run_recipe(repository: Path, folder: Path, name: str, *arguments: str, **env
 
 
 def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
-    for source in ("grid", "speech"):
+    for source in ("grid", "speech", "flite"):
         (tmp_path / "data" / source).mkdir(parents=True)
     arguments = ("grid_tiny.sh", str(tmp_path / "data"), str(tmp_path / "out"))
     stopped, first = run_recipe(repository, tmp_path, *arguments, STUB_FAIL="train_aligner", DUBBER_STEPS="7")
@@ -182,23 +183,48 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
     assert done.returncode == 0, done.stderr
     names = [re.search(r"(prepare|\w+\.py)", line)[0] for line in first[:-1] + second]
     assert names == [
-        *["prepare"] * 2,
+        *["prepare"] * 3,
         "train_vocoder.py",
+        "train_aligner.py",
+        "train_dubber.py",
         *["train_speech_tokenizer.py"] * 2,
-        *["prepare"] * 2,
+        *["prepare"] * 3,
         *["train_semantic_lm.py"] * 2,
         "extract_semantic_features.py",
-        "train_aligner.py",
         "train_dubber.py",
         "assemble_pipeline.py",
         "evaluate_figures.py",
     ]
     dubber = next(line for line in second if "train_dubber" in line)
     assert "--max_steps 7" in dubber and "--resume_from_checkpoint latest" in dubber and "tiny/dubber.yaml" in dubber
+    assert all("--exclude_speakers grid-s4" not in line for line in first + second)
     for stage in ("prepare", "vocoder", "aligner", "dubber", "figures", "all"):
         assert re.search(rf"^{stage} +[\d.]+ min$", done.stdout, re.MULTILINE), stage
     again, third = run_recipe(repository, tmp_path, *arguments)
     assert again.returncode == 0 and third == []
+
+
+def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repository, tmp_path):
+    (tmp_path / "data" / "grid").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "flite").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "flite").chmod(0o755)
+    folders = [(str(tmp_path / "data"), str(tmp_path / name)) for name in ("with", "without")]
+    done, made = run_recipe(
+        repository, tmp_path, "grid_tiny.sh", *folders[0], EXCLUDE="grid-s4 grid-s5", PRECISION="bf16"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "make_flite_speech.py" in made[0] and "free_text_sentences.txt" in made[0]
+    assert f"prepare {tmp_path}/with/flite {tmp_path}/with/data/flite" in made[2]
+    trained = [line for line in made if "/train_" in line]
+    assert all("--exclude_speakers grid-s4 grid-s5" in line for line in trained)
+    precisions = {
+        re.search(r"tiny/(\w+)", line)[1]: re.search(r"--mixed_precision (\w+)", line)[1] for line in trained
+    }
+    assert precisions["dubber"] == precisions["semantic"] == "bf16"
+    assert precisions["aligner"] == precisions["speech_tokenizer"] == "auto"
+    done, made = run_recipe(repository, tmp_path, "grid_tiny.sh", *folders[1], FLITE="0")
+    assert done.returncode == 0 and not any("flite" in line for line in made)
 
 
 def test_grid_tiny_wants_its_folders(repository, tmp_path):

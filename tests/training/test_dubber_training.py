@@ -207,7 +207,8 @@ def test_shares_of_the_steps():
     a_fifth_sound = [("an4", False, 0.05), ("grid", True, 0.6), ("heads", False, 0.15), ("heads", True, 0.2)]
     assert shares(None, 0.2) == a_fifth_sound
     assert shares({"grid": 3.0, "heads": 1.0}) == [("grid", True, 3.0), ("heads", False, 0.6), ("heads", True, 0.4)]
-    with pytest.raises(ValueError, match="no clip of lrs; the dataset has an4, grid, heads"):
+    assert shares({"grid": 2.0, "lrs": 1.0}) == [("grid", True, 2.0)]
+    with pytest.raises(ValueError, match="no clip of lrs to train on; the dataset has an4, grid, heads"):
         share_by_source(clips, {"lrs": 1.0})
     with pytest.raises(ValueError, match="no clips to train on"):
         share_by_source([])

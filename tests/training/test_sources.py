@@ -24,9 +24,10 @@ from flowdubber_hf.training.sources import clips_of, parse_shares, source_shares
 from stages import write_dataset
 
 
-def test_shares():
+def test_shares(caplog):
     assert source_shares(["grid", "an4"], None) == {"an4": 1.0, "grid": 1.0}
     assert source_shares(["grid", "an4"], {"grid": 0.6, "librispeech": 0.4}) == {"grid": 0.6}
+    assert "no clip of librispeech; the dataset has an4, grid" in caplog.text
     with pytest.raises(ValueError, match="no clip of librispeech to train on; the dataset has an4, grid"):
         source_shares(["grid", "an4"], {"librispeech": 1.0})
 

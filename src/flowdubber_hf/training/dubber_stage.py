@@ -41,6 +41,7 @@ from .dubber import (
     spoken_frames,
 )
 from .samples import Samples, alignment_samples, dubbing_samples
+from .sources import source_shares
 
 
 VIDEO_NEEDS = ("audio", "phones", "crops", "style")
@@ -92,11 +93,12 @@ def share_by_source(
     Divides clips by source and kind; a step takes clips of one part alone.
 
     Args:
-        shares: of each source, those that are not named are left out; without it every clip comes equally often.
+        shares: of each source (see [`~training.sources.source_shares`]), those that are not named are left out; without
+            it every clip comes equally often.
         speech_share: without `shares`, the share of steps on sound without video.
 
     Raises:
-        ValueError: a named source has no clip, or there is none at all.
+        ValueError: no clip of the named sources, or none at all.
     """
     parts: dict[tuple[str, bool], list[Clip]] = {}
     for clip in clips:
@@ -104,10 +106,7 @@ def share_by_source(
     if not parts:
         raise ValueError("there are no clips to train on.")
     if shares is not None:
-        present = sorted({source for source, _ in parts})
-        missing = sorted(set(shares) - set(present))
-        if missing:
-            raise ValueError(f"--sources: no clip of {', '.join(missing)}; the dataset has {', '.join(present)}.")
+        shares = source_shares({source for source, _ in parts}, shares)
 
     def share(source: str, video: bool) -> float:
         fellows = [

@@ -181,6 +181,12 @@ def _with_common_statistics(model: nn.Module, device: torch.device) -> nn.Module
     return model
 
 
+def _decay_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices and kernels decay, biases and the scales of norms do not."""
+    kinds = ((weight_decay, [p for p in parameters if p.ndim > 1]), (0.0, [p for p in parameters if p.ndim <= 1]))
+    return [{"params": group, "weight_decay": decay} for decay, group in kinds if group]
+
+
 def _make_schedule(optimizer: torch.optim.Optimizer, arguments: TrainingArguments) -> Any:
     floor = {"min_lr": arguments.min_learning_rate} if arguments.lr_scheduler_type in SCHEDULES_WITH_FLOOR else None
     return get_scheduler(arguments.lr_scheduler_type, optimizer, arguments.warmup_steps, arguments.max_steps, floor)
@@ -233,10 +239,9 @@ class _Run:
             model = _with_common_statistics(model, accelerator.device)
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
-            self.parameters,
+            _decay_groups(self.parameters, arguments.weight_decay),
             lr=arguments.learning_rate,
             betas=(arguments.adam_beta1, arguments.adam_beta2),
-            weight_decay=arguments.weight_decay,
             fused=True,
         )
         self.schedule = _make_schedule(optimizer, arguments)

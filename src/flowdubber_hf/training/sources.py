@@ -13,6 +13,7 @@
 # limitations under the License.
 """Which clips training draws, and how often from each source of a dataset."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from accelerate import Accelerator
@@ -22,17 +23,24 @@ from .arguments import TrainingArguments
 from .checks import of_speakers, usable_clips
 
 
+logger = logging.getLogger(__name__)
+
+
 def source_shares(present: Collection[str], wanted: Mapping[str, float] | None) -> dict[str, float]:
     """Share of each source that is there; all alike where none is asked for.
 
     Args:
         present: sources of the clips.
-        wanted: source to share, of which those that are not there are left out.
+        wanted: source to share. Those that are not there are left out with a warning, so that one recipe serves whoever
+            has only some of its corpora.
 
     Raises:
         ValueError: none of the wanted sources is there.
     """
     shares = dict.fromkeys(sorted(present), 1.0) if not wanted else dict(wanted)
+    missing = sorted(set(shares) - set(present))
+    if missing:
+        logger.warning("--sources: no clip of %s; the dataset has %s.", ", ".join(missing), ", ".join(sorted(present)))
     shares = {source: share for source, share in shares.items() if source in present and share > 0}
     if not shares:
         asked = ", ".join(wanted) if wanted else "any source"
