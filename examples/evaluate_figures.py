@@ -540,6 +540,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES, metavar="STAGE")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--temperature", type=float, help="of the initial noise, in place of the model's own")
+    parser.add_argument(
+        "--guidance_scale",
+        type=float,
+        default=None,
+        help="in place of the pipeline's; 1 for one without language model",
+    )
     parser.add_argument("--docs", type=Path, help="repository whose README, benchmarks and card take the figures")
     return parser.parse_args(arguments)
 
@@ -547,7 +553,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_arguments(arguments)
     clips = read_clips(args.data, args.split, args.limit)
-    settings = {} if args.temperature is None else {"temperature": args.temperature}
+    asked = {"temperature": args.temperature, "guidance_scale": args.guidance_scale}
+    settings = {name: value for name, value in asked.items() if value is not None}
     dub = Dubber(args.model, args.seed, **settings) if set(args.stages) != {"truth"} else None
     makers: dict[str, Callable[[Clip], np.ndarray]] = {"truth": lambda clip: clip.truth}
     if dub is not None:

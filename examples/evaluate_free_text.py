@@ -330,7 +330,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Runs what is missing and returns all figures."""
     sentences = read_sentences(args.sentences, args.limit)
     voices = find_voices(args.voices, args.data)
-    settings = {} if args.temperature is None else {"temperature": args.temperature}
+    asked = {"temperature": args.temperature, "guidance_scale": args.guidance_scale}
+    settings = {name: value for name, value in asked.items() if value is not None}
     pipe = load_pipeline(args.model)
     clips = draw_clips(sentences, args.output)
     made_by = f"{fingerprint(pipe)}-{args.seed}" + "".join(f"-{name}{value}" for name, value in settings.items())
@@ -383,6 +384,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--limit", type=int, help="only the first sentences")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--temperature", type=float, help="of the initial noise, in place of the model's own")
+    parser.add_argument(
+        "--guidance_scale",
+        type=float,
+        default=None,
+        help="in place of the pipeline's; 1 for one without language model",
+    )
     parser.add_argument("--no_flite", action="store_true", help="leave flite's own voices out")
     parser.add_argument("--diagnose", action="store_true", help="add the rows that say where words are lost")
     parser.add_argument("--output", type=Path, default=Path("outputs/free_text"))
