@@ -381,6 +381,15 @@ def speed_test(dub: Dubber, clips: Sequence[Clip]) -> dict[str, Any]:
     }
 
 
+# A process counts the memory of the one it was forked from as its own: a small one has to start the command.
+_PEAK_OF_CHILD = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+
+
 def memory_test(dub: Dubber, clip: Clip) -> dict[str, Any]:
     """Peak resident memory of the command line in a process of its own, in GB (1e9 bytes), and its time with loading."""
     command = Path(sys.executable).with_name("flowdubber")
@@ -388,14 +397,11 @@ def memory_test(dub: Dubber, clip: Clip) -> dict[str, Any]:
         inputs = ["--video", str(clip.path), "--script", clip.text, "--reference", str(clip.reference)]
         arguments = [str(command), "dub", *inputs, "--output", f"{folder}/dub.mp4", "--model", dub.model]
         start = time.perf_counter()
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        errors = process.stderr.read().decode(errors="replace")
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process = subprocess.run([sys.executable, "-c", _PEAK_OF_CHILD, *arguments], capture_output=True, text=True)
     if process.returncode:
-        raise SystemExit(f"the command ended with {process.returncode}:\n{errors}")
+        raise SystemExit(f"the command ended with {process.returncode}:\n{process.stderr}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return {"peak_gb": usage.ru_maxrss * unit / 1e9, "seconds": time.perf_counter() - start}
+    return {"peak_gb": int(process.stdout) * unit / 1e9, "seconds": time.perf_counter() - start}
 
 
 def machine() -> dict[str, Any]:
