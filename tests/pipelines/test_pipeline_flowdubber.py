@@ -114,7 +114,7 @@ def test_call_signature():
     expected = {
         "script", "video", "reference_audio", "fps", "reference_sampling_rate", "reference_text", "mouth_box",
         "num_inference_steps", "guidance_scale", "temperature", "generator", "latents", "output_type", "return_dict",
-        "callback_on_step_end", "callback_on_step_end_tensor_inputs", "sigmas",
+        "callback_on_step_end", "callback_on_step_end_tensor_inputs", "sigmas", "phoneme_frames", "without",
     }  # fmt: skip
     assert expected <= set(parameters)
     assert (parameters["num_inference_steps"].default, parameters["guidance_scale"].default) == (10, 1.4)
@@ -719,3 +719,56 @@ def test_save_video_of_frames_or_latents(pipe, reference_output, tmp_path):
         pipe.save_video(reference_output, tmp_path / "dub.mp4")
     with pytest.raises(ValueError, match="latents"):
         pipe.save_video(pipe(**inputs(output_type="latent")), tmp_path / "other.wav")
+
+
+def test_own_timing_is_used(pipe, reference_output):
+    phonemes = phonemize(SCRIPTS[0], pipe.aligner.config.phoneme_accent)
+    counts = np.where(phonemes.optional, 0, 2)
+    counts[-1] += 80 - counts.sum()
+    dub = pipe(**inputs(phoneme_frames=counts))
+    assert np.array_equal(dub.paths[0].sum(1), counts)
+    assert not torch.equal(dub.audios[0], reference_output.audios[0])
+    searched = pipe(**inputs(phoneme_frames=reference_output.paths[0].sum(1)))
+    assert torch.equal(searched.audios[0], reference_output.audios[0])
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [([80], "needs"), (None, "sum"), ([1.5], "whole number"), ([-1, 81], "whole number")],
+)
+def test_own_timing_must_fit(pipe, reference_output, counts, message):
+    counts = reference_output.paths[0].sum(1) + 1 if counts is None else counts
+    with pytest.raises(ValueError, match=message):
+        pipe(**inputs(phoneme_frames=counts))
+
+
+def test_without_semantics_the_null_stands_in(pipe):
+    without = pipe(**inputs(without=["semantics"], output_type="latent"))
+    null_branch = pipe(**inputs(guidance_scale=0.0, output_type="latent"))
+    torch.testing.assert_close(without.audios, null_branch.audios, atol=1e-5, rtol=1e-4)
+    assert "semantics" not in without.timings
+    assert pipe.guidance_scale == 1
+
+
+def test_without_lips_the_picture_has_no_say(pipe):
+    one, other = (pipe(**inputs(video=frames(20, seed=seed), without=["lips"])) for seed in (0, 1))
+    assert torch.equal(one.audios[0], other.audios[0])
+    assert one.alignments is None
+    lengths = one.paths[0].sum(1)
+    optional = np.array(phonemize(SCRIPTS[0], pipe.aligner.config.phoneme_accent).optional)
+    assert lengths.sum() == 80 and (lengths[optional] == 0).all() and np.ptp(lengths[~optional]) <= 1
+
+
+def test_without_style_the_voice_has_no_say(pipe):
+    one, other = (pipe(**inputs(reference_audio=voice(seed=seed), without=["style", "semantics"])) for seed in (0, 1))
+    assert torch.equal(one.audios[0], other.audios[0])
+
+
+@pytest.mark.parametrize("without", ["lips", ["voice"]])
+def test_unknown_parts_to_do_without_are_refused(pipe, without):
+    with pytest.raises(ValueError, match="semantics, lips, style"):
+        pipe(**inputs(without=without))
+
+
+def test_a_batch_without_lips_gives_what_single_calls_give(pipe):
+    assert_batch_equals_singles(pipe, without=["lips"])

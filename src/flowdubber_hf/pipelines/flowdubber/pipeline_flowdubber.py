@@ -33,6 +33,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
+from ...models.aligner.alignment import durations_to_path
 from ...models.saving import PathlessConfigMixin
 from ...models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, check_tokenizer, pad_prompts
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
@@ -87,6 +88,9 @@ EXAMPLE_DOC_STRING = """
 """
 
 OUTPUT_TYPES = ("np", "pt", "latent")
+# Parts of the method that a call can do without, to show what each is worth: the language model's knowledge (LLM-SL), the
+# timing read from the lips (DCA), the voice (the style vector of SATL and of every style-adaptive norm).
+PARTS = ("semantics", "lips", "style")
 SEMANTIC_TOKENS_PER_SECOND = 50
 # The language model writes the speech before the lips set its length: at most so many times as long as the clip.
 _SEMANTIC_ROOM = 1
@@ -124,6 +128,13 @@ def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) 
             start, end = frames[0] / MEL_FRAME_RATE, (frames[-1] + 1) / MEL_FRAME_RATE
             words.append((word, float(start), float(min(end, duration))))
     return words
+
+
+def even_frames(phonemization: Phonemization, num_mel_frames: int) -> np.ndarray:
+    """The timing of a dub that ignores the lips: obligatory phonemes share `num_mel_frames` evenly, pauses take none; `(P,)` int."""
+    counted = ~np.asarray(phonemization.optional, dtype=bool)
+    ends = np.rint(num_mel_frames * np.cumsum(counted) / counted.sum()).astype(np.int64)
+    return np.diff(ends, prepend=0)
 
 
 @contextmanager
@@ -363,6 +374,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         output_type: str = "np",
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         sigmas: Sequence[float] | None = None,
+        phoneme_frames: list[Any] | None = None,
+        without: Sequence[str] = (),
     ) -> None:
         """Refuses what can be refused before any work. The arguments are those of `__call__`, lists already.
 
@@ -373,7 +386,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         if batch == 0:
             raise ValueError("the list of scripts is empty; give at least one.")
         lists = {"video": video, "reference_audio": reference_audio}
-        lists |= {"reference_text": reference_text, "mouth_box": mouth_box}
+        lists |= {"reference_text": reference_text, "mouth_box": mouth_box, "phoneme_frames": phoneme_frames}
         for name, values in lists.items():
             if values is not None and len(values) != batch:
                 raise ValueError(f"`script` has {batch} entries but `{name}` has {len(values)}; give as many of each.")
@@ -391,6 +404,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 raise ValueError("`reference_text` must be the words of the reference, or None if they are not known.")
         for box in mouth_box or ():
             self._check_mouth_box(box)
+        if isinstance(without, str) or not set(without) <= set(PARTS):
+            raise ValueError(f"`without` must be a list of some of {', '.join(PARTS)}, got {without!r}.")
+        for frames in phoneme_frames or ():
+            self._check_phoneme_frames(frames)
         self._check_sampling(num_inference_steps, guidance_scale, temperature, sigmas)
         self._check_semantic_sampling(
             semantic_temperature, semantic_top_k, semantic_top_p, semantic_max_new_tokens, reference_text
@@ -445,6 +462,14 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             return
         if len(box) != 4 or not all(math.isfinite(value) for value in box) or box[2] <= box[0] or box[3] <= box[1]:
             raise ValueError(f"`mouth_box` must be (x0, y0, x1, y1) in pixels with x0 < x1 and y0 < y1, got {box}.")
+
+    @staticmethod
+    def _check_phoneme_frames(frames: Any) -> None:
+        counts = np.asarray(frames)
+        if counts.ndim != 1 or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
+            raise ValueError(
+                "`phoneme_frames` must hold one whole number of mel frames (100 a second), 0 or more, for each phoneme."
+            )
 
     def _check_sampling(
         self, steps: int, guidance_scale: float, temperature: float | None, sigmas: Sequence[float] | None
@@ -593,10 +618,41 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                     f"{places}; shorten the reference or leave `reference_text` out."
                 )
 
+    @staticmethod
+    def given_path(
+        phonemizations: list[Phonemization], phoneme_frames: list[np.ndarray], num_mel_frames: list[int]
+    ) -> torch.Tensor:
+        """The 0/1 path `(B, P, 4F)` of given mel frames `(P,)` a phoneme.
+
+        Raises:
+            ValueError: not one number a phoneme, or another sum than the clip's mel frames.
+        """
+        path = torch.zeros(len(phonemizations), max(len(one.ids) for one in phonemizations), max(num_mel_frames))
+        rows = zip(phonemizations, phoneme_frames, num_mel_frames, strict=True)
+        for row, (phonemization, frames, wanted) in enumerate(rows):
+            counts = torch.as_tensor(np.asarray(frames))
+            if len(counts) != len(phonemization.ids) or int(counts.sum()) != wanted:
+                raise ValueError(
+                    f"`phoneme_frames` needs {len(phonemization.ids)} numbers with the sum {wanted} for this script and "
+                    f"clip ({' '.join(phonemization.phonemes)}), got {len(counts)} with the sum {int(counts.sum())}."
+                )
+            path[row, : len(counts), :wanted] = durations_to_path(counts[None])[0]
+        return path
+
     def align(
-        self, phonemizations: list[Phonemization], lips: _Lips, style: torch.Tensor, device: torch.device
+        self,
+        phonemizations: list[Phonemization],
+        lips: _Lips,
+        style: torch.Tensor,
+        device: torch.device,
+        path: torch.Tensor | None = None,
+        read_lips: bool = True,
     ) -> FlowDubberAlignerEncoding:
-        """Ties the phonemes of each script to the frames of its clip."""
+        """Ties the phonemes of each script to the frames of its clip.
+
+        `path` `(B, P, 4F)` is used in place of the searched one; without `read_lips`, which needs it, the vector that stands
+        for speech without a picture takes the place of the lips.
+        """
         rows = [torch.tensor(phonemization.ids) for phonemization in phonemizations]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
         mask = torch.nn.utils.rnn.pad_sequence(
@@ -609,9 +665,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             ids.to(device),
             mask.to(device),
             optional_mask.to(device),
-            lips.values.to(aligner.dtype),
+            lips.values.to(aligner.dtype) if read_lips else None,
             lips.mask,
             style.to(aligner.dtype),
+            path=None if path is None else path.to(device, aligner.dtype),
         )
 
     def encode_prior(
@@ -754,6 +811,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         callback_on_step_end: Callable[[Any, int, torch.Tensor, dict], dict] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         sigmas: Sequence[float] | None = None,
+        phoneme_frames: Sequence[int] | np.ndarray | list | None = None,
+        without: Sequence[str] = (),
     ) -> FlowDubberPipelineOutput | tuple:
         r"""
         Dubs one clip, or several: lists in, lists out. A single video or reference serves all scripts of a list.
@@ -781,6 +840,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 evaluation; what it returns replaces the tensors.
             callback_on_step_end_tensor_inputs (`list[str]`, *optional*): which of `pipe._callback_tensor_inputs` it gets.
             sigmas (`list[float]`, *optional*): a grid of its own, 1 - t falling from 1, end point left out (`flow_sigmas`).
+            phoneme_frames (`(P,)` whole numbers or a list of such, *optional*): own timing: how many mel frames (100 a
+                second, four a video frame) each phoneme lasts, in place of what the lips say; the sum is four
+                times the clip's frames at 25 a second.
+            without (`list[str]`, *optional*): parts of the method to do without, to measure them: `"semantics"` (the learned
+                null takes the place of the language model's knowledge, and guidance, which sharpens it, falls away),
+                `"lips"` (no picture: phonemes of even length, or `phoneme_frames`), `"style"` (zeros as the style vector).
 
         Examples:
 
@@ -790,8 +855,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         Raises:
             ValueError: bad input, saying what to do.
         """
-        scripts, videos, references, reference_texts, boxes = self._as_lists(
-            script, video, reference_audio, reference_text, mouth_box
+        scripts, videos, references, reference_texts, boxes, frames_of = self._as_lists(
+            script, video, reference_audio, reference_text, mouth_box, phoneme_frames
         )
         self.check_inputs(
             scripts,
@@ -813,10 +878,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             output_type,
             callback_on_step_end_tensor_inputs,
             sigmas,
+            frames_of,
+            without,
         )
         if temperature is None:
             temperature = self.vector_field.config.sampling_temperature
-        self._guidance_scale = float(guidance_scale)
+        self._guidance_scale = 1.0 if "semantics" in without else float(guidance_scale)
         self._interrupt = False
         device = self._execution_device
         watch = _Stopwatch()
@@ -827,14 +894,17 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             sounds = [self._load_reference(source, reference_sampling_rate) for source in references]
         with watch.stage("lips"):
             lips = self.extract_lips(videos, fps, boxes, device)
-        self._check_room(phonemizations, lips)
+        if frames_of is None:
+            self._check_room(phonemizations, lips)
         num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in lips.num_frames]
         # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
         latents = self.prepare_latents(num_mel_frames, temperature, generator, latents, device)
         with watch.stage("reference"):
             voices = self.encode_reference(sounds, device)
+        if "style" in without:
+            voices.style = torch.zeros_like(voices.style)
         features, features_mask = None, None
-        if self.semantic_model is not None:
+        if self.semantic_model is not None and "semantics" not in without:
             with watch.stage("semantics"):
                 features, features_mask = self.generate_semantics(
                     phonemizations,
@@ -848,7 +918,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                     semantic_max_new_tokens,
                 )
         with watch.stage("alignment"):
-            encoding = self.align(phonemizations, lips, voices.style, device)
+            if "lips" in without and frames_of is None:
+                frames_of = [even_frames(*row) for row in zip(phonemizations, num_mel_frames, strict=True)]
+            path = None if frames_of is None else self.given_path(phonemizations, frames_of, num_mel_frames)
+            encoding = self.align(phonemizations, lips, voices.style, device, path, read_lips="lips" not in without)
             mel_mask = lips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
             prior = self.encode_prior(encoding, features, features_mask, voices.style, mel_mask)
             prior_null = None
@@ -877,8 +950,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
 
     @staticmethod
     def _as_lists(
-        script: Any, video: Any, reference_audio: Any, reference_text: Any, mouth_box: Any
-    ) -> tuple[list, list, list, list, list]:
+        script: Any, video: Any, reference_audio: Any, reference_text: Any, mouth_box: Any, phoneme_frames: Any
+    ) -> tuple[list, list, list, list, list, list | None]:
         """Every input as a list; single ones are repeated for all scripts."""
         scripts = list(script) if isinstance(script, (list, tuple)) else [script]
 
@@ -892,6 +965,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             rows(reference_audio, not isinstance(reference_audio, (list, tuple))),
             rows(reference_text, reference_text is None or isinstance(reference_text, str)),
             rows(mouth_box, one_box),
+            None if phoneme_frames is None else rows(phoneme_frames, np.ndim(phoneme_frames[0]) == 0),
         )
 
     @staticmethod
@@ -913,7 +987,9 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         sizes = [(len(one.phonemes), frames) for one, frames in zip(phonemizations, lips.num_frames, strict=True)]
         rate = MEL_FRAMES_PER_VIDEO_FRAME
         paths = [encoding.path[row, :p, : rate * f].bool().cpu().numpy() for row, (p, f) in enumerate(sizes)]
-        maps = [encoding.alignment[row, :p, :f].float().exp().cpu().numpy() for row, (p, f) in enumerate(sizes)]
+        maps = None
+        if encoding.alignment is not None:
+            maps = [encoding.alignment[row, :p, :f].float().exp().cpu().numpy() for row, (p, f) in enumerate(sizes)]
         return FlowDubberPipelineOutput(
             audios=audios,
             sampling_rate=self.sampling_rate,

@@ -35,7 +35,8 @@ class FlowDubberPipelineOutput(BaseOutput):
             was used (25 frames a second).
         durations (`list[float]`): length of each clip in seconds.
         phonemes (`list[list[str]]`): the phonemes of each script, the rows of `alignments`.
-        alignments (`list[np.ndarray]`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip.
+        alignments (`list[np.ndarray]` or `None`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip; `None`
+            where the call did without the lips.
         paths (`list[np.ndarray]`): `(phonemes, 4 * frames)` bool, the monotonic path that was used, at the mel rate.
         warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).
         timings (`dict[str, float]`): seconds spent in each stage, and in all (`total`).
@@ -47,7 +48,7 @@ class FlowDubberPipelineOutput(BaseOutput):
     words: list[list[tuple[str, float, float]]]
     durations: list[float]
     phonemes: list[list[str]]
-    alignments: list[np.ndarray]
+    alignments: list[np.ndarray] | None
     paths: list[np.ndarray]
     warnings: list[list[str]]
     timings: dict[str, float]
