@@ -20,7 +20,6 @@ from itertools import combinations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
 
 from ..data.features import Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
@@ -82,22 +81,6 @@ def encode_sounds(
             output.semantic_tokens, output.semantic_mask, output.global_tokens, strict=True
         )
     ]
-
-
-def extract_tokens(
-    tokenizer: FlowDubberSpeechTokenizer,
-    store: FeatureStore,
-    clips: Sequence[Clip],
-    batch_seconds: float = 120.0,
-    progress: bool = True,
-) -> Iterator[tuple[Clip, np.ndarray, np.ndarray]]:
-    """Clips with their semantic tokens at 50 Hz and their global tokens, see [`encode_sounds`]; the shortest come first."""
-    with tqdm(total=len(clips), desc="tokens", disable=not progress, mininterval=1.0) as bar:
-        for batch in _batches(clips, batch_seconds):
-            tokens = encode_sounds(tokenizer, [store.audio(clip.id) for clip in batch])
-            for clip, (semantic, voice) in zip(batch, tokens, strict=True):
-                yield clip, semantic, voice
-            bar.update(len(batch))
 
 
 @torch.no_grad()
