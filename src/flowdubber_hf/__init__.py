@@ -28,6 +28,7 @@ _PUBLIC = {
     "models.semantic": ("FlowDubberSemanticConfig", "FlowDubberSemanticForConditionalGeneration"),
     "models.speech_tokenizer": ("FlowDubberSpeechTokenizer", "FlowDubberSpeechTokenizerConfig"),
     "models.style": ("FlowDubberStyleEncoder", "FlowDubberStyleEncoderConfig"),
+    "models.syncnet": ("FlowDubberSyncNet", "FlowDubberSyncNetConfig"),
     "models.vector_field": ("FlowDubberVectorField",),
     "models.vocoder": ("FlowDubberVocoder", "FlowDubberVocoderConfig"),
     "processing.audio": ("load_audio", "log_mel"),
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .models.semantic import FlowDubberSemanticConfig, FlowDubberSemanticForConditionalGeneration
     from .models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
     from .models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
+    from .models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
     from .models.vector_field import FlowDubberVectorField
     from .models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
     from .pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput

@@ -46,6 +46,7 @@ PREPARE = re.compile(r"flowdubber (prepare|dub|demo) ([^\n`]*)")
 # The class of a recipe's script, by the recipe's name up to its first variant.
 RECIPES = {
     "vocoder": ("train_vocoder", "VocoderArguments", []),
+    "syncnet": ("train_syncnet", "SyncNetArguments", []),
     "speech_tokenizer": ("train_speech_tokenizer", "SpeechTokenizerArguments", []),
     "speech_tokenizer_voice": ("train_speech_tokenizer", "SpeechTokenizerArguments", ["--init_from", "x"]),
     "semantic_phones": ("train_semantic_lm", "SemanticArguments", []),

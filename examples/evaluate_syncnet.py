@@ -1,0 +1,181 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a lip-sync judge can tell apart: sound in sync from shifted sound and from another clip's, by window and by clip.
+
+    python examples/evaluate_syncnet.py --dataset data/grid --split dev
+    python examples/evaluate_syncnet.py --dataset data/grid --split zero_shot --model runs/syncnet/best --output zero_shot.json
+
+Prints a table. The area under the curve is how often a distance in sync is below one that is not: 1 is perfect, 0.5 chance.
+A window is one embedding, a clip the mean over its windows. "Swapped" takes the sound of every other clip, of the same
+speaker where there are several. The best offset counts as right within one video frame (40 ms) of the true one, also with
+the sound delayed or early by known numbers of frames.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from flowdubber_hf.data.features import FeatureStore, save_text
+from flowdubber_hf.metrics.sync import (
+    DEFAULT_SYNCNET,
+    MAX_OFFSET,
+    area_under_curve,
+    embed_clip,
+    frames_needed,
+    lip_sync,
+    load_syncnet,
+    offset_distances,
+)
+from flowdubber_hf.models.syncnet import FlowDubberSyncNet
+from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME
+
+
+SHIFTS = range(3, MAX_OFFSET + 1)
+SHIFT_GROUPS = ((3, 4), (5, 7), (8, 10), (11, 15))
+DELAYS = (-8, -4, 4, 8)
+TOLERANCE = 1
+
+
+def delayed(sound: np.ndarray, frames: int) -> np.ndarray:
+    """`(samples,)` sound `frames` video frames late, and early where negative, filled up with silence."""
+    moved = np.zeros_like(sound)
+    samples = abs(frames) * SAMPLES_PER_VIDEO_FRAME
+    if frames < 0:
+        moved[:-samples] = sound[samples:]
+    else:
+        moved[samples:] = sound[: len(sound) - samples]
+    return moved
+
+
+def offset_right(model: FlowDubberSyncNet, mouths: np.ndarray, sound: np.ndarray, delay: int) -> bool:
+    """Whether the best offset lies within [`TOLERANCE`] of the delay that the sound is given."""
+    return abs(lip_sync(model, mouths, delayed(sound, delay)).offset - delay) <= TOLERANCE
+
+
+class Discrimination:
+    """Distances of the clips of a split.
+
+    Args:
+        model: the judge.
+        clips: by name, embeddings `(windows, size)` of mouths and of sound, and the speaker.
+    """
+
+    def __init__(self, model: FlowDubberSyncNet, clips: dict[str, tuple[torch.Tensor, torch.Tensor, str]]):
+        self.pad, self.clips = model.config.pad_offsets, clips
+
+    def _distances(self, lips: torch.Tensor, sound: torch.Tensor) -> torch.Tensor:
+        count = min(len(lips), len(sound))
+        return torch.nn.functional.pairwise_distance(lips[:count], sound[:count])
+
+    def in_sync(self) -> list[torch.Tensor]:
+        """`(windows,)` for each clip."""
+        return [self._distances(lips, sound) for lips, sound, _ in self.clips.values()]
+
+    def shifted(self, shift: int) -> list[torch.Tensor]:
+        """`(pairs,)` for each clip with its sound early, and for each with it late."""
+        early = [self._distances(lips[shift:], sound) for lips, sound, _ in self.clips.values()]
+        return early + [self._distances(lips, sound[shift:]) for lips, sound, _ in self.clips.values()]
+
+    def swapped(self) -> list[torch.Tensor]:
+        """`(windows,)` for each pair of a clip and another one's sound."""
+        found = []
+        for name, (lips, _, speaker) in self.clips.items():
+            others = [clip for other, clip in self.clips.items() if other != name]
+            same = [clip for clip in others if clip[2] == speaker]
+            found += [self._distances(lips, sound) for _, sound, _ in same or others]
+        return found
+
+    def scores(self) -> tuple[list[float], list[float]]:
+        """LSE-D and LSE-C of each clip as it was recorded."""
+        means = [offset_distances(lips, sound, MAX_OFFSET, self.pad) for lips, sound, _ in self.clips.values()]
+        least = [float(mean.min()) for mean in means]
+        return least, [float(mean.median()) - low for mean, low in zip(means, least, strict=True)]
+
+
+def _areas(in_sync: list[torch.Tensor], other: list[torch.Tensor]) -> dict[str, float]:
+    return {
+        "window": area_under_curve(torch.cat(in_sync), torch.cat(other)),
+        "clip": area_under_curve(torch.stack([d.mean() for d in in_sync]), torch.stack([d.mean() for d in other])),
+    }
+
+
+def measure(found: Discrimination) -> dict:
+    """Areas under the curve by window and by clip, and the mean LSE-D and LSE-C."""
+    in_sync = found.in_sync()
+    shifted = {shift: found.shifted(shift) for shift in SHIFTS}
+    figures: dict = {"clips": len(in_sync), "windows": sum(map(len, in_sync))}
+    figures["shifted"] = _areas(in_sync, [clip for clips in shifted.values() for clip in clips])
+    figures["by_shift"] = {
+        f"{low}-{high}": _areas(in_sync, [clip for shift in range(low, high + 1) for clip in shifted[shift]])
+        for low, high in SHIFT_GROUPS
+    }
+    if len(in_sync) > 1:
+        figures["swapped"] = _areas(in_sync, found.swapped())
+    distance, confidence = found.scores()
+    figures["lse_d"], figures["lse_c"] = (sum(values) / len(values) for values in (distance, confidence))
+    return figures
+
+
+def table(figures: dict) -> str:
+    """The figures as Markdown."""
+    lines = ["| sound in sync against | AUC, windows | AUC, clips |", "|---|---|---|"]
+    rows = {f"shifted by {name} frames": areas for name, areas in figures["by_shift"].items()}
+    rows = {f"shifted by {SHIFTS[0]}-{SHIFTS[-1]} frames": figures["shifted"]} | rows
+    if "swapped" in figures:
+        rows["another clip's"] = figures["swapped"]
+    lines += [f"| {name} | {areas['window']:.3f} | {areas['clip']:.3f} |" for name, areas in rows.items()]
+    lines += ["", "| sound late by (frames) | best offset within 1 frame |", "|---|---|"]
+    lines += [f"| {name} | {100 * share:.0f} % |" for name, share in figures["offset_right"].items()]
+    lines += ["", f"{figures['clips']} clips: LSE-D {figures['lse_d']:.3f}, LSE-C {figures['lse_c']:.3f}"]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", required=True, help="folder written by `flowdubber prepare`")
+    parser.add_argument("--split", default="dev", help="split of it (default dev)")
+    parser.add_argument("--model", default=DEFAULT_SYNCNET, help="bundled name, folder or Hub id")
+    parser.add_argument("--limit", type=int, help="take the first clips only")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    args = parser.parse_args()
+    try:
+        model, store = load_syncnet(args.model), FeatureStore(args.dataset)
+        needed = frames_needed(model)
+        clips = [clip for clip in store.clips(args.split, needs=("audio", "crops")) if clip.num_frames >= needed]
+        clips = clips[: args.limit]
+        if not clips:
+            raise ValueError(
+                f"{args.dataset} has no clip of at least {needed} video frames in the split {args.split}."
+            )
+    except ValueError as error:
+        parser.error(str(error))
+    embedded, right = {}, dict.fromkeys((0, *DELAYS), 0)
+    for clip in tqdm(clips, disable=None):
+        mouths, sound = store.crops(clip.id), store.audio(clip.id)
+        embedded[clip.id] = (*embed_clip(model, mouths, sound), clip.speaker)
+        for delay in right:
+            right[delay] += offset_right(model, mouths, sound, delay)
+    figures = measure(Discrimination(model, embedded))
+    figures["offset_right"] = {str(delay): count / len(clips) for delay, count in right.items()}
+    if args.output:
+        save_text(args.output, json.dumps(figures, indent=1) + "\n")
+    print(table(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Trains the lip-sync judge that LSE-C and LSE-D need: mouth crops and sound of prepared clips, in sync or not.
+
+    accelerate launch examples/train_syncnet.py examples/recipes/tiny/syncnet.yaml --dataset data/grid --output_dir runs/syncnet
+
+Options stand behind the script or in a YAML or JSON file before them. `--resume_from_checkpoint latest` goes on after a
+stop. `output_dir` gets `model/` (the last), `best/` (the lowest `val_confusion`), checkpoints and `log.jsonl`. A judge must
+not have heard what it judges: train it on the split `train` alone, as here, and see what it can tell apart with
+`evaluate_syncnet.py`.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from accelerate import Accelerator
+
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
+from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
+from flowdubber_hf.training.loop import make_accelerator, train
+from flowdubber_hf.training.sources import clips_of
+from flowdubber_hf.training.syncnet_stage import SyncNetSettings, SyncNetStage
+
+
+@dataclass
+class SyncNetArguments(TrainingArguments):
+    """What to train on, how long and where to."""
+
+    init_from: str | None = field(default=None, metadata={"help": "folder of a saved judge to start from"})
+    num_frames: int = field(default=50, metadata={"help": "video frames a cut, 25 a second"})
+    num_swapped: int = field(default=2, metadata={"help": "other clips' sounds that a cut is compared with"})
+    speaker_balance: float = field(default=0.5, metadata={"help": "1 draws clips alike, 0 speakers"})
+    augmentation: float = field(default=1.0, metadata={"help": "strength of random changes, 0 for none"})
+    max_steps: int = 2000
+    learning_rate: float = 2e-3
+    min_learning_rate: float = 2e-5
+
+
+def load_model(arguments: SyncNetArguments) -> FlowDubberSyncNet:
+    """The judge to start from."""
+    if arguments.init_from:
+        return FlowDubberSyncNet.from_pretrained(arguments.init_from, dtype=torch.float32)
+    return FlowDubberSyncNet(FlowDubberSyncNetConfig())
+
+
+def make_stage(arguments: SyncNetArguments, accelerator: Accelerator) -> SyncNetStage:
+    """What is trained on what."""
+    store = FeatureStore(arguments.dataset)
+    settings = SyncNetSettings(
+        num_frames=arguments.num_frames,
+        num_swapped=arguments.num_swapped,
+        speaker_balance=arguments.speaker_balance,
+        augmentation=arguments.augmentation,
+    )
+    return SyncNetStage(
+        load_model(arguments),
+        store,
+        *clips_of(store, arguments, accelerator, ("audio", "crops")),
+        settings,
+        arguments.batch_size,
+        arguments.seed,
+    )
+
+
+def main() -> None:
+    arguments = parse_arguments(SyncNetArguments, description=__doc__)
+    accelerator = make_accelerator(arguments)
+    train(make_stage(arguments, accelerator), arguments, accelerator)
+
+
+if __name__ == "__main__":
+    run_script(main)
