@@ -1,0 +1,447 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`flowdubber evaluate`: from settings to clips.jsonl, summary.json, tables and pictures.
+
+[`plan_evaluation`] refuses everything that can be refused before a sound is made; [`run_evaluation`] does the work, in one
+process, in several (`num_proc`), or as one of the processes of `accelerate launch`. The files are written from the clips'
+records in the order of their names, so that any number of processes writes the same bytes.
+"""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from ..data.files import replace_file
+from ..processing.audio import SAMPLING_RATE
+from ..version import __version__
+from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
+from .scorers import Scorer, choose_scorers
+from .settings import EvaluateSettings, check_settings
+from .sounds import call_arguments, choose_device, model_folder
+from .summary import paper_table, summarize_columns, write_tables
+from .work import (
+    DUB_OPTIONS,
+    SCORE_CODE,
+    SOUND_CODE,
+    WORK_NAME,
+    Job,
+    Record,
+    hash_code,
+    hash_weights,
+    one_thread,
+    read_record,
+    sound_file,
+    watch_parent,
+    work_on,
+)
+
+
+CLIPS_NAME = "clips.jsonl"
+SUMMARY_NAME = "summary.json"
+TABLE_NAME = "table.md"
+PICTURE_NAME = "figures.png"
+PAIRING_NAME = "pairing.jsonl"
+STAMP_NAME = "evaluation.json"
+# Options that make another evaluation of the same folder; the rest only adds to it.
+IDENTITY = ("split", "setting", "model", *DUB_OPTIONS)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation that can begin.
+
+    Attributes:
+        settings: checked.
+        clips: with their references.
+        scorers: loaded.
+        left_out: default scorers that cannot be had here, and why.
+        job: what the processes are told.
+    """
+
+    settings: EvaluateSettings
+    clips: Clips
+    scorers: tuple[Scorer, ...]
+    left_out: dict[str, str]
+    job: Job
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a run did.
+
+    Attributes:
+        summary: content of summary.json; `None` in the processes of `accelerate launch` that write nothing.
+        written: files that were written.
+        seconds: wall-clock time.
+    """
+
+    summary: dict[str, Any] | None
+    written: tuple[Path, ...]
+    seconds: float
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Before the work
+
+
+def world() -> tuple[int, int]:
+    """Rank and number of the processes of `accelerate launch`; 0 and 1 without it."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def plan_evaluation(settings: EvaluateSettings) -> Plan:
+    """Reads the clips, pairs them and gets the scorers ready.
+
+    Raises:
+        ValueError, ImportError: whatever forbids the evaluation, with what to do.
+    """
+    check_settings(settings)
+    if world()[1] > 1 and settings.num_proc > 1:
+        raise ValueError("accelerate launch starts the processes; leave --num-proc out.")
+    _require_matplotlib()
+    _check_output(settings)
+    settings = dataclasses.replace(settings, device=choose_device(settings.device))
+    clips, recordings = read_clips(settings.data, settings.split, settings.corpus)
+    clips = pair_clips(
+        clips,
+        settings.setting,
+        settings.data,
+        recordings,
+        settings.voices,
+        settings.voices_split,
+        settings.pairing,
+    )
+    clips = dataclasses.replace(clips, clips=clips.clips[: settings.limit])
+    for name in settings.pictures:
+        clips.named(name)
+    if settings.dubs:
+        call_arguments(settings)  # refuses a grid that cannot be
+    outputs = find_outputs(settings.outputs, clips.clips) if settings.outputs is not None else None
+    folder = model_folder(settings.model) if settings.needs_model else None
+    scorers, left_out = choose_scorers(settings.metrics, clips.clips, settings.device)
+    if settings.best_of > 1:
+        _require_selection(settings)
+    job = Job(
+        settings=settings,
+        model=hash_weights(str(folder)) or "" if folder is not None else "",
+        sound_code=hash_code(SOUND_CODE),
+        score_code=hash_code(SCORE_CODE),
+        scorers=tuple((scorer.name, scorer.weights) for scorer in scorers),
+        outputs=outputs,
+    )
+    return Plan(settings, clips, tuple(scorers), left_out, job)
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError("the pictures need matplotlib: pip install 'flowdubber-hf[eval]'.") from error
+
+
+def _require_selection(settings: EvaluateSettings) -> None:
+    """The best take is chosen by voice and words: both scorers have to be there."""
+    from importlib.util import find_spec
+
+    from .scorers import install_hint
+
+    missing = [name for name in ("resemblyzer", "pocketsphinx", "jiwer") if find_spec(name) is None]
+    if missing:
+        raise ImportError(f"--best-of {settings.best_of} needs {', '.join(missing)}: {install_hint(missing)}.")
+
+
+def _identity(settings: EvaluateSettings) -> dict[str, Any]:
+    """The options that may not differ between runs on the same folder."""
+    identity = {name: getattr(settings, name) for name in IDENTITY}
+    if not settings.needs_model:
+        identity["model"] = None
+    if not settings.dubs:
+        identity |= dict.fromkeys(DUB_OPTIONS)
+    identity["sound"] = settings.sound
+    identity["without"] = sorted(settings.without)
+    for name in ("data", "outputs", "voices", "pairing"):
+        value = getattr(settings, name)
+        identity[name] = None if value is None else str(value.resolve())
+    identity["voices_split"] = settings.voices_split
+    return identity
+
+
+def _check_output(settings: EvaluateSettings) -> None:
+    """Refuses a folder that holds something else or another evaluation."""
+    output = settings.output
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"--output {output} is a file; give a folder.")
+    for name in ("data", "outputs", "voices"):
+        source = getattr(settings, name)
+        if source is not None and output.resolve() == source.resolve():
+            raise ValueError(f"--output and --{name} are the same folder; choose another for the results.")
+    if not output.is_dir() or not any(output.iterdir()):
+        return
+    stamp = output / WORK_NAME / STAMP_NAME
+    if not stamp.is_file():
+        raise ValueError(f"--output {output} is not empty and no evaluation; choose another folder.")
+    before = json.loads(stamp.read_text(encoding="utf-8"))
+    now = json.loads(json.dumps(_identity(settings)))
+    changed = [f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
+    if changed and not settings.overwrite:
+        raise ValueError(
+            f"{output} holds an evaluation with other settings ({'; '.join(changed)}); choose another folder, or give "
+            "--overwrite."
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The work
+
+
+def run_evaluation(plan: Plan) -> Evaluation:
+    """Makes and scores the sounds and writes the results.
+
+    Raises:
+        ValueError: not one clip has a sound.
+        KeyboardInterrupt: what was finished is kept.
+    """
+    start = time.monotonic()
+    settings, clips = plan.settings, plan.clips.clips
+    rank, processes = world()
+    state = None
+    if processes > 1:
+        from accelerate import PartialState
+
+        state = PartialState(cpu=settings.device == "cpu")
+    if rank == 0:
+        (settings.output / WORK_NAME).mkdir(parents=True, exist_ok=True)
+        replace_file(settings.output / WORK_NAME / STAMP_NAME, json.dumps(_identity(settings)).encode())
+    _run_all(plan.job, clips[rank::processes], settings)
+    if state is not None:
+        state.wait_for_everyone()
+    if rank != 0:
+        return Evaluation(None, (), time.monotonic() - start)
+    records = [read_record(settings.output, clip) for clip in clips]
+    if all(record.problem is not None for record in records):
+        raise ValueError(f"none of the {len(clips)} clips has a sound; {clips[0].name}: {records[0].problem}")
+    speed = None
+    if settings.speed:
+        from .speed import measure_speed
+
+        speed = measure_speed(
+            settings, [clip for clip, record in zip(clips, records, strict=True) if not record.problem]
+        )
+    summary, written = _write(plan, records, speed)
+    return Evaluation(summary, tuple(written), time.monotonic() - start)
+
+
+def _run_all(job: Job, clips: Sequence[Clip], settings: EvaluateSettings) -> None:
+    missing = 0
+    with tqdm(total=len(clips), desc="clips", unit="clip", disable=settings.quiet, mininterval=0.5) as bar:
+
+        def done(result: tuple[str, str | None]) -> None:
+            nonlocal missing
+            missing += result[1] is not None
+            bar.update()
+            if missing:
+                bar.set_postfix(without_sound=missing, refresh=False)
+
+        if settings.num_proc == 1 or len(clips) < 2:
+            with _threads_restored():
+                for clip in clips:
+                    done(work_on(job, clip))
+        else:
+            _run_in_processes(job, clips, settings.num_proc, done)
+
+
+@contextmanager
+def _threads_restored() -> Iterator[None]:
+    import cv2
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    one_thread()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the first one decides
+    one_thread()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        watch_parent(parent)
+
+
+def _run_in_processes(
+    job: Job, clips: Sequence[Clip], num_proc: int, done: Callable[[tuple[str, str | None]], None]
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(num_proc, len(clips)), mp_context=context, initializer=_start_worker)
+    try:
+        for future in as_completed([pool.submit(work_on, job, clip) for clip in clips]):
+            done(future.result())
+    except BrokenProcessPool as error:
+        raise ValueError(
+            "a process died, most likely for want of memory; finished clips are kept: give the same command again with a "
+            f"smaller --num-proc than {num_proc}."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+def _row(clip: Clip, record: Record, scorers: Sequence[Scorer]) -> dict[str, Any]:
+    """A line of clips.jsonl: nothing in it differs between runs."""
+    row: dict[str, Any] = {
+        "clip": clip.name,
+        "id": clip.id,
+        "speaker": clip.speaker,
+        "text": clip.text,
+        "reference": clip.reference.id,
+        "reference_speaker": clip.reference.speaker,
+        "own_reference": clip.own_reference,
+        "problem": record.problem,
+        "seed": record.details.get("seed"),
+    }
+    if record.details.get("takes"):
+        row["takes"] = record.details["takes"]
+    problems: dict[str, str] = {}
+    for scorer in scorers:
+        score = record.scores.get(scorer.name) if record.problem is None else None
+        empty = {column.name: None for column in scorer.columns if column.summary != "p95"}
+        row |= score["values"] if score else empty
+        problems |= score["problems"] if score else {}
+    row["problems"] = problems
+    return row
+
+
+def _write(plan: Plan, records: Sequence[Record], speed: dict[str, Any] | None) -> tuple[dict[str, Any], list[Path]]:
+    from .pictures import draw_clip, draw_figures
+
+    settings, clips, folder = plan.settings, plan.clips, plan.settings.output
+    rows = [_row(clip, record, plan.scorers) for clip, record in zip(clips.clips, records, strict=True)]
+    columns = [column for scorer in plan.scorers for column in scorer.columns]
+    summary = _summary(plan, records, rows, speed)
+    pairs = [{"clip": row["id"], "reference": row["reference"]} for row in rows]
+    written = {
+        CLIPS_NAME: _lines(rows),
+        PAIRING_NAME: _lines(pairs),
+        SUMMARY_NAME: (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode(),
+        TABLE_NAME: write_tables(summary).encode(),
+        PICTURE_NAME: draw_figures(columns, rows, summary),
+    }
+    for name in settings.pictures:
+        clip = clips.named(name)
+        index = clips.clips.index(clip)
+        if records[index].problem is None:
+            written[f"{clip.name}.png"] = draw_clip(
+                folder, clip, sound_file(plan.job, clip), records[index], rows[index], settings.title
+            )
+    for name, content in written.items():
+        replace_file(folder / name, content)
+    return summary, [folder / name for name in written]
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _summary(
+    plan: Plan, records: Sequence[Record], rows: Sequence[dict[str, Any]], speed: dict[str, Any] | None
+) -> dict[str, Any]:
+    settings, clips = plan.settings, plan.clips
+    columns = [column for scorer in plan.scorers for column in scorer.columns]
+    sounding = [row for row in rows if row["problem"] is None]
+    used = {name: getattr(settings, name) for name in DUB_OPTIONS} if settings.dubs else {"sound": settings.sound}
+    return {
+        "name": settings.title,
+        "model": settings.model if settings.needs_model else None,
+        "weights": plan.job.model or None,
+        "split": settings.split,
+        "setting": settings.setting,
+        "pairing": clips.pairing_rule,
+        "clips": len(rows),
+        "own_references": sum(row["own_reference"] for row in rows),
+        "without_sound": {row["clip"]: row["problem"] for row in rows if row["problem"] is not None},
+        "skipped": dict(clips.skipped),
+        "settings": used,
+        "metrics": {scorer.name: scorer.weights for scorer in plan.scorers},
+        "left_out": plan.left_out,
+        "figures": summarize_columns(columns, sounding, settings.setting),
+        "dubbing": _dubbing_times(clips.clips, records),
+        "speed": speed,
+        "machine": machine(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _dubbing_times(clips: Sequence[Clip], records: Sequence[Record]) -> dict[str, Any] | None:
+    """Real-time factor of the dubs as they were made, one thread each, whatever else the machine did: no benchmark."""
+    factors = [
+        record.details["timings"]["total"] * SAMPLING_RATE / clip.num_samples
+        for clip, record in zip(clips, records, strict=True)
+        if record.details.get("timings")
+    ]
+    return {"mean_real_time_factor": fmean(factors), "clips": len(factors)} if factors else None
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), processor)
+    except OSError:  # not Linux
+        pass
+    return {
+        "processor": processor,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "graphics": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "flowdubber_hf": __version__,
+    }
+
+
+def compare(folders: Sequence[Path]) -> str:
+    """The papers' table of several evaluations, a row each, as Markdown.
+
+    Raises:
+        ValueError: a folder without summary.json.
+    """
+    summaries = []
+    for folder in folders:
+        file = folder / SUMMARY_NAME
+        if not file.is_file():
+            raise ValueError(f"{folder} holds no finished evaluation (no {SUMMARY_NAME}).")
+        summaries.append(json.loads(file.read_text(encoding="utf-8")))
+    return "\n".join(paper_table(summaries))

@@ -1,0 +1,146 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What an evaluation is to do: the options of `flowdubber evaluate`, without any heavy import."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+SOUNDS = ("dub", "truth", "vocoded", "true_times")
+SOLVERS = ("euler", "heun", "midpoint")
+PARTS = ("semantics", "lips", "style")
+SETTINGS = (1, 2, 3)
+MAX_TAKES = 64
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """The command's options have the same names.
+
+    Attributes:
+        data: folder of the corpus, in any layout that [`~data.adapters.read_corpus`] knows.
+        output: folder of the results.
+        split: which clips.
+        corpus: layout of `data`; found out by itself with `auto`.
+        setting: 1, 2 or 3: whose voice is the reference, see [`~evaluation.clips.pair_clips`].
+        model: bundled name, folder or Hub id.
+        outputs: folder with the sounds of any system, named by clip, which are scored in place of dubs.
+        sound: `dub`; `truth`, the clip's own sound; `vocoded`, the truth through log-mel and vocoder; `true_times`, the dub with
+            the truth's phoneme times.
+        voices: folder whose speakers are the references of setting 3; `data` itself by default.
+        voices_split: only that split of it.
+        pairing: file of lines `{"clip": ..., "reference": ...}` in place of the setting's rule.
+        metrics: names of scorers, `default` for all that work offline; `name=weights` chooses weights.
+        steps, guidance_scale, temperature, solver, sway, without: of the dub, see the pipeline; `None` leaves the model's own.
+        reference_text: give the pipeline the transcripts of the references.
+        seed: every clip starts from it.
+        best_of: takes of each clip, of which one is kept, see [`~evaluation.sounds.choose_take`].
+        limit: only the first clips.
+        pictures: names of clips to draw.
+        num_proc: processes.
+        device: of the models: cpu, cuda, ... or auto.
+        speed: measure cold and warm speed and peak memory too.
+        name: of the row in the tables.
+        overwrite: replace an evaluation with other settings.
+        quiet: no progress bar.
+    """
+
+    data: Path
+    output: Path
+    split: str = "dev"
+    corpus: str = "auto"
+    setting: int = 2
+    model: str = "flowdubber-grid-tiny"
+    outputs: Path | None = None
+    sound: str = "dub"
+    voices: Path | None = None
+    voices_split: str | None = None
+    pairing: Path | None = None
+    metrics: tuple[str, ...] = ("default",)
+    steps: int = 10
+    guidance_scale: float = 1.4
+    temperature: float | None = None
+    solver: str | None = None
+    sway: float | None = None
+    without: tuple[str, ...] = ()
+    reference_text: bool = False
+    seed: int = 0
+    best_of: int = 1
+    limit: int | None = None
+    pictures: tuple[str, ...] = ()
+    num_proc: int = 1
+    device: str = "cpu"
+    speed: bool = False
+    name: str | None = None
+    overwrite: bool = False
+    quiet: bool = False
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a checkpoint is loaded at all."""
+        return self.outputs is None and self.sound != "truth"
+
+    @property
+    def dubs(self) -> bool:
+        """Whether the whole pipeline runs, with its sampling options."""
+        return self.outputs is None and self.sound in ("dub", "true_times")
+
+    @property
+    def title(self) -> str:
+        """Of the row in the tables."""
+        if self.name:
+            return self.name
+        if self.outputs is not None:
+            return self.outputs.resolve().name
+        names = {"truth": "true sound", "vocoded": "true sound, vocoded", "true_times": f"{self.model}, true times"}
+        return names.get(self.sound, self.model)
+
+
+def check_settings(settings: EvaluateSettings) -> None:
+    """Refuses what can be refused without reading a file.
+
+    Raises:
+        ValueError: a value out of range, or options that exclude each other.
+    """
+    if settings.setting not in SETTINGS:
+        raise ValueError(f"--setting must be 1, 2 or 3, got {settings.setting}.")
+    if settings.sound not in SOUNDS:
+        raise ValueError(f"--sound must be one of {', '.join(SOUNDS)}, got {settings.sound!r}.")
+    if settings.solver is not None and settings.solver not in SOLVERS:
+        raise ValueError(f"--solver must be one of {', '.join(SOLVERS)}, got {settings.solver!r}.")
+    unknown = [part for part in settings.without if part not in PARTS]
+    if unknown:
+        raise ValueError(f"--without takes {', '.join(PARTS)}, got {', '.join(map(repr, unknown))}.")
+    if settings.outputs is not None and settings.sound != "dub":
+        raise ValueError("--outputs scores sounds that are there; leave --sound out.")
+    if settings.outputs is not None and settings.speed:
+        raise ValueError("--speed times a model; leave --outputs out.")
+    if settings.speed and settings.sound != "dub":
+        raise ValueError("--speed times the dub; leave --sound out.")
+    if not 1 <= settings.best_of <= MAX_TAKES:
+        raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {settings.best_of}.")
+    if settings.best_of > 1 and not settings.dubs:
+        raise ValueError("--best-of chooses among dubs; leave it out with --outputs and with sounds without a draw.")
+    if settings.setting != 3 and (settings.voices or settings.voices_split):
+        raise ValueError("--voices and --voices-split belong to --setting 3.")
+    if settings.pairing is not None and settings.voices_split:
+        raise ValueError("--pairing names every reference; leave --voices-split out.")
+    if settings.num_proc < 1:
+        raise ValueError(f"--num-proc must be at least 1, got {settings.num_proc}.")
+    if settings.limit is not None and settings.limit < 1:
+        raise ValueError(f"--limit must be at least 1, got {settings.limit}.")
+    if not 0 <= settings.seed < 2**63 - MAX_TAKES:
+        raise ValueError(f"--seed must lie between 0 and 2^63 - {MAX_TAKES + 1}, got {settings.seed}.")
+    if not settings.metrics:
+        raise ValueError("--metrics is empty; name at least one, or default.")

@@ -1,0 +1,120 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How fast the model dubs: cold, warm, by stage, and how much memory it takes. These differ from run to run."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import torch
+
+from ..processing.audio import SAMPLING_RATE
+from .clips import Clip
+from .settings import EvaluateSettings
+from .sounds import SoundMaker, choose_device
+
+
+WARM_UP_CALLS = 2
+TIMED_CALLS = 5
+COLD_LIMIT_SECONDS = 1800
+
+# A process counts the memory of the one it was forked from as its own: a small one has to start the command.
+_PEAK_OF_CHILD = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+
+
+def measure_speed(settings: EvaluateSettings, clips: Sequence[Clip]) -> dict[str, Any]:
+    """Times whole calls, from the files to the samples.
+
+    Args:
+        settings: of the dub; one take is timed, with as many threads as torch has by default (OMP_NUM_THREADS).
+        clips: that are dubbed in turn.
+
+    Returns:
+        `real_time_factor`, the median over calls of seconds of work per second of sound; `best`; `stages`, the median factor of
+        each; `first`, the factor of the first call in the process; `cold` with `seconds` and `peak_gb` (1e9 bytes) of
+        `flowdubber dub` in a process of its own; on CUDA `device_peak_gb`.
+
+    Raises:
+        ValueError: no clip could be dubbed, or the cold command failed.
+    """
+    maker = SoundMaker(replace(settings, best_of=1))
+    device = choose_device(settings.device)
+    factors: list[float] = []
+    stages: dict[str, list[float]] = {}
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+    for number in range(WARM_UP_CALLS + TIMED_CALLS):
+        start = time.perf_counter()
+        made = maker.dub(clips[number % len(clips)], settings.seed)
+        length = len(made.sound) / SAMPLING_RATE
+        factors.append((time.perf_counter() - start) / length)
+        if number >= WARM_UP_CALLS:
+            for name, spent in made.timings.items():
+                stages.setdefault(name, []).append(spent / length)
+    warm = factors[WARM_UP_CALLS:]
+    return {
+        "real_time_factor": median(warm),
+        "best": min(warm),
+        "first": factors[0],
+        "calls": len(warm),
+        "stages": {name: median(values) for name, values in stages.items() if name != "total"},
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "cold": _measure_cold(settings, clips[0]),
+        **({"device_peak_gb": torch.cuda.max_memory_allocated() / 1e9} if device.startswith("cuda") else {}),
+    }
+
+
+def _measure_cold(settings: EvaluateSettings, clip: Clip) -> dict[str, float]:
+    """Seconds and peak resident memory of the command line, loading and writing included."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = {
+            "--video": clip.video,
+            "--script": clip.text,
+            "--reference": clip.reference.path,
+            "--output": f"{folder}/dub.mp4",
+            "--model": settings.model,
+            "--steps": settings.steps,
+            "--guidance-scale": settings.guidance_scale,
+            "--device": settings.device,
+            "--seed": settings.seed,
+        }
+        command = [sys.executable, "-m", "flowdubber_hf", "dub"]
+        command += [str(part) for option in options.items() for part in option]
+        start = time.perf_counter()
+        process = subprocess.run(
+            [sys.executable, "-c", _PEAK_OF_CHILD, *command],
+            capture_output=True,
+            text=True,
+            timeout=COLD_LIMIT_SECONDS,
+            check=False,
+        )
+        seconds = time.perf_counter() - start
+    if process.returncode:
+        reason = process.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise ValueError(f"the timed command ended with code {process.returncode}: {reason[0]}")
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return {"seconds": seconds, "peak_gb": int(process.stdout) * unit / 1e9}

@@ -1,0 +1,277 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The work on one clip, kept in a record of its own, so that a stopped run goes on where it was.
+
+A record holds the sound's key and, by scorer, a key and the values. A key is a hash of all that the result depends on: files,
+options, weights and the code of the package that makes it. What has its key already is not done again.
+"""
+
+import json
+import threading
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.files import replace_file
+from ..data.hashing import hash_json
+from ..processing.audio import load_audio
+from ..processing.video import write_wav
+from .clips import Clip, hash_file
+from .samples import Sample
+from .scorers import Scorer, registry
+from .settings import EvaluateSettings
+from .sounds import Made, SoundMaker
+
+
+SOUNDS_NAME = "sounds"
+WORK_NAME = "work"
+# Folders and files of the package whose code decides over the sounds, and over the values.
+SOUND_CODE = ("models", "pipelines", "processing", "schedulers", "data", "evaluation/sounds.py")
+SCORE_CODE = ("metrics", "models", "processing", "data", "evaluation/scorers.py", "evaluation/samples.py")
+# Options that decide over the sound of a dub.
+DUB_OPTIONS = (
+    "sound",
+    "steps",
+    "guidance_scale",
+    "temperature",
+    "solver",
+    "sway",
+    "without",
+    "reference_text",
+    "seed",
+    "best_of",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the processes need to know beside the clip.
+
+    Attributes:
+        settings: of the evaluation.
+        model: hash of the weights, empty where none are used.
+        sound_code, score_code: hashes of the code.
+        scorers: name and weights of each scorer.
+        outputs: file of each clip where another system's sounds are scored.
+    """
+
+    settings: EvaluateSettings
+    model: str
+    sound_code: str
+    score_code: str
+    scorers: tuple[tuple[str, str | None], ...]
+    outputs: dict[str, Path] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Of the results."""
+        return self.settings.output
+
+
+@dataclass
+class Record:
+    """What is kept of a clip.
+
+    Attributes:
+        sound_key: of the sound; another key than the one that is due means that it has to be made again.
+        problem: why there is no sound, `None` where there is one.
+        details: `words`, `phonemes`, `warnings`, `seed`, `takes` and `timings` of a dub.
+        scores: scorer to `{"key", "values", "problems"}`.
+    """
+
+    sound_key: str = ""
+    problem: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def hash_code(names: Sequence[str]) -> str:
+    """24 hexadecimal digits of source files of the package."""
+    package = Path(__file__).parents[1]
+    files = sorted(
+        file
+        for name in names
+        for file in ((package / name).rglob("*.py") if (package / name).is_dir() else [package / name])
+    )
+    return hash_json([[file.relative_to(package).as_posix(), hash_file(file)] for file in files])
+
+
+def record_file(folder: Path, clip: Clip) -> Path:
+    """Where a clip's record lies."""
+    return folder / WORK_NAME / f"{clip.name}.json"
+
+
+def maps_file(folder: Path, clip: Clip) -> Path:
+    """Where a dub's alignment lies, for pictures."""
+    return folder / WORK_NAME / f"{clip.name}.npz"
+
+
+def read_record(folder: Path, clip: Clip) -> Record:
+    """A clip's record; an empty one where there is none or it cannot be read."""
+    try:
+        return Record(**json.loads(record_file(folder, clip).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return Record()
+
+
+def sound_file(job: Job, clip: Clip) -> Path | None:
+    """The file that is scored; `None` where the other system has none."""
+    if job.outputs is not None:
+        return job.outputs.get(clip.name)
+    return job.folder / SOUNDS_NAME / f"{clip.name}.wav"
+
+
+def _write_record(job: Job, clip: Clip, record: Record) -> None:
+    replace_file(record_file(job.folder, clip), json.dumps(vars(record)).encode())
+
+
+def _sound_key(job: Job, clip: Clip) -> str:
+    """Of the file itself for another system's sounds, else of all that the sound is made of."""
+    if job.outputs is not None:
+        file = job.outputs.get(clip.name)
+        return hash_file(file) if file is not None else "missing"
+    options = {name: getattr(job.settings, name) for name in DUB_OPTIONS} if job.settings.dubs else {}
+    reference = hash_file(clip.reference.path) if job.settings.dubs else ""
+    return hash_json(
+        [
+            job.sound_code,
+            job.model,
+            job.settings.sound,
+            options,
+            [clip.text, clip.mouth_box, hash_file(clip.video), hash_file(clip.audio), reference],
+            clip.reference.text if job.settings.reference_text else None,
+        ]
+    )
+
+
+def _score_key(job: Job, clip: Clip, sound: str, name: str, weights: str | None) -> str:
+    local = hash_weights(weights) if weights is not None else None
+    files = [hash_file(clip.video), hash_file(clip.audio), hash_file(clip.reference.path)]
+    return hash_json([job.score_code, name, weights, local, sound, clip.text, clip.words, clip.mouth_box, files])
+
+
+@lru_cache(maxsize=16)
+def hash_weights(name: str) -> str | None:
+    """Of the files of a folder of weights; `None` for names, whose weights are the package's or the Hub's."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    files = sorted(file for file in folder.rglob("*") if file.suffix in (".json", ".safetensors", ".txt"))
+    return hash_json([[file.relative_to(folder).as_posix(), hash_file(file)] for file in files])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# In a process
+
+
+@lru_cache(maxsize=1)
+def _maker(settings: EvaluateSettings) -> SoundMaker:
+    return SoundMaker(settings)
+
+
+@lru_cache(maxsize=32)
+def _scorer(name: str, weights: str | None, device: str) -> Scorer:
+    scorer = registry()[name]
+    scorer.weights = weights
+    scorer.load(device)
+    return scorer
+
+
+def one_thread() -> None:
+    """One thread for sums: more of them round otherwise, and processes share the cores better."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def watch_parent(parent: Any) -> None:
+    """Ends this process when the one that started it is gone: a killed run leaves no processes behind."""
+    import os
+
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _write_sound(job: Job, clip: Clip, made: Made) -> None:
+    folder = job.folder / SOUNDS_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    write_wav(folder / f"{clip.name}.wav", made.sound, overwrite=True)
+    if made.maps:
+        maps = maps_file(job.folder, clip)
+        temporary = maps.with_name(f".{maps.name}")
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **made.maps)
+        temporary.replace(maps)
+
+
+def read_maps(folder: Path, clip: Clip) -> dict[str, np.ndarray]:
+    """`alignment` and `path` of a dub; empty for other sounds."""
+    with suppress(OSError, ValueError, zipfile.BadZipFile), np.load(maps_file(folder, clip)) as maps:
+        return dict(maps)
+    return {}
+
+
+def _make_sound(job: Job, clip: Clip, record: Record) -> Record:
+    """The record with the sound that is due, made now or before."""
+    key = _sound_key(job, clip)
+    file = sound_file(job, clip)
+    done = record.sound_key == key and (record.problem is not None or (file is not None and file.is_file()))
+    if done:
+        return record
+    record = Record(key)
+    if job.outputs is not None:
+        record.problem = None if file is not None else "there is no file of this name"
+        return record
+    try:
+        made = _maker(job.settings)(clip)
+        _write_sound(job, clip, made)
+    except ValueError as error:
+        record.problem = " ".join(str(error).split())
+        return record
+    names = ("words", "phonemes", "warnings", "seed", "takes", "timings")
+    record.details = {name: getattr(made, name) for name in names}
+    return record
+
+
+def work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
+    """Makes a clip's sound and values, as far as they are missing; returns its name and why there is no sound."""
+    record = _make_sound(job, clip, read_record(job.folder, clip))
+    file = sound_file(job, clip)
+    if record.problem is None and file is not None:
+        try:
+            _score(job, clip, record, file)
+        except ValueError as error:  # a file of another system that holds no sound
+            record.problem = " ".join(str(error).split())
+    _write_record(job, clip, record)
+    return clip.name, record.problem
+
+
+def _score(job: Job, clip: Clip, record: Record, file: Path) -> None:
+    content = hash_file(file)
+    due = {name: _score_key(job, clip, content, name, weights) for name, weights in job.scorers}
+    missing = [(name, weights) for name, weights in job.scorers if record.scores.get(name, {}).get("key") != due[name]]
+    if not missing:
+        return
+    sample = Sample(clip, load_audio(file))
+    for name, weights in missing:
+        scorer = _scorer(name, weights, job.settings.device)
+        values = scorer.score(sample)
+        record.scores[name] = {"key": due[name], "values": values, "problems": dict(scorer.problems)}
