@@ -1,0 +1,60 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What every metric asks of its inputs, and optional packages by name."""
+
+import importlib
+from types import ModuleType
+
+import numpy as np
+
+from ..processing.audio import SAMPLING_RATE
+
+
+# Below -80 dBFS at its loudest, sound holds no speech.
+SILENCE_AMPLITUDE = 1e-4
+
+
+def require(package: str) -> ModuleType:
+    """Imports an optional package, or raises `ImportError` that says how to install it."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(
+            f"this figure needs the package {package.split('.')[0]} (import failed: {error}); "
+            'install it with: pip install "flowdubber-hf[eval]"'
+        ) from error
+
+
+def check_sound(sound: np.ndarray, min_seconds: float = 0.0, name: str = "the sound") -> np.ndarray:
+    """`(samples,)` float32 of 16 kHz sound that can be measured.
+
+    Args:
+        sound: `(samples,)` numbers.
+        min_seconds: shortest sound that the figure is defined for.
+        name: of the sound in messages.
+
+    Raises:
+        ValueError: another shape, not finite, too short, or silent (below -80 dBFS everywhere).
+    """
+    wave = np.asarray(sound, dtype=np.float32)
+    if wave.ndim != 1:
+        raise ValueError(f"one sound of the shape (samples,) is needed, got {wave.shape}.")
+    if not np.isfinite(wave).all():
+        raise ValueError(f"{name} holds values that are not finite (NaN or infinity).")
+    seconds = wave.size / SAMPLING_RATE
+    if wave.size == 0 or seconds < min_seconds:
+        raise ValueError(f"{name} lasts {seconds:.3f} s: too short, {min_seconds} s are needed.")
+    if float(np.abs(wave).max()) < SILENCE_AMPLITUDE:
+        raise ValueError(f"{name} is silent: there is nothing to measure.")
+    return wave
