@@ -17,21 +17,20 @@ import torch
 
 
 # Sequential positions of the convolutions, each followed by its batch norm.
-_CONVOLUTIONS = {"netcnnlip": (0, 4, 8, 11, 14, 18), "netcnnaud": (0, 4, 8, 11, 15, 18)}
+_CONVOLUTIONS = (0, 4, 8, 11, 14, 18)
 _LINEAR = {"0": "hidden", "1": "norm", "3": "out"}
-_BRANCHES = {"netcnnlip": "lips", "netfclip": "lips", "netcnnaud": "audio", "netfcaud": "audio"}
+_BRANCHES = {"lips": ("netcnnlip", "netfclip"), "audio": ("netcnnaud", "netfcaud")}
 _COUNTER = "num_batches_tracked"
 
 
 def _places() -> dict[str, str]:
     """Module names, public to own."""
     places = {}
-    for public, own in _BRANCHES.items():
-        for number, position in enumerate(_CONVOLUTIONS.get(public, ())):
-            places[f"{public}.{position}"] = f"{own}.layers.{number}.conv"
-            places[f"{public}.{position + 1}"] = f"{own}.layers.{number}.norm"
-        if public not in _CONVOLUTIONS:
-            places |= {f"{public}.{position}": f"{own}.{name}" for position, name in _LINEAR.items()}
+    for own, (layers, head) in _BRANCHES.items():
+        for number, position in enumerate(_CONVOLUTIONS):
+            places[f"{layers}.{position}"] = f"{own}.layers.{number}.conv"
+            places[f"{layers}.{position + 1}"] = f"{own}.layers.{number}.norm"
+        places |= {f"{head}.{position}": f"{own}.{name}" for position, name in _LINEAR.items()}
     return places
 
 
@@ -49,7 +48,7 @@ def convert_syncnet_state_dict(state_dict: dict[str, torch.Tensor]) -> dict[str,
         Tensors under this package's names.
 
     Raises:
-        ValueError: a tensor that the public network does not have, or one that it has is missing.
+        ValueError: a tensor that the public network does not have, or one that it has is missing or has another shape.
     """
     places, converted = _places(), {}
     for name, tensor in state_dict.items():
@@ -66,6 +65,8 @@ def convert_syncnet_state_dict(state_dict: dict[str, torch.Tensor]) -> dict[str,
         if module.endswith("norm"):
             converted.setdefault(f"{module}.{_COUNTER}", torch.zeros((), dtype=torch.long))
     first = "lips.layers.0.conv.weight"
+    if converted[first].ndim != 5:
+        raise ValueError(f"this is no SyncNet: its first layer has the shape {tuple(converted[first].shape)}.")
     converted[first] = converted[first].flip(1).contiguous()
     return converted
 
