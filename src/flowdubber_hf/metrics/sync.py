@@ -65,7 +65,8 @@ def load_syncnet(name: str | Path = DEFAULT_SYNCNET) -> FlowDubberSyncNet:
     try:
         kind = FlowDubberSyncNetConfig.get_config_dict(source)[0].get("model_type")
         if kind != FlowDubberSyncNetConfig.model_type:
-            raise ValueError(f"{name} holds no judge of lip-sync but a model of the type {kind!r}.")
+            found = f"a model of the type {kind!r}" if kind else "no config.json that says so"
+            raise ValueError(f"{name} holds no judge of lip-sync but {found}.")
         model, report = FlowDubberSyncNet.from_pretrained(
             source, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
