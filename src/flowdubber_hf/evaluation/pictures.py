@@ -14,6 +14,7 @@
 """figures.png, how each figure is spread over the clips, and CLIP.png, where to look when a clip is bad."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from ..processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE, load_audio, log
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from .clips import Clip
 from .scorers import Column
+from .summary import format_figure
 from .work import Record, read_maps
 
 
@@ -88,11 +90,11 @@ def draw_figures(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], s
     across = min(_MAX_COLUMNS, len(drawn))
     down = -(-len(drawn) // across)
     figure = _new_figure(3.4 * across, 2.5 * down + 0.4)
-    axes = figure.subplots(down, across, squeeze=False).flat
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
     for axis, column in zip(axes, drawn, strict=False):
         values = [row[column.name] for row in rows if row["problem"] is None and row[column.name] is not None]
         _draw_distribution(axis, column, values, summary["figures"][column.name])
-    for axis in list(axes)[len(drawn) :]:
+    for axis in axes[len(drawn) :]:
         axis.set_visible(False)
     figure.suptitle(f"{summary['name']}, setting {summary['setting']}, {summary['clips']} clips of {summary['split']}")
     return _png(figure)
@@ -100,7 +102,7 @@ def draw_figures(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], s
 
 def _draw_distribution(axis: "Axes", column: Column, values: Sequence[float], figure: Mapping[str, Any]) -> None:
     unit = f" ({column.unit})" if column.unit else ""
-    axis.set_title(f"{column.title}{unit}", fontsize=9)
+    axis.set_title("\n".join(textwrap.wrap(f"{column.title}{unit}", 34)), fontsize=9)
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     if not values:
@@ -112,12 +114,13 @@ def _draw_distribution(axis: "Axes", column: Column, values: Sequence[float], fi
     axis.plot(values, [0.02] * len(values), "|", color="#33475b", markersize=6, transform=axis.get_xaxis_transform())
     axis.set_ylabel("clips", fontsize=8)
     axis.yaxis.get_major_locator().set_params(integer=True)
-    missing = f", {len(figure['missing'])} without" if figure["missing"] else ""
-    label = f"{figure['value']:.{column.digits}f}" if figure["value"] is not None else "-"
+    missing = f", {len(figure['missing'])} clips without" if figure["missing"] else ""
+    label = "-"
     if figure["value"] is not None:
+        label = format_figure(figure)
         axis.axvspan(figure["low"], figure["high"], color=_DUBBED, alpha=0.2, linewidth=0)
         axis.axvline(figure["value"], color=_DUBBED, linewidth=1.5)
-    axis.set_xlabel(f"{label}{missing}", fontsize=8, color=_DUBBED)
+    axis.set_xlabel(f"{label}{missing}", fontsize=9, color=_DUBBED)
 
 
 def _bins(values: Sequence[float]) -> np.ndarray:

@@ -18,6 +18,7 @@ with its reason; the summary counts it and leaves it out of the mean.
 """
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ from .samples import Sample
 Value = float | int | str | list[float] | None
 HIGHER, LOWER, ZERO = "higher", "lower", "nearer to 0"
 MILLISECONDS = 1000.0
+DECIMALS = 6  # of values in clips.jsonl: far finer than any of them is meant
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,10 @@ class Scorer:
         missing = self.missing_packages()
         if missing:
             raise ImportError(f"the metric {self.name} needs {', '.join(missing)}: {install_hint(missing)}.")
+        with warnings.catch_warnings():  # about how a library of a library is packed: nothing that a user could change
+            warnings.simplefilter("ignore", UserWarning)
+            for name in self.packages:
+                functional.require(name)
         if self.prepare is not None and not self.parts:
             self.parts = self.prepare(self.weights or "", device)
 
@@ -140,9 +146,9 @@ def install_hint(packages: Sequence[str]) -> str:
 def _plain(value: Any) -> Value:
     """Numbers as JSON writes them; what is not finite is no value."""
     if isinstance(value, np.ndarray):
-        return [float(item) for item in value]
+        return [round(float(item), DECIMALS) for item in value]
     if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
+        return round(float(value), DECIMALS) if np.isfinite(value) else None
     if isinstance(value, np.integer):
         return int(value)
     return value
@@ -152,15 +158,18 @@ def _plain(value: Any) -> Value:
 # Words
 
 
-def _count_words(name: str, text: str, heard: str) -> dict[str, Value]:
-    errors = functional.word_errors(text, heard)
-    wrong = errors.substitutions + errors.deletions + errors.insertions
+def _count_words(name: str, errors: functional.WordErrors, heard: str) -> dict[str, Value]:
     return {
-        name: 100 * wrong / errors.words,
-        f"{name}_errors": wrong,
+        name: 100 * errors.rate,
+        f"{name}_errors": errors.errors,
         f"{name}_words": errors.words,
         f"{name}_heard": heard,
     }
+
+
+def _recognized(name: str, sample: Sample, grammar: str | None) -> dict[str, Value]:
+    heard = " ".join(functional.recognize_words(sample.sound, grammar))
+    return _count_words(name, functional.word_errors(sample.text, heard), heard)
 
 
 def _word_error_column(name: str, title: str) -> Column:
@@ -168,12 +177,11 @@ def _word_error_column(name: str, title: str) -> Column:
 
 
 def _heard_by_grammar(sample: Sample) -> dict[str, Value]:
-    heard = functional.recognize_words(sample.sound, functional.GRID_GRAMMAR)
-    return _count_words("wer_grammar", sample.text, " ".join(heard))
+    return _recognized("wer_grammar", sample, functional.GRID_GRAMMAR)
 
 
 def _heard_openly(sample: Sample) -> dict[str, Value]:
-    return _count_words("wer_open", sample.text, " ".join(functional.recognize_words(sample.sound, None)))
+    return _recognized("wer_open", sample, None)
 
 
 def _load_whisper(weights: str, device: str) -> tuple[Callable[[Sample], dict[str, Value]], ...]:
@@ -183,12 +191,13 @@ def _load_whisper(weights: str, device: str) -> tuple[Callable[[Sample], dict[st
 
     def wer(sample: Sample) -> dict[str, Value]:
         heard = recognizer(sample.sound)
-        values = _count_words("wer", sample.text, heard)
-        swapped = functional.word_errors(heard, sample.text) if functional.normalize_words(heard) else None
-        if swapped is not None:
-            wrong = swapped.substitutions + swapped.deletions + swapped.insertions
-            values["wer_swapped"] = 100 * wrong / swapped.words
-        return values | {"wer_clips": values["wer"]}
+        errors = functional.word_errors(sample.text, heard, normalization="field")
+        swapped = errors.swapped_rate
+        return {
+            **_count_words("wer", errors, heard),
+            "wer_clips": 100 * errors.rate,
+            "wer_swapped": None if swapped is None else 100 * swapped,
+        }
 
     return (wer,)
 
@@ -248,6 +257,11 @@ def _load_lip_sync(weights: str, device: str) -> tuple[Callable[[Sample], dict[s
     from ..metrics.sync import lip_sync, load_syncnet
 
     model = load_syncnet(weights).to(device)
+    if model.config.crop_channels != 1:
+        raise ValueError(
+            f"the metric lse cannot use {weights}: it judges colour faces, and this command cuts grey mouths. Leave lse out, "
+            "or give a model that was trained on mouths."
+        )
 
     def lse(sample: Sample) -> dict[str, Value]:
         found = lip_sync(model, sample.mouths, sample.sound)
@@ -426,8 +440,15 @@ def registry() -> dict[str, Scorer]:
             ),
             (_distortion("plain", "mcd"), _distortion("dtw", "mcd_dtw"), _distortion("dtw_sl", "mcd_dtw_sl")),
             needs=("truth",),
+            packages=("pyworld", "soxr"),
         ),
-        Scorer("f0", (Column("f0", "F0 correlation", "", HIGHER, 2),), (_f0,), needs=("truth",)),
+        Scorer(
+            "f0",
+            (Column("f0", "F0 correlation", "", HIGHER, 2),),
+            (_f0,),
+            needs=("truth",),
+            packages=("pyworld",),
+        ),
         Scorer("energy", (Column("energy", "energy correlation", "", HIGHER, 2),), (_energy,), needs=("truth",)),
     )
     return {scorer.name: scorer for scorer in scorers}

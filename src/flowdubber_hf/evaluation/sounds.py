@@ -226,8 +226,7 @@ class SoundMaker:
         def count_wrong_words(index: int) -> int:
             if index not in wrong:
                 heard = " ".join(functional.recognize_words(made[index].sound, grammar_for(clip.text)))
-                errors = functional.word_errors(clip.text, heard)
-                wrong[index] = errors.substitutions + errors.deletions + errors.insertions
+                wrong[index] = functional.word_errors(clip.text, heard).errors
             return wrong[index]
 
         chosen = choose_take(similarities, count_wrong_words)

@@ -122,7 +122,8 @@ def summarize_columns(columns: Sequence[Column], rows: Sequence[Row], setting: i
     return summary
 
 
-def _shown(figure: Mapping[str, Any]) -> str:
+def format_figure(figure: Mapping[str, Any]) -> str:
+    """A figure with its unit and interval, as in tables."""
     if figure["value"] is None:
         return "-"
     digits, unit = figure["digits"], f" {figure['unit']}" if figure["unit"] else ""
@@ -152,7 +153,7 @@ def paper_table(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
         f"|---|---|{'---|' * len(names)}",
     ]
     for summary in summaries:
-        cells = [_shown(summary["figures"][name]) if name in summary["figures"] else "-" for name in names]
+        cells = [format_figure(summary["figures"][name]) if name in summary["figures"] else "-" for name in names]
         lines.append(f"| {summary['name']}, setting {summary['setting']} | {summary['clips']} | {' | '.join(cells)} |")
     return lines
 
@@ -161,14 +162,14 @@ def figures_table(summary: Mapping[str, Any]) -> list[str]:
     """Every figure of one evaluation, a row each, as Markdown lines."""
     lines = ["| figure | value | 95 % interval | clips | not had |", "|---|---|---|---|---|"]
     for figure in summary["figures"].values():
-        value = _shown({**figure, "low": 0, "high": 0})
+        value = format_figure({**figure, "low": 0, "high": 0})
         interval = "" if figure["value"] is None or figure["low"] == figure["high"] else _interval(figure)
         lines.append(
             f"| {_heading(figure)} | {value} | {interval} | {figure['clips']} | {len(figure['missing']) or ''} |"
         )
         if "own" in figure:
             own = {**figure, **figure["own"]}
-            value = _shown({**own, "low": 0, "high": 0})
+            value = format_figure({**own, "low": 0, "high": 0})
             lines.append(f"| the same, clips that are their own reference | {value} | | {own['clips']} | |")
     return lines
 

@@ -1,0 +1,139 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which metrics are had, what happens to those that are not, and values that cannot be."""
+
+import numpy as np
+import pytest
+
+from evaluated import CLIPS
+from flowdubber_hf.evaluation import scorers
+from flowdubber_hf.evaluation.clips import Clip, Voice
+from flowdubber_hf.evaluation.grammar import grammar_for, is_grid_sentence
+from flowdubber_hf.evaluation.samples import Sample
+from flowdubber_hf.evaluation.scorers import Column, Scorer, choose_scorers, registry
+from flowdubber_hf.metrics.functional import GRID_GRAMMAR
+from recordings import SCRIPT, voice, word_times, write_speaking_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = write_speaking_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+    words = tuple(tuple(word) for word in word_times())
+    return Clip(CLIPS[0], "x/one", "x", SCRIPT, path, path, words, reference=Voice("x/one", "x", path))
+
+
+def without_words(clip):
+    return Clip(**{name: getattr(clip, name) for name in Clip.__dataclass_fields__} | {"words": None})
+
+
+def test_default_leaves_out_what_needs_the_network_and_says_so(clip, monkeypatch):
+    monkeypatch.setattr(scorers.importlib.util, "find_spec", lambda name: None if name == "pyworld" else object())
+    monkeypatch.setattr(Scorer, "load", lambda self, device: None)
+    chosen, left_out = choose_scorers(["default"], [clip])
+    names = [scorer.name for scorer in chosen]
+    assert not {"wer", "wavlm", "utmos", "mcd", "f0"} & set(names)
+    assert {"word-sync", "word-sync-given", "wer-grammar", "length"} <= set(names)
+    assert "openai/whisper-base from the Hub" in left_out["wer"]
+    assert "pyworld" in left_out["mcd"]
+    assert "flowdubber-hf[eval]" in left_out["mcd"]
+
+
+def test_default_leaves_out_what_does_not_suit_the_clips(clip, monkeypatch):
+    monkeypatch.setattr(Scorer, "load", lambda self, device: None)
+    _, left_out = choose_scorers(["default"], [without_words(clip)])
+    assert left_out["word-sync-given"] == "the corpus gives no word times"
+    with pytest.raises(ValueError, match="gives no word times"):
+        choose_scorers(["word-sync-given"], [without_words(clip)])
+
+
+def test_metrics_by_name_and_default_together(clip, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(Scorer, "load", lambda self, device: loaded.append((self.name, self.weights)))
+    choose_scorers(["wer=some/whisper", "length"], [clip])
+    assert loaded == [("length", None), ("wer", "some/whisper")]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (["loudness"], "unknown 'loudness'; choose from default, lse"),
+        (["length=big"], "'length=big'"),
+        (["wer="], "'wer='"),
+        (["default=x"], "'default=x'"),
+    ],
+)
+def test_metrics_that_are_not(clip, metrics, message):
+    with pytest.raises(ValueError, match=message):
+        choose_scorers(metrics, [clip])
+
+
+def test_a_metric_by_name_needs_its_package(clip, monkeypatch):
+    monkeypatch.setattr(scorers.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"ge2e needs resemblyzer.*--no-deps resemblyzer"):
+        choose_scorers(["ge2e"], [clip])
+
+
+def test_what_cannot_be_measured_is_none_with_its_reason(clip):
+    def loud(sample):
+        raise ValueError("the sound is\nsilent.")
+
+    def odd(sample):
+        return {"odd": float("nan"), "list": np.array([1.0, 2.0])}
+
+    columns = tuple(Column(name, name, "", "higher", 1) for name in ("loud", "odd", "sure"))
+    scorer = Scorer("test", columns, (loud, odd, lambda sample: {"sure": np.float32(1.5)}))
+    values = scorer.score(Sample(clip, voice()))
+    assert values == {"loud": None, "odd": None, "sure": 1.5, "list": [1.0, 2.0]}
+    assert scorer.problems == {"loud": "the sound is silent."}
+
+
+def test_silence_has_no_words_and_everything_else_goes_on(clip):
+    pytest.importorskip("pocketsphinx")
+    pytest.importorskip("jiwer")
+    sample = Sample(clip, np.zeros(48000, np.float32))
+    sync, words = registry()["word-sync"], registry()["wer-grammar"]
+    for scorer in (sync, words):
+        scorer.load()
+    assert sync.score(sample)["word_sync_steady_ms"] is None
+    assert "word_sync_steady" in sync.problems
+    values = words.score(sample)
+    assert values["wer_grammar_words"] == 6
+
+
+def test_given_word_times_have_to_be_those_of_the_text(clip):
+    with pytest.raises(ValueError, match="no word times"):
+        _ = Sample(without_words(clip), voice()).words
+    other = Clip(**{name: getattr(clip, name) for name in Clip.__dataclass_fields__} | {"text": "set red"})
+    with pytest.raises(ValueError, match="not those of the text"):
+        _ = Sample(other, voice()).words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bin blue at f two now", True),
+        ("Place red by Zed 0, again!", True),
+        ("bin blue at w two now", False),
+        ("blue bin at f two now", False),
+        ("bin blue at f two", False),
+    ],
+)
+def test_sentences_of_grid(text, expected):
+    assert is_grid_sentence(text) == expected
+    assert grammar_for(text) == (GRID_GRAMMAR if expected else None)
+
+
+def test_every_column_has_its_own_name():
+    names = [column.name for scorer in registry().values() for column in scorer.columns]
+    assert len(names) == len(set(names))
