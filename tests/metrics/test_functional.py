@@ -32,11 +32,36 @@ def times(*starts: float) -> list[WordTime]:
 
 
 @pytest.fixture(scope="module")
-def real_clip(shared_data) -> tuple[np.ndarray, dict]:
+def rows(shared_data) -> list[dict]:
+    """Metadata of the GRID corpus."""
+    return [json.loads(line) for line in (shared_data / "grid" / "metadata.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def real_clip(shared_data, rows) -> tuple[np.ndarray, dict]:
     """Sound and metadata of a development clip of the GRID corpus."""
-    rows = [json.loads(line) for line in (shared_data / "grid" / "metadata.jsonl").read_text().splitlines()]
     row = next(row for row in rows if row["text"] == TEXT and row["split"] == "dev")
     return load_audio(shared_data / "grid" / row["file_name"]), row
+
+
+@pytest.fixture(scope="module")
+def other_voice(shared_data, rows) -> np.ndarray:
+    """Sound of somebody else."""
+    row = next(row for row in rows if row["split"] == "zero_shot")
+    return load_audio(shared_data / "grid" / row["file_name"])
+
+
+@pytest.fixture(scope="module")
+def same_voice(shared_data, rows) -> np.ndarray:
+    """Another sentence of the development clips' speaker."""
+    row = next(row for row in rows if row["split"] == "dev" and row["text"] != TEXT)
+    return load_audio(shared_data / "grid" / row["file_name"])
+
+
+def late(wave: np.ndarray, seconds: float) -> np.ndarray:
+    """The sound at the same length, `seconds` later."""
+    samples = round(16000 * seconds)
+    return np.concatenate([np.zeros(samples, np.float32), wave[: len(wave) - samples]])
 
 
 @pytest.mark.parametrize(
@@ -171,3 +196,46 @@ def test_dnsmos_prefers_clean_speech_to_noisy_speech(real_clip):
 def test_a_missing_package_is_named_with_its_remedy():
     with pytest.raises(ImportError, match=r"flowdubber-hf\[eval\]"):
         functional.require("a_package_that_is_not_there")
+
+
+def test_a_copy_of_a_real_clip_scores_perfectly(real_clip):
+    pytest.importorskip("pocketsphinx")
+    pytest.importorskip("pyworld")
+    wave, row = real_clip
+    heard = functional.recognize_words(wave)
+    assert functional.word_error_rate([row["text"]], [" ".join(heard)]) == 0.0
+    times, reference = functional.align_words(wave, row["text"]), functional.align_words(wave, row["text"])
+    assert functional.word_sync(times, reference) == (0.0, 0.0)
+    assert functional.duration_error(times, reference) == functional.sync_kl(times, reference) == 0.0
+    assert [functional.mel_cepstral_distortion(wave, wave, mode) for mode in ("plain", "dtw", "dtw_sl")] == [0.0] * 3
+    assert functional.f0_correlation(wave, wave) == pytest.approx(1.0)
+    assert functional.energy_correlation(wave, wave) == pytest.approx(1.0)
+    assert functional.length_error(wave, len(wave)) == 0.0
+
+
+@pytest.mark.parametrize("align", [functional.align_words, functional.align_words_steadily])
+def test_a_shift_of_200_ms_of_a_real_clip_costs_200_ms(real_clip, align):
+    pytest.importorskip("pocketsphinx")
+    wave, row = real_clip
+    times, reference = align(late(wave, 0.2), row["text"]), align(wave, row["text"])
+    sync = functional.word_sync(times, reference)
+    assert sync.mean == pytest.approx(0.2, abs=0.02)
+    assert functional.speech_shift(times, reference) == pytest.approx(0.2, abs=0.02)
+    assert functional.duration_error(times, reference) < 0.03
+
+
+def test_a_shift_costs_frames_compared_on_the_clock_and_little_where_time_is_warped(real_clip):
+    pytest.importorskip("pyworld")
+    wave = real_clip[0]
+    shifted = late(wave, 0.2)
+    plain, warped = (functional.mel_cepstral_distortion(shifted, wave, mode) for mode in ("plain", "dtw"))
+    assert plain > 3 * warped
+    assert functional.f0_correlation(shifted, wave) < 0.9
+    assert functional.energy_correlation(shifted, wave) < 0.9
+
+
+def test_another_speaker_is_less_alike(real_clip, same_voice, other_voice):
+    pytest.importorskip("resemblyzer")
+    wave = real_clip[0]
+    assert functional.speaker_similarity(wave, wave) == pytest.approx(1.0, abs=1e-5)
+    assert functional.speaker_similarity(wave, other_voice) < functional.speaker_similarity(wave, same_voice) < 0.99

@@ -79,7 +79,7 @@ def mel_cepstrum(sound: np.ndarray) -> np.ndarray:
 
 
 def _window_around(path: list[tuple[int, int]], rows: int, columns: int) -> list[tuple[int, int]]:
-    """The cells near a path of half the resolution: first and last-but-one column of every row."""
+    """The cells near a path of half the resolution: first column, and the one after the last, of every row."""
     low, high = [columns] * rows, [0] * rows
     for row, column in path:
         for fine in range(max(0, 2 * (row - DTW_RADIUS)), min(rows, 2 * (row + DTW_RADIUS) + 2)):
@@ -89,7 +89,7 @@ def _window_around(path: list[tuple[int, int]], rows: int, columns: int) -> list
 
 
 def _cheapest_path(first: np.ndarray, second: np.ndarray, window: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Dynamic time warping inside the window; of equally cheap steps the one that stays in the second sound is taken."""
+    """Dynamic time warping inside the window; of equally cheap steps the one along the first sequence is taken."""
     costs: dict[tuple[int, int], float] = {(-1, -1): 0.0}
     steps: dict[tuple[int, int], tuple[int, int]] = {}
     for row, (low, high) in enumerate(window):
@@ -127,8 +127,9 @@ def _at_mcd_rate(sound: np.ndarray, name: str) -> np.ndarray:
 def mel_cepstral_distortion(sound: np.ndarray, truth: np.ndarray, mode: Mode = "plain") -> float:
     """Mel-cepstral distortion in dB, by pymcd's definition (see the head of this module); 0 is a copy, no upper bound.
 
-    Dubs of one sentence in one voice lie between about 3 and 12 dB. Loudness counts. The figure depends on the band: both sounds
-    are taken at 16 kHz, so nothing above 8 kHz is compared, and figures from 22 or 44 kHz files differ a little.
+    Dubs of one sentence in one voice lie between about 3 and 12 dB. Loudness counts, and differences below pymcd's floor (a power
+    of 1e-4) do not: compare only sounds at their own level. The figure depends on the band: both sounds are taken at 16 kHz, so
+    nothing above 8 kHz is compared, and figures from 22 or 44 kHz files differ a little.
 
     Args:
         sound, truth: `(samples,)` at 16 kHz.

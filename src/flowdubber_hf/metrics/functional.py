@@ -70,7 +70,7 @@ from .voice import dnsmos_p808, speaker_embedding, speaker_similarity
 from .words import (
     DIGITS,
     LETTER_Z,
-    FamilyWordErrorRate,
+    FamilyRate,
     WordErrors,
     family_word_error_rate,
     normalize_words,
@@ -85,7 +85,7 @@ __all__ = [
     "DIGITS",
     "GRID_GRAMMAR",
     "LETTER_Z",
-    "FamilyWordErrorRate",
+    "FamilyRate",
     "WordErrors",
     "WordSync",
     "WordTime",

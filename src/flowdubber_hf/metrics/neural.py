@@ -22,12 +22,14 @@
 Sound is mono float32 `(samples,)` at 16 kHz. The weights come from a local folder or from the Hugging Face Hub, once; after
 that, and with `HF_HUB_OFFLINE=1`, nothing needs the network. They are read when the object is made: what cannot be read
 raises `ValueError` then, and weights that lack a part are refused, since transformers would fill it with random numbers.
-All three compute in float32 and draw no random numbers: the same sound gives the same figure. Each sound goes through its
-network alone, without padding, since padding changes what the first layer of both wav2vec2-like networks gives.
+All three compute in float32 and draw no random numbers: on one device the same sound gives the same figure. Each sound goes
+through its network alone, never padded for the company of others: padding changes what the first layer of WavLM and of
+UTMOS gives.
 """
 
 import math
 import os
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +47,7 @@ from ..models.utmos import FlowDubberUtmos
 from ..processing.audio import SAMPLING_RATE
 
 
-# WavLM's attention holds a number per pair of 20 ms frames and head: 0.4 GB a copy at a minute, 100 times that at ten.
+# WavLM's attention holds a number per head and pair of 20 ms frames: 2 GB in all at a minute, 100 times that at ten.
 MAX_VOICE_SECONDS = 60.0
 
 
@@ -77,7 +79,7 @@ def _load_part(weights: _Weights, part: type, **options: Any) -> Any:
     try:
         return part.from_pretrained(weights.name, local_files_only=is_offline_mode(), **options)
     except Exception as error:  # OSError, ValueError, RuntimeError, SafetensorError...: one remedy for all
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = re.split(r"\n|\. ", str(error).strip())[0] or type(error).__name__
         raise weights.refuse(f"loading failed ({reason.rstrip('.')}).") from error
 
 
@@ -271,8 +273,8 @@ class Utmos:
     def __call__(self, sound: np.ndarray) -> float:
         """Mean opinion score, 1 (bad) to 5 (excellent); the network is not bounded, and its value is not clipped.
 
-        Silence has a score like any sound. The whole sound is rated at once: memory grows with its length, by some 0.1 GB
-        a second.
+        Silence has a score like any sound. The whole sound is rated at once: 0.5 GB of memory for 30 s, twice that for a
+        minute.
 
         Args:
             sound (`np.ndarray` of shape `(samples,)`): 16 kHz, in [-1, 1], at the level at which it is to be heard.

@@ -161,7 +161,7 @@ def word_error_rate(
     return sum(wrong / length for wrong, length in zip(errors, lengths, strict=True)) / len(lengths)
 
 
-class FamilyWordErrorRate(NamedTuple):
+class FamilyRate(NamedTuple):
     """The dubbing papers' rate and the clips it leaves out.
 
     Attributes:
@@ -173,7 +173,7 @@ class FamilyWordErrorRate(NamedTuple):
     skipped: int
 
 
-def family_word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> FamilyWordErrorRate:
+def family_word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> FamilyRate:
     """The word error rate as the dubbing papers' scripts compute it, to compare with their figures; 0 is best.
 
     Their normalisation, prediction and reference swapped (errors over the heard words), the plain mean over clips, and clips
@@ -193,4 +193,4 @@ def family_word_error_rate(references: Sequence[str], hypotheses: Sequence[str])
     counted = [rate for rate in rates if rate is not None]
     if not counted:
         raise ValueError("nothing was heard in any clip: the family's rate leaves all of them out.")
-    return FamilyWordErrorRate(sum(counted) / len(counted), len(rates) - len(counted))
+    return FamilyRate(sum(counted) / len(counted), len(rates) - len(counted))
