@@ -151,7 +151,7 @@ def test_area_under_curve_is_a_count_of_pairs():
 def test_judges_that_are_none(judge, tmp_path):
     with pytest.raises(ValueError, match="neither bundled"):
         load_syncnet("no-such-judge")
-    with pytest.raises(ValueError, match="no config.json"):
+    with pytest.raises(ValueError, match="no config"):
         load_syncnet(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "flowdubber_vocoder"}')
     with pytest.raises(ValueError, match="no judge of lip-sync but a model of the type 'flowdubber_vocoder'"):
