@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     GenerationConfig,
@@ -359,8 +360,6 @@ def test_weights_with_holes_are_refused_not_filled(wavlm_folder, whisper_folder,
 
 
 def test_parts_that_only_training_uses_may_be_missing(similarity, wavlm_folder, tmp_path):
-    from safetensors.torch import load_file, save_file
-
     shutil.copytree(wavlm_folder, tmp_path / "lean")
     weights = load_file(wavlm_folder / "model.safetensors")
     unused = ("objective.", "classifier.", "wavlm.masked_spec_embed")
@@ -370,6 +369,21 @@ def test_parts_that_only_training_uses_may_be_missing(similarity, wavlm_folder, 
     np.testing.assert_array_equal(
         WavLMSimilarity(str(tmp_path / "lean")).embed(noise(1.0)), similarity.embed(noise(1.0))
     )
+
+
+def test_weights_in_the_older_form_of_the_hub_are_read(similarity, wavlm_folder, tmp_path):
+    """The public WavLM checkpoints are no safetensors and name the halves of a normalised weight the older way."""
+    folder = tmp_path / "older"
+    shutil.copytree(wavlm_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    for new, old in (
+        ("parametrizations.weight.original0", "weight_g"),
+        ("parametrizations.weight.original1", "weight_v"),
+    ):
+        weights[f"wavlm.encoder.pos_conv_embed.conv.{old}"] = weights.pop(f"wavlm.encoder.pos_conv_embed.conv.{new}")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    np.testing.assert_array_equal(WavLMSimilarity(str(folder)).embed(noise(1.0)), similarity.embed(noise(1.0)))
 
 
 def test_damaged_files_are_refused(wavlm_folder, tmp_path):
