@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.metrics import functional
+from flowdubber_hf.metrics.sync import lip_sync, load_syncnet
 from signals import glide
 
 
@@ -101,6 +102,19 @@ def test_a_clip_without_a_value_is_counted_and_not_in_the_mean(settings):
 def test_lengths_are_compared_in_seconds(settings):
     found = evaluate_metrics.LengthError(**settings).compute(predictions=[np.zeros(1600)], references=[3200])
     assert found["length_error"] == pytest.approx(0.1)
+
+
+def test_lips_are_judged_and_clips_that_are_too_short_are_counted(settings):
+    generator = np.random.default_rng(0)
+    mouths = generator.integers(0, 256, (45, 96, 96), dtype=np.uint8)
+    sound = 0.1 * generator.standard_normal(45 * 640).astype(np.float32)
+    metric = evaluate_metrics.LipSyncError(**settings)
+    found = metric.compute(predictions=[sound, sound[:6400]], references=[mouths, mouths[:10]])
+    expected = lip_sync(load_syncnet(), mouths, sound)
+    assert found["lse_d_per_clip"] == [pytest.approx(expected.distance, abs=1e-5), None]
+    assert found["lse_c"] == pytest.approx(expected.confidence, abs=1e-5)
+    assert found["lse_offset"] == expected.offset
+    assert [found[f"{key}_missing"] for key in ("lse_d", "lse_c", "lse_offset")] == [1, 1, 1]
 
 
 def test_every_metric_describes_itself_and_its_inputs():
