@@ -61,7 +61,7 @@ from tqdm import tqdm
 import flowdubber_hf
 from evaluate_figures import file_hash, insert, machine, save_json, save_sound
 from flowdubber_hf.data.dubbing import phoneme_frames
-from flowdubber_hf.metrics import functional
+from flowdubber_hf.metrics import functional, recognition
 from flowdubber_hf.processing import demo, english, text
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLES_PER_VIDEO_FRAME, load_audio, log_mel
 
@@ -184,7 +184,7 @@ def speak_with_flite(sentence: str, voice: str, path: Path) -> None:
 def hear(sentences: Sequence[str], folder: Path, make: Callable[[str, Path], None], title: str) -> list[str]:
     """Makes each sentence's sound file and what PocketSphinx hears in it, or reads what an earlier run left in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    measure = file_hash([Path(functional.__file__)])
+    measure = file_hash([Path(recognition.__file__)])
     heard = []
     for sentence in tqdm(sentences, desc=title, unit="clip"):
         sound, kept = folder / f"{key(sentence)}.wav", folder / f"{key(sentence)}-{measure}.json"
