@@ -19,11 +19,13 @@
 Prints a table. The area under the curve is how often a distance in sync is below one that is not: 1 is perfect, 0.5 chance.
 A window is one embedding, a clip the mean over its windows. "Swapped" takes the sound of every other clip, of the same
 speaker where there are several. The best offset counts as right within one video frame (40 ms) of the true one, also with
-the sound delayed or early by known numbers of frames.
+the sound delayed or early by known numbers of frames. Last come LSE-D and LSE-C of spoilt sound: noise should cost little,
+drift from the lips much. ("Drift" leaves start and end in place and comes to its full size in the middle.)
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +41,9 @@ from flowdubber_hf.metrics.sync import (
     frames_needed,
     lip_sync,
     load_syncnet,
-    offset_distances,
 )
 from flowdubber_hf.models.syncnet import FlowDubberSyncNet
-from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME
+from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE
 
 
 SHIFTS = range(3, MAX_OFFSET + 1)
@@ -67,16 +68,39 @@ def offset_right(model: FlowDubberSyncNet, mouths: np.ndarray, sound: np.ndarray
     return abs(lip_sync(model, mouths, delayed(sound, delay)).offset - delay) <= TOLERANCE
 
 
+def with_noise(sound: np.ndarray, decibels: float) -> np.ndarray:
+    """`(samples,)` sound with white noise this far below its level."""
+    noise = np.random.default_rng(0).standard_normal(len(sound), dtype=np.float32)
+    return sound + noise * np.float32(np.sqrt(np.mean(np.square(sound))) * 10 ** (-decibels / 20))
+
+
+def drifted(sound: np.ndarray, seconds: float) -> np.ndarray:
+    """`(samples,)` sound whose middle comes `seconds` early, with start and end in place."""
+    places = np.arange(len(sound))
+    heard = places + seconds * SAMPLING_RATE * np.sin(np.pi * places / len(sound)) ** 2
+    return np.interp(heard, places, sound).astype(np.float32)
+
+
+SPOILT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as recorded": lambda sound: sound,
+    "noise 20 dB below": lambda sound: with_noise(sound, 20),
+    "noise 10 dB below": lambda sound: with_noise(sound, 10),
+    "drift of 80 ms": lambda sound: drifted(sound, 0.08),
+    "drift of 160 ms": lambda sound: drifted(sound, 0.16),
+    "backwards": lambda sound: np.ascontiguousarray(sound[::-1]),
+    "silence": np.zeros_like,
+}
+
+
 class Discrimination:
     """Distances of the clips of a split.
 
     Args:
-        model: the judge.
         clips: by name, embeddings `(windows, size)` of mouths and of sound, and the speaker.
     """
 
-    def __init__(self, model: FlowDubberSyncNet, clips: dict[str, tuple[torch.Tensor, torch.Tensor, str]]):
-        self.pad, self.clips = model.config.pad_offsets, clips
+    def __init__(self, clips: dict[str, tuple[torch.Tensor, torch.Tensor, str]]):
+        self.clips = clips
 
     def _distances(self, lips: torch.Tensor, sound: torch.Tensor) -> torch.Tensor:
         count = min(len(lips), len(sound))
@@ -100,12 +124,6 @@ class Discrimination:
             found += [self._distances(lips, sound) for _, sound, _ in same or others]
         return found
 
-    def scores(self) -> tuple[list[float], list[float]]:
-        """LSE-D and LSE-C of each clip as it was recorded."""
-        means = [offset_distances(lips, sound, MAX_OFFSET, self.pad) for lips, sound, _ in self.clips.values()]
-        least = [float(mean.min()) for mean in means]
-        return least, [float(mean.median()) - low for mean, low in zip(means, least, strict=True)]
-
 
 def _areas(in_sync: list[torch.Tensor], other: list[torch.Tensor]) -> dict[str, float]:
     return {
@@ -115,7 +133,7 @@ def _areas(in_sync: list[torch.Tensor], other: list[torch.Tensor]) -> dict[str, 
 
 
 def measure(found: Discrimination) -> dict:
-    """Areas under the curve by window and by clip, and the mean LSE-D and LSE-C."""
+    """Areas under the curve by window and by clip."""
     in_sync = found.in_sync()
     shifted = {shift: found.shifted(shift) for shift in SHIFTS}
     figures: dict = {"clips": len(in_sync), "windows": sum(map(len, in_sync))}
@@ -126,8 +144,6 @@ def measure(found: Discrimination) -> dict:
     }
     if len(in_sync) > 1:
         figures["swapped"] = _areas(in_sync, found.swapped())
-    distance, confidence = found.scores()
-    figures["lse_d"], figures["lse_c"] = (sum(values) / len(values) for values in (distance, confidence))
     return figures
 
 
@@ -141,7 +157,8 @@ def table(figures: dict) -> str:
     lines += [f"| {name} | {areas['window']:.3f} | {areas['clip']:.3f} |" for name, areas in rows.items()]
     lines += ["", "| sound late by (frames) | best offset within 1 frame |", "|---|---|"]
     lines += [f"| {name} | {100 * share:.0f} % |" for name, share in figures["offset_right"].items()]
-    lines += ["", f"{figures['clips']} clips: LSE-D {figures['lse_d']:.3f}, LSE-C {figures['lse_c']:.3f}"]
+    lines += ["", f"| sound ({figures['clips']} clips) | LSE-D | LSE-C |", "|---|---|---|"]
+    lines += [f"| {name} | {lse_d:.3f} | {lse_c:.3f} |" for name, (lse_d, lse_c) in figures["lse"].items()]
     return "\n".join(lines)
 
 
@@ -164,14 +181,18 @@ def main() -> None:
             )
     except ValueError as error:
         parser.error(str(error))
-    embedded, right = {}, dict.fromkeys((0, *DELAYS), 0)
+    embedded, right, scores = {}, dict.fromkeys((0, *DELAYS), 0), {name: np.zeros(2) for name in SPOILT}
     for clip in tqdm(clips, disable=None):
         mouths, sound = store.crops(clip.id), store.audio(clip.id)
         embedded[clip.id] = (*embed_clip(model, mouths, sound), clip.speaker)
         for delay in right:
             right[delay] += offset_right(model, mouths, sound, delay)
-    figures = measure(Discrimination(model, embedded))
+        for name, spoil in SPOILT.items():
+            found = lip_sync(model, mouths, spoil(sound))
+            scores[name] += (found.distance, found.confidence)
+    figures = measure(Discrimination(embedded))
     figures["offset_right"] = {str(delay): count / len(clips) for delay, count in right.items()}
+    figures["lse"] = {name: (total / len(clips)).tolist() for name, total in scores.items()}
     if args.output:
         save_text(args.output, json.dumps(figures, indent=1) + "\n")
     print(table(figures))

@@ -230,7 +230,8 @@ def test_evaluation_prints_and_saves_a_table(trained, dataset, repository, monke
     areas = [figures["shifted"], figures["swapped"], *figures["by_shift"].values()]
     assert all(0 <= area[kind] <= 1 for area in areas for kind in ("window", "clip"))
     out = capsys.readouterr().out
-    assert "| another clip's |" in out and "3 clips: LSE-D" in out
+    assert "| another clip's |" in out and "| sound (3 clips) | LSE-D | LSE-C |" in out
+    assert all(len(figures["lse"][name]) == 2 for name in script.SPOILT) and "drift of 80 ms" in out
 
 
 def test_evaluation_says_what_is_missing(trained, dataset, repository, monkeypatch, capsys):
@@ -253,6 +254,18 @@ def test_delayed_sound(repository):
     assert len(late) == len(early) == 2000
     assert not late[:640].any() and late[640] == 1 and early[0] == 641 and not early[-640:].any()
     assert np.array_equal(delayed(sound, 0), sound)
+
+
+def test_spoilt_sound(repository):
+    script = load_script(repository, "evaluate_syncnet")
+    sound = np.sin(np.arange(32000) * 0.05, dtype=np.float32)
+    added = script.with_noise(sound, 20) - sound
+    assert 20 * np.log10(np.std(sound) / np.std(added)) == pytest.approx(20, abs=0.1)
+    impulse = np.zeros(32000, np.float32)
+    impulse[16000 + 1280] = 1
+    moved = script.drifted(impulse, 0.08)
+    assert abs(int(moved.argmax()) - 16000) <= 2 and len(moved) == 32000
+    assert all(len(spoil(sound)) == len(sound) for spoil in script.SPOILT.values())
 
 
 def test_the_scale_is_no_part_of_the_judge(dataset, tmp_path):

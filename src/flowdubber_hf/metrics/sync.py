@@ -147,8 +147,8 @@ def embed_clip(
             f"{model.config.window_frames} frames."
         )
     sound = sound[: count * SAMPLES_PER_VIDEO_FRAME].float()
-    pixel_values = model.prepare_frames(frames[None, :count].to(model.device))
-    out = model(pixel_values, model.prepare_sound(sound[None].to(model.device)))
+    pixel_values, input_features = model.prepare_frames(frames[None, :count]), model.prepare_sound(sound[None])
+    out = model(pixel_values.to(model.device), input_features.to(model.device))
     return out.lip_embeddings[0].float().cpu(), out.audio_embeddings[0].float().cpu()
 
 
