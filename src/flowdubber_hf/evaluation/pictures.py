@@ -110,7 +110,7 @@ def _draw_distribution(axis: "Axes", column: Column, values: Sequence[float], fi
         axis.set_xticks([])
         axis.set_yticks([])
         return
-    axis.hist(values, bins=_bins(values), color="#b9c7d5", edgecolor="white", linewidth=0.5)
+    axis.hist(values, bins=_bins(values), color="#b9c7d5", edgecolor="white", linewidth=0.5, zorder=2)
     axis.plot(values, [0.02] * len(values), "|", color="#33475b", markersize=6, transform=axis.get_xaxis_transform())
     axis.set_ylabel("clips", fontsize=8)
     axis.yaxis.get_major_locator().set_params(integer=True)
@@ -118,8 +118,8 @@ def _draw_distribution(axis: "Axes", column: Column, values: Sequence[float], fi
     label = "-"
     if figure["value"] is not None:
         label = format_figure(figure)
-        axis.axvspan(figure["low"], figure["high"], color=_DUBBED, alpha=0.2, linewidth=0)
-        axis.axvline(figure["value"], color=_DUBBED, linewidth=1.5)
+        axis.axvspan(figure["low"], figure["high"], color=_DUBBED, alpha=0.2, linewidth=0, zorder=1)
+        axis.axvline(figure["value"], color=_DUBBED, linewidth=1.5, zorder=3)
     axis.set_xlabel(f"{label}{missing}", fontsize=9, color=_DUBBED)
 
 
@@ -261,7 +261,8 @@ def _draw_mouth(axis: "Axes", crops: np.ndarray | None, words: Mapping[str, Sequ
         for number, (_, start, end) in enumerate(spoken):
             label = names[colour] if number == 0 else None
             axis.plot(
-                [start, end], [levels[colour]] * 2, color=colour, linewidth=4, solid_capstyle="butt", label=label
+                [start, end], [levels[colour]] * 2, color=colour, linewidth=5, solid_capstyle="butt", label=label
             )
+            axis.plot(start, levels[colour], "|", color="white", markersize=6, markeredgewidth=1.5)
     if any(words.values()):
         axis.legend(loc="upper right", fontsize=7, frameon=False, ncols=3)
