@@ -1,0 +1,293 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Measures what every part of the method is worth: one `flowdubber evaluate` a condition, in tables.
+
+```bash
+python examples/evaluate_ablations.py --data ../shared/data --docs .
+python examples/evaluate_ablations.py --data ../shared/data --groups parts guidance --model outputs/grid_tiny/pipeline
+```
+
+`--data` holds `grid/` and, for other voices in Setting 3, `speech/`. Each condition is an evaluation of its own in
+`OUTPUT/CONDITION`, with everything that [`flowdubber evaluate`](../docs/evaluation.md) writes; one that is finished is not done
+again. Conditions are switches of the pipeline; the weights are the same in all of them.
+
+| group | what changes |
+|---|---|
+| `systems` | truth, truth through mel and vocoder, dub on the true times, dub: Settings 1, 2 and 3 |
+| `zero_shot` | the same on faces and voices that no training had |
+| `parts` | without the language model's knowledge (LLM-SL), without lips (DCA: even durations), without the style vector (SATL) |
+| `guidance` | alpha of the guidance: 0 (plain), 0.2, 0.4 (the default), 0.8, 1.2 |
+| `steps` | 1, 2, 4, 8, 10, 16 and 32 Euler steps |
+| `solvers` | Euler, Heun and midpoint at like numbers of network evaluations |
+| `grids` | uniform and sway grids |
+| `temperature` | of the initial noise |
+| `takes` | the best of 1, 2, 4 and 8 takes |
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evaluate_figures import insert
+from flowdubber_hf.data.files import replace_file
+from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
+from flowdubber_hf.evaluation.settings import EvaluateSettings
+from flowdubber_hf.evaluation.summary import ARROWS, format_figure
+from flowdubber_hf.training.arguments import run_script
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A row of a table: what to call it, and what differs from the defaults of `flowdubber evaluate`."""
+
+    title: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The same changes are measured once, whatever tables they stand in."""
+        parts = [f"{name}-{_plain(value)}" for name, value in sorted(self.changes.items())]
+        return "_".join(parts) or "defaults"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A table: its conditions, the figures that it shows, and whether with their intervals."""
+
+    title: str
+    conditions: tuple[Condition, ...]
+    figures: tuple[str, ...] = (
+        "wer_grammar",
+        "word_sync_ms",
+        "word_sync_steady_ms",
+        "ge2e",
+        "dnsmos",
+        "lse_c",
+        "lse_d",
+        "mcd_dtw_sl",
+        "f0",
+    )
+    intervals: bool = False
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, (tuple, list)):
+        return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# What the systems are judged by; the other tables show what their switch can change.
+SYSTEM_FIGURES = (
+    "wer_grammar",
+    "word_sync_ms",
+    "word_sync_steady_ms",
+    "word_sync_given_steady_ms",
+    "lse_c",
+    "lse_d",
+    "ge2e",
+    "dnsmos",
+    "mcd_dtw_sl",
+    "sync_kl",
+    "duration_ms",
+    "f0",
+    "energy",
+)
+
+
+def make_groups(data: Path) -> dict[str, Group]:
+    """All tables, in their order."""
+    voices = {"setting": 3, "voices": data / "grid", "voices_split": "zero_shot"}
+    systems = [
+        Condition("true sound", {"sound": "truth"}),
+        Condition("true sound through log-mel and vocoder", {"sound": "vocoded"}),
+        Condition("dub, true times", {"sound": "true_times"}),
+        Condition("**dub, Setting 2** (another clip of the speaker)"),
+        Condition("dub, Setting 1 (the clip's own sound as reference)", {"setting": 1}),
+        Condition("dub, Setting 3, voices of zero_shot", voices),
+    ]
+    if (data / "speech").is_dir():
+        systems.append(Condition("dub, Setting 3, voices of speech", {"setting": 3, "voices": data / "speech"}))
+    unseen = {"split": "zero_shot"}
+    return {
+        "systems": Group("Systems and ceilings", tuple(systems), SYSTEM_FIGURES, intervals=True),
+        "zero_shot": Group(
+            "Faces and voices never seen",
+            (
+                Condition("true sound", {"sound": "truth", **unseen}),
+                Condition("true sound through log-mel and vocoder", {"sound": "vocoded", **unseen}),
+                Condition("dub, true times", {"sound": "true_times", **unseen}),
+                Condition("**dub, Setting 2**", unseen),
+                Condition("dub, Setting 1", {"setting": 1, **unseen}),
+            ),
+            SYSTEM_FIGURES,
+            intervals=True,
+        ),
+        "parts": Group(
+            "Parts of the method",
+            (
+                Condition("all of it"),
+                Condition("without LLM-SL (the learned null, no guidance)", {"without": ("semantics",)}),
+                Condition("without DCA (no lips, even durations)", {"without": ("lips",)}),
+                Condition("without the style vector of SATL", {"without": ("style",)}),
+            ),
+            intervals=True,
+        ),
+        "guidance": Group(
+            "Guidance",
+            tuple(
+                Condition(f"alpha {alpha:g}", {} if alpha == 0.4 else {"guidance_scale": 1 + alpha})
+                for alpha in (0, 0.2, 0.4, 0.8, 1.2)
+            ),
+        ),
+        "steps": Group(
+            "Steps",
+            tuple(
+                Condition(f"{steps} Euler step{'s' * (steps > 1)}", {} if steps == 10 else {"steps": steps})
+                for steps in (1, 2, 4, 8, 10, 16, 32)
+            ),
+        ),
+        "solvers": Group(
+            "Solvers",
+            (
+                Condition("Euler, 10 steps (10 evaluations)"),
+                Condition("Heun, 5 steps (9 evaluations)", {"solver": "heun", "steps": 5}),
+                Condition("Heun, 10 steps (19 evaluations)", {"solver": "heun"}),
+                Condition("midpoint, 5 steps (10 evaluations)", {"solver": "midpoint", "steps": 5}),
+                Condition("midpoint, 10 steps (20 evaluations)", {"solver": "midpoint"}),
+            ),
+        ),
+        "grids": Group(
+            "Grids",
+            (
+                Condition("uniform, 10 steps"),
+                Condition("sway -1, 10 steps", {"sway": -1.0}),
+                Condition("uniform, 4 steps", {"steps": 4}),
+                Condition("sway -1, 4 steps", {"sway": -1.0, "steps": 4}),
+            ),
+        ),
+        "temperature": Group(
+            "Temperature",
+            (
+                Condition("the model's own"),
+                *(Condition(f"{value:g}", {"temperature": value}) for value in (0.0, 0.2, 0.4, 0.667, 1.0)),
+            ),
+        ),
+        "takes": Group(
+            "Best of several takes",
+            tuple(
+                Condition(f"best of {count}" if count > 1 else "one take", {"best_of": count} if count > 1 else {})
+                for count in (1, 2, 4, 8)
+            ),
+        ),
+    }
+
+
+def measure(condition: Condition, args: argparse.Namespace) -> dict[str, Any]:
+    """Summary of the condition's evaluation, which is run unless it is finished."""
+    settings = EvaluateSettings(
+        data=args.data / "grid",
+        output=args.output / condition.folder,
+        model=args.model,
+        metrics=tuple(args.metrics),
+        seed=args.seed,
+        limit=args.limit,
+        num_proc=args.num_proc,
+        name=condition.title.strip("*"),
+        **condition.changes,
+    )
+    summary = run_evaluation(plan_evaluation(settings)).summary
+    if summary is None:
+        raise ValueError("run this script alone, with --num_proc, and not by accelerate launch.")
+    return summary
+
+
+def group_table(group: Group, summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A group's Markdown lines: one row a condition."""
+    figures = {name: figure for summary in summaries for name, figure in summary["figures"].items()}
+    names = [name for name in group.figures if name in figures]
+    headings = [f"{figures[name]['title']} {ARROWS.get(figures[name]['better'], '')}".strip() for name in names]
+    yield f"| {group.title} | {' | '.join(headings)} |"
+    yield "|---" * (len(names) + 1) + "|"
+    for condition, summary in zip(group.conditions, summaries, strict=True):
+        cells = [_cell(summary["figures"].get(name), group.intervals) for name in names]
+        missing = len(summary["without_sound"])
+        aside = f" ({missing} clips without a sound)" if missing else ""
+        yield f"| {condition.title}{aside} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _cell(figure: Mapping[str, Any] | None, interval: bool) -> str:
+    if figure is None:
+        return "-"
+    text = format_figure(figure if interval else {**figure, "low": 0, "high": 0})
+    missing = len(figure["missing"])
+    return f"{text} [{missing} not had]" if missing and figure["value"] is not None else text
+
+
+def report(measured: Mapping[str, tuple[Group, list[dict[str, Any]]]]) -> str:
+    """All tables, with what they are made of."""
+    lines: list[str] = []
+    for group, summaries in measured.values():
+        first = summaries[0]
+        machine = first["machine"]
+        lines += [
+            f"**{group.title}**: {first['clips']} clips of `{first['split']}`, {first['date']}, torch {machine['torch']}"
+            f"{'; 95 % bootstrap intervals over clips in brackets' if group.intervals else ''}.",
+            "",
+            *group_table(group, summaries),
+        ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/ and perhaps speech/")
+    parser.add_argument("--model", default="flowdubber-grid-tiny", help="bundled name, folder or Hub id")
+    parser.add_argument("--output", type=Path, default=Path("outputs/ablations"))
+    parser.add_argument("--groups", nargs="+", help="tables to make (default: all)")
+    parser.add_argument("--metrics", nargs="+", default=["default"], help="as of flowdubber evaluate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="only the first clips, to try it out")
+    parser.add_argument("--num_proc", type=int, default=1, help="processes")
+    parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md takes the tables")
+    args = parser.parse_args(arguments)
+    groups = make_groups(args.data)
+    chosen = args.groups or list(groups)
+    unknown = [name for name in chosen if name not in groups]
+    if unknown:
+        raise ValueError(f"--groups: unknown {', '.join(unknown)}; choose from {', '.join(groups)}.")
+    args.output.mkdir(parents=True, exist_ok=True)
+    measured: dict[str, tuple[Group, list[dict[str, Any]]]] = {}
+    summaries: dict[str, dict[str, Any]] = {}
+    for name in chosen:
+        for condition in groups[name].conditions:
+            if condition.folder not in summaries:
+                print(f"== {name}: {condition.title}", flush=True)
+                summaries[condition.folder] = measure(condition, args)
+        measured[name] = (groups[name], [summaries[condition.folder] for condition in groups[name].conditions])
+        text = report({name: measured[name]})
+        replace_file(args.output / f"{name}.md", text.encode())
+        if args.docs is not None:
+            insert(args.docs / "docs" / "benchmarks.md", f"ablation {name}", text)
+        print(text)
+    replace_file(args.output / "summaries.json", json.dumps(summaries, indent=1).encode())
+
+
+if __name__ == "__main__":
+    run_script(main)
