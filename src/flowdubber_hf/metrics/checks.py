@@ -36,6 +36,21 @@ def require(package: str) -> ModuleType:
         ) from error
 
 
+def is_silent(wave: np.ndarray) -> bool:
+    """Whether `(samples,)` sound is empty or below -80 dBFS everywhere."""
+    return wave.size == 0 or float(np.abs(wave).max()) < SILENCE_AMPLITUDE
+
+
+def check_samples(sound: np.ndarray, name: str = "the sound") -> np.ndarray:
+    """`(samples,)` float32, or `ValueError` on another shape and on values that are not finite."""
+    wave = np.asarray(sound, dtype=np.float32)
+    if wave.ndim != 1:
+        raise ValueError(f"one sound of the shape (samples,) is needed, got {wave.shape}.")
+    if not np.isfinite(wave).all():
+        raise ValueError(f"{name} holds values that are not finite (NaN or infinity).")
+    return wave
+
+
 def check_sound(sound: np.ndarray, min_seconds: float = 0.0, name: str = "the sound") -> np.ndarray:
     """`(samples,)` float32 of 16 kHz sound that can be measured.
 
@@ -47,14 +62,10 @@ def check_sound(sound: np.ndarray, min_seconds: float = 0.0, name: str = "the so
     Raises:
         ValueError: another shape, not finite, too short, or silent (below -80 dBFS everywhere).
     """
-    wave = np.asarray(sound, dtype=np.float32)
-    if wave.ndim != 1:
-        raise ValueError(f"one sound of the shape (samples,) is needed, got {wave.shape}.")
-    if not np.isfinite(wave).all():
-        raise ValueError(f"{name} holds values that are not finite (NaN or infinity).")
+    wave = check_samples(sound, name)
     seconds = wave.size / SAMPLING_RATE
     if wave.size == 0 or seconds < min_seconds:
         raise ValueError(f"{name} lasts {seconds:.3f} s: too short, {min_seconds} s are needed.")
-    if float(np.abs(wave).max()) < SILENCE_AMPLITUDE:
+    if is_silent(wave):
         raise ValueError(f"{name} is silent: there is nothing to measure.")
     return wave
