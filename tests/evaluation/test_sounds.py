@@ -91,3 +91,11 @@ def test_a_single_take_has_the_seed():
 def test_settings_that_cannot_be(changed, message):
     with pytest.raises(ValueError, match=message):
         check_settings(settings(**changed))
+
+
+def test_the_title_says_what_is_not_the_default():
+    assert settings().title == "flowdubber-grid-tiny"
+    assert settings(sound="truth").title == "true sound"
+    changed = settings(without=("lips",), steps=4, best_of=8, sound="true_times")
+    assert changed.title == "flowdubber-grid-tiny, true times, without lips, steps 4, best of 8"
+    assert settings(steps=4, name="mine").title == "mine"

@@ -243,7 +243,7 @@ def _draw_alignment(axis: "Axes", maps: Mapping[str, np.ndarray], phonemes: Sequ
     axis.set_yticks(range(len(phonemes)), phonemes, fontsize=min(8.0, 140 / len(phonemes)))
     axis.set_ylim(-0.5, len(phonemes) - 0.5)
     axis.set_xlim(0, end)
-    axis.set_ylabel("lip-phoneme map and path", fontsize=9)
+    axis.set_ylabel("path" if attention is None else "lip-phoneme map and path", fontsize=9)
 
 
 def _draw_mouth(axis: "Axes", crops: np.ndarray | None, words: Mapping[str, Sequence[Sequence[Any]]]) -> None:

@@ -43,7 +43,7 @@ from ..version import __version__
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
 from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
-from .sounds import call_arguments, choose_device, model_folder
+from .sounds import call_arguments, choose_device, model_folder, silence_libraries
 from .summary import paper_table, summarize_columns, write_tables
 from .work import (
     DUB_OPTIONS,
@@ -144,6 +144,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
         call_arguments(settings)  # refuses a grid that cannot be
     outputs = find_outputs(settings.outputs, clips.clips) if settings.outputs is not None else None
     folder = model_folder(settings.model) if settings.needs_model else None
+    silence_libraries()
     scorers, left_out = choose_scorers(settings.metrics, clips.clips, settings.device)
     if settings.best_of > 1:
         _require_selection(settings)

@@ -80,6 +80,8 @@ class Scorer:
         source: who publishes the weights, for messages; `None` where they are part of the package.
         suits: whether it makes sense for a clip.
         unsuited: what to say where it does not.
+        by_default: whether `default` stands for it too where it suits.
+        passed_over: what to say where it does not.
         prepare: loads the weights and returns the parts.
     """
 
@@ -92,6 +94,8 @@ class Scorer:
     source: str | None = None
     suits: Callable[[Clip], bool] = lambda clip: True
     unsuited: str = ""
+    by_default: Callable[[Clip], bool] = lambda clip: True
+    passed_over: str = ""
     prepare: Callable[[str, str], tuple[Callable[[Sample], dict[str, Value]], ...]] | None = None
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -399,6 +403,8 @@ def registry() -> dict[str, Scorer]:
             (_heard_openly,),
             needs=("text",),
             packages=("pocketsphinx", "jiwer"),
+            by_default=lambda clip: not is_grid_sentence(clip.text),
+            passed_over="the scripts are sentences of GRID, which wer-grammar hears better",
         ),
         Scorer(
             "wavlm",
@@ -508,4 +514,6 @@ def _reason_to_leave_out(scorer: Scorer, clips: Sequence[Clip]) -> str | None:
         return f"needs {', '.join(missing)} ({install_hint(missing)})"
     if not all(scorer.suits(clip) for clip in clips):
         return scorer.unsuited
+    if not any(scorer.by_default(clip) for clip in clips):
+        return scorer.passed_over
     return None

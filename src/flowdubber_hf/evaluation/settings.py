@@ -98,13 +98,22 @@ class EvaluateSettings:
 
     @property
     def title(self) -> str:
-        """Of the row in the tables."""
+        """Of the row in the tables: the model, and which of its options are not the default."""
         if self.name:
             return self.name
         if self.outputs is not None:
             return self.outputs.resolve().name
-        names = {"truth": "true sound", "vocoded": "true sound, vocoded", "true_times": f"{self.model}, true times"}
-        return names.get(self.sound, self.model)
+        if not self.dubs:
+            return {"truth": "true sound", "vocoded": "true sound, vocoded"}[self.sound]
+        parts = [self.model, *(["true times"] if self.sound == "true_times" else [])]
+        parts += [f"without {part}" for part in self.without]
+        for name in ("steps", "guidance_scale", "temperature", "solver", "sway", "seed"):
+            value = getattr(self, name)
+            if value != EvaluateSettings.__dataclass_fields__[name].default:
+                parts.append(f"{name.replace('_', ' ')} {value}")
+        parts += [f"best of {self.best_of}"] if self.best_of > 1 else []
+        parts += [f"voices of {self.voices.resolve().name}"] if self.voices is not None else []
+        return ", ".join(parts)
 
 
 def check_settings(settings: EvaluateSettings) -> None:

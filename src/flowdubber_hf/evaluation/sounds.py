@@ -231,7 +231,7 @@ class SoundMaker:
 
         chosen = choose_take(similarities, count_wrong_words)
         takes = [
-            {"seed": take.seed, "similarity": similarity, "wrong_words": wrong.get(index)}
+            {"seed": take.seed, "similarity": round(similarity, 6), "wrong_words": wrong.get(index)}
             for index, (take, similarity) in enumerate(zip(made, similarities, strict=True))
         ]
         timings = {name: sum(take.timings.get(name, 0.0) for take in made) for name in made[0].timings}

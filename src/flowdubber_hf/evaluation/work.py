@@ -37,7 +37,7 @@ from .clips import Clip, hash_file
 from .samples import Sample
 from .scorers import Scorer, registry
 from .settings import EvaluateSettings
-from .sounds import Made, SoundMaker
+from .sounds import Made, SoundMaker, silence_libraries
 
 
 SOUNDS_NAME = "sounds"
@@ -190,6 +190,7 @@ def _maker(settings: EvaluateSettings) -> SoundMaker:
 def _scorer(name: str, weights: str | None, device: str) -> Scorer:
     scorer = registry()[name]
     scorer.weights = weights
+    silence_libraries()
     scorer.load(device)
     return scorer
 
