@@ -25,6 +25,7 @@ pymcd needs a compiler (pysptk) and writes files; its definition is this, and th
 6. "dtw_sl": times the longer number of frames over the shorter.
 """
 
+import itertools
 import math
 from functools import lru_cache
 from typing import Literal
@@ -52,17 +53,13 @@ MODES: tuple[Mode, ...] = ("plain", "dtw", "dtw_sl")
 @lru_cache(maxsize=1)
 def _frequency_warp() -> np.ndarray:
     """`(257, 14)`: cepstrum to mel-cepstrum by a chain of first-order all-pass filters (Oppenheim and Johnson 1972)."""
-    size = FFT_SIZE // 2 + 1
-    rows = np.zeros((size, ORDER + 1))
-    for quefrency in range(size):
-        warped = np.zeros(ORDER + 1)
-        for step in range(quefrency + 1):
-            before, warped = warped, np.zeros(ORDER + 1)
-            warped[0] = (step == 0) + ALL_PASS * before[0]
-            warped[1] = (1 - ALL_PASS**2) * before[0] + ALL_PASS * before[1]
-            for order in range(2, ORDER + 1):
-                warped[order] = before[order - 1] + ALL_PASS * (before[order] - warped[order - 1])
-        rows[quefrency] = warped
+    rows = np.zeros((FFT_SIZE // 2 + 1, ORDER + 1))
+    rows[0, 0] = 1.0
+    for before, warped in itertools.pairwise(rows):  # one filter more for every quefrency
+        warped[0] = ALL_PASS * before[0]
+        warped[1] = (1 - ALL_PASS**2) * before[0] + ALL_PASS * before[1]
+        for order in range(2, ORDER + 1):
+            warped[order] = before[order - 1] + ALL_PASS * (before[order] - warped[order - 1])
     return rows
 
 

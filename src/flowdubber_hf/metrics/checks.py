@@ -23,16 +23,19 @@ from ..processing.audio import SAMPLING_RATE
 
 # Below -80 dBFS at its loudest, sound holds no speech.
 SILENCE_AMPLITUDE = 1e-4
+# It asks for webrtcvad, which needs a compiler; the extra brings the same module ready built.
+NOT_IN_EXTRA = {"resemblyzer": " && pip install --no-deps resemblyzer"}
 
 
 def require(package: str) -> ModuleType:
     """Imports an optional package, or raises `ImportError` that says how to install it."""
+    name = package.split(".")[0]
     try:
         return importlib.import_module(package)
     except ImportError as error:
         raise ImportError(
-            f"this figure needs the package {package.split('.')[0]} (import failed: {error}); "
-            'install it with: pip install "flowdubber-hf[eval]"'
+            f"this figure needs the package {name} (import failed: {error}); install it with: "
+            f'pip install "flowdubber-hf[eval]"{NOT_IN_EXTRA.get(name, "")}'
         ) from error
 
 
