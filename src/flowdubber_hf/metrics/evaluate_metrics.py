@@ -56,8 +56,11 @@ SOUND = ListOf(Value("float32"))
 TEXT = Value("string")
 WORD_TIMES = [{"word": TEXT, "start": Value("float64"), "end": Value("float64")}]
 MOUTHS = Array3D(shape=(None, 96, 96), dtype="uint8")
-CITATION = """@inproceedings{flowdubber,
+CITATION = """@inproceedings{cong2025flowdubber,
   title = {FlowDubber: Movie Dubbing with LLM-based Semantic-aware Learning and Flow Matching based Voice Enhancing},
+  author = {Cong, Gaoxiang and Li, Liang and Pan, Jiadong and Zhang, Zhedong and Beheshti, Amin and van den Hengel, Anton and
+            Qi, Yuankai and Huang, Qingming},
+  booktitle = {Proceedings of the 33rd ACM International Conference on Multimedia},
   year = {2025}
 }"""
 
