@@ -134,7 +134,7 @@ class SyncNetCuts:
         if len(self.clips) < 2:
             raise ValueError(
                 f"{len(self.clips)} of {len(clips)} clips have the {settings.num_frames} frames of a cut and two are needed; "
-                "choose a smaller --num_frames."
+                "give more clips or choose a smaller --num_frames."
             )
         self.store, self.settings = store, settings
         self.config = model.config
