@@ -81,6 +81,14 @@ def test_setting_2_takes_the_reference_that_the_corpus_names(tmp_path):
     assert references(paired(folder, 2)) == {"s1_a": "s1/c.mp4", "s1_b": "s1/c.mp4", "s1_c": "s1/a.mp4"}
 
 
+def test_a_named_reference_without_its_file_is_not_taken(tmp_path):
+    columns = {"s1/a": {"reference": "s1/c.mp4"}, "s1/c": {"split": "train"}}
+    folder = tree(tmp_path / "data", ["s1/a", "s1/b", "s1/c"], **columns)
+    assert references(paired(folder, 2)) == {"s1_a": "s1/c.mp4", "s1_b": "s1/a.mp4"}
+    (folder / "s1" / "c.mp4").unlink()
+    assert references(paired(folder, 2)) == {"s1_a": "s1/b.mp4", "s1_b": "s1/a.mp4"}
+
+
 def voices(folder, names, split="train"):
     rows = []
     for name in names:

@@ -249,3 +249,27 @@ def test_pairing_that_was_written_can_be_given_again(corpus, outputs, tmp_path):
     evaluate(corpus, tmp_path / "again", outputs=outputs, pairing=pairs)
     assert (tmp_path / "again" / "pairing.jsonl").read_bytes() == pairs.read_bytes()
     assert rows(tmp_path / "again") == rows(tmp_path / "out")
+
+
+def test_a_network_that_fails_ends_in_one_line(corpus, outputs, tmp_path, monkeypatch):
+    def fail(self, sample):
+        raise RuntimeError("CUDA out of memory.\nTried to allocate ...")
+
+    monkeypatch.setattr(work.Scorer, "score", fail)
+    with pytest.raises(ValueError, match=r"the work on anna_one failed: CUDA out of memory\. Finished clips are kept"):
+        evaluate(corpus, tmp_path / "out", outputs=outputs)
+
+
+def test_speed_has_its_own_place(corpus, model, tmp_path, monkeypatch):
+    """The cold command is another process, tested elsewhere."""
+    from flowdubber_hf.evaluation import speed
+
+    monkeypatch.setattr(speed, "_measure_cold", lambda settings, clip: {"seconds": 9.0, "peak_gb": 0.5})
+    monkeypatch.setattr(speed, "WARM_UP_CALLS", 0)
+    monkeypatch.setattr(speed, "TIMED_CALLS", 1)
+    options = {"model": model, "steps": 1, "guidance_scale": 1.0, "limit": 1}
+    summary = evaluate(corpus, tmp_path / "out", speed=True, **options)
+    assert summary["speed"]["real_time_factor"] > 0
+    assert {"lips", "alignment", "flow", "vocoder"} <= set(summary["speed"]["stages"])
+    assert "Cold, `flowdubber dub`" in (tmp_path / "out" / "table.md").read_text()
+    assert "seconds" not in (tmp_path / "out" / "clips.jsonl").read_text()

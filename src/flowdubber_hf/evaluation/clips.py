@@ -291,8 +291,9 @@ def pair_clips(
         chosen = [_own_voice(clip) for clip in clips.clips]
         rule = "the clip's own sound"
     elif setting == 2:
-        known = {item.id: _voice(data, item) for item in recordings if item.problem is None}
-        given = {item.id: known[item.reference] for item in recordings if item.reference in known}
+        known = {item.id: _voice(data, item) for item in recordings if item.problem is None and item.file_name}
+        named = {item.id: known[item.reference] for item in recordings if item.reference in known}
+        given = {key: voice for key, voice in named.items() if voice.path.is_file()}
         chosen = _next_of_speaker(clips.clips, given)
         rule = "the next clip of the same speaker in the order of names, the last taking the first"
     else:

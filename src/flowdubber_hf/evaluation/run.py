@@ -207,7 +207,10 @@ def _check_output(settings: EvaluateSettings) -> None:
     stamp = output / WORK_NAME / STAMP_NAME
     if not stamp.is_file():
         raise ValueError(f"--output {output} is not empty and no evaluation; choose another folder.")
-    before = json.loads(stamp.read_text(encoding="utf-8"))
+    try:
+        before = dict(json.loads(stamp.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ValueError(f"{stamp} cannot be read; remove {output} or choose another folder.") from None
     now = json.loads(json.dumps(_identity(settings)))
     changed = [f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
     if changed and not settings.overwrite:

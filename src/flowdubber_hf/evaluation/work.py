@@ -161,17 +161,21 @@ def _sound_key(job: Job, clip: Clip) -> str:
     )
 
 
-def _score_key(job: Job, clip: Clip, sound: str, name: str, weights: str | None) -> str:
-    local = hash_weights(weights) if weights is not None else None
-    files = [hash_file(clip.video), hash_file(clip.audio), hash_file(clip.reference.path)]
-    return hash_json([job.score_code, name, weights, local, sound, clip.text, clip.words, clip.mouth_box, files])
+def _score_keys(job: Job, clip: Clip, file: Path) -> dict[str, str]:
+    """By scorer."""
+    files = [hash_file(path) for path in (file, clip.video, clip.audio, clip.reference.path)]
+    common = [job.score_code, files, clip.text, clip.words, clip.mouth_box]
+    return {
+        name: hash_json([name, weights, weights and hash_weights(weights), *common]) for name, weights in job.scorers
+    }
 
 
 @lru_cache(maxsize=16)
 def hash_weights(name: str) -> str | None:
-    """Of the files of a folder of weights; `None` for names, whose weights are the package's or the Hub's."""
-    folder = Path(name)
-    if not folder.is_dir():
+    """Of the files of a folder of weights or of bundled ones; `None` for names on the Hub."""
+    bundled = Path(__file__).parents[1] / "pretrained" / name
+    folder = next((path for path in (Path(name), bundled) if path.is_dir()), None)
+    if folder is None:
         return None
     files = sorted(file for file in folder.rglob("*") if file.suffix in (".json", ".safetensors", ".txt"))
     return hash_json([[file.relative_to(folder).as_posix(), hash_file(file)] for file in files])
@@ -253,7 +257,19 @@ def _make_sound(job: Job, clip: Clip, record: Record) -> Record:
 
 
 def work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
-    """Makes a clip's sound and values, as far as they are missing; returns its name and why there is no sound."""
+    """Makes a clip's sound and values, as far as they are missing; returns its name and why there is no sound.
+
+    Raises:
+        ValueError: what no clip can be blamed for, such as too little memory on the device.
+    """
+    try:
+        return _work_on(job, clip)
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ValueError(f"the work on {clip.name} failed: {reason} Finished clips are kept.") from error
+
+
+def _work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
     record = _make_sound(job, clip, read_record(job.folder, clip))
     file = sound_file(job, clip)
     if record.problem is None and file is not None:
@@ -266,8 +282,7 @@ def work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
 
 
 def _score(job: Job, clip: Clip, record: Record, file: Path) -> None:
-    content = hash_file(file)
-    due = {name: _score_key(job, clip, content, name, weights) for name, weights in job.scorers}
+    due = _score_keys(job, clip, file)
     missing = [(name, weights) for name, weights in job.scorers if record.scores.get(name, {}).get("key") != due[name]]
     if not missing:
         return
