@@ -137,3 +137,42 @@ def test_sentences_of_grid(text, expected):
 def test_every_column_has_its_own_name():
     names = [column.name for scorer in registry().values() for column in scorer.columns]
     assert len(names) == len(set(names))
+
+
+def test_whisper_gives_the_rate_in_both_orders(clip, monkeypatch):
+    pytest.importorskip("jiwer")
+    heard = iter(["place blue at f two", "", SCRIPT + " please please"])
+    monkeypatch.setattr(
+        "flowdubber_hf.metrics.neural.WhisperRecognizer", lambda name, device: lambda sound: next(heard)
+    )
+    (scorer,), _ = choose_scorers(["wer=some/whisper"], [clip])
+    missing, silent, more = (scorer.score(Sample(clip, voice())) for _ in range(3))
+    assert (missing["wer"], missing["wer_swapped"]) == pytest.approx((100 / 6, 100 / 5))
+    assert (silent["wer"], silent["wer_clips"], silent["wer_swapped"]) == (100, 100, None)
+    assert (more["wer"], more["wer_swapped"]) == pytest.approx((200 / 6, 200 / 8))
+    assert missing["wer_heard"] == "place blue at f two"
+
+
+def test_networks_with_weights_get_sound_and_reference(clip, monkeypatch):
+    made = []
+
+    def network(name, device):
+        made.append((name, device))
+        return lambda *sounds: float(len(sounds))
+
+    monkeypatch.setattr("flowdubber_hf.metrics.neural.WavLMSimilarity", network)
+    monkeypatch.setattr("flowdubber_hf.metrics.neural.Utmos", network)
+    chosen, _ = choose_scorers(["wavlm", "utmos=here"], [clip])
+    values = [scorer.score(Sample(clip, voice())) for scorer in chosen]
+    assert values == [{"wavlm": 2.0}, {"utmos": 1.0}]
+    assert made == [("microsoft/wavlm-base-plus-sv", "cpu"), ("here", "cpu")]
+
+
+def test_lip_sync_of_the_bundled_judge(clip):
+    (scorer,), _ = choose_scorers(["lse"], [clip])
+    values = scorer.score(Sample(clip, voice()))
+    assert values["lse_c"] >= 0
+    assert 0 <= values["lse_d"] <= 2
+    assert -15 <= values["lse_offset"] <= 15
+    assert scorer.score(Sample(clip, voice()[:16000])) == {"lse_c": None, "lse_d": None, "lse_offset": None}
+    assert "at least" in scorer.problems["lse"]
