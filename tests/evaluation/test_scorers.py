@@ -13,6 +13,8 @@
 # limitations under the License.
 """Which metrics are had, what happens to those that are not, and values that cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def clip(tmp_path_factory):
 
 
 def without_words(clip):
-    return Clip(**{name: getattr(clip, name) for name in Clip.__dataclass_fields__} | {"words": None})
+    return replace(clip, words=None)
 
 
 def test_default_leaves_out_what_needs_the_network_and_says_so(clip, monkeypatch):
@@ -114,7 +116,7 @@ def test_silence_has_no_words_and_everything_else_goes_on(clip):
 def test_given_word_times_have_to_be_those_of_the_text(clip):
     with pytest.raises(ValueError, match="no word times"):
         _ = Sample(without_words(clip), voice()).words
-    other = Clip(**{name: getattr(clip, name) for name in Clip.__dataclass_fields__} | {"text": "set red"})
+    other = replace(clip, text="set red")
     with pytest.raises(ValueError, match="not those of the text"):
         _ = Sample(other, voice()).words
 

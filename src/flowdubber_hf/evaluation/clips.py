@@ -20,10 +20,9 @@ another speaker. Clips, speakers and recordings are always taken in a fixed orde
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -307,14 +306,8 @@ def pair_clips(
             raise ValueError(f"{folder} has no recordings of the split {voices_split!r}.")
         chosen = _other_speaker(clips.clips, [_voice(folder, item) for item in usable])
         rule = f"another speaker of {folder.resolve().name}{f', split {voices_split}' if voices_split else ''}"
-    paired = tuple(
-        Clip(**{**_fields(clip), "reference": voice}) for clip, voice in zip(clips.clips, chosen, strict=True)
-    )
+    paired = tuple(replace(clip, reference=voice) for clip, voice in zip(clips.clips, chosen, strict=True))
     return Clips(paired, clips.skipped, rule)
-
-
-def _fields(clip: Clip) -> dict[str, Any]:
-    return {name: getattr(clip, name) for name in Clip.__dataclass_fields__}
 
 
 def _known_voices(folder: Path, recordings: Sequence[Recording]) -> dict[str, Voice]:

@@ -74,7 +74,6 @@ class Scorer:
         columns: what it gives.
         parts: functions of a sample that each give some of the values; a part may raise `ValueError`, which makes its values
             `None`.
-        needs: of "truth", "reference", "text", "words", "mouths".
         packages: that must be installed.
         weights: name or folder of downloaded weights, or `None`.
         source: who publishes the weights, for messages; `None` where they are part of the package.
@@ -88,7 +87,6 @@ class Scorer:
     name: str
     columns: tuple[Column, ...]
     parts: tuple[Callable[[Sample], dict[str, Value]], ...] = ()
-    needs: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     weights: str | None = None
     source: str | None = None
@@ -334,7 +332,6 @@ def registry() -> dict[str, Scorer]:
                 Column("lse_d", "LSE-D", "", LOWER, 2),
                 Column("lse_offset", "lip offset", "frames", ZERO, 2),
             ),
-            needs=("mouths",),
             weights="syncnet-grid-tiny",
             prepare=_load_lip_sync,
         ),
@@ -345,7 +342,6 @@ def registry() -> dict[str, Scorer]:
                 *_sync_columns("word_sync_steady", "word starts, steadier alignment"),
             ),
             (_word_sync, _word_sync_steady),
-            needs=("truth", "text"),
             packages=sphinx,
         ),
         Scorer(
@@ -355,7 +351,6 @@ def registry() -> dict[str, Scorer]:
                 *_sync_columns("word_sync_given_steady", "word starts against given times, steadier alignment"),
             ),
             (_word_sync_given, _word_sync_given_steady),
-            needs=("words", "text"),
             packages=sphinx,
             suits=lambda clip: clip.words is not None,
             unsuited="the corpus gives no word times",
@@ -364,14 +359,12 @@ def registry() -> dict[str, Scorer]:
             "sync-kl",
             (Column("sync_kl", "Sync-KL", "nats", LOWER, 3),),
             (_sync_kl,),
-            needs=("truth", "text"),
             packages=sphinx,
         ),
         Scorer(
             "duration",
             (Column("duration_ms", "duration of words", "ms", LOWER, 0),),
             (_duration,),
-            needs=("truth", "text"),
             packages=sphinx,
         ),
         Scorer("length", (Column("length_ms", "length (largest)", "ms", ZERO, 0, "largest"),), (_length,)),
@@ -382,7 +375,6 @@ def registry() -> dict[str, Scorer]:
                 Column("wer_clips", "WER, Whisper, mean of clips", "%", LOWER, 1),
                 Column("wer_swapped", "WER, Whisper, mean of clips, over the heard words", "%", LOWER, 1),
             ),
-            needs=("text",),
             packages=("jiwer",),
             weights="openai/whisper-base",
             source="the Hub",
@@ -392,7 +384,6 @@ def registry() -> dict[str, Scorer]:
             "wer-grammar",
             (_word_error_column("wer_grammar", "WER, GRID's grammar"),),
             (_heard_by_grammar,),
-            needs=("text",),
             packages=("pocketsphinx", "jiwer"),
             suits=lambda clip: is_grid_sentence(clip.text),
             unsuited="the scripts are not sentences of GRID",
@@ -401,7 +392,6 @@ def registry() -> dict[str, Scorer]:
             "wer-open",
             (_word_error_column("wer_open", "WER, any English"),),
             (_heard_openly,),
-            needs=("text",),
             packages=("pocketsphinx", "jiwer"),
             by_default=lambda clip: not is_grid_sentence(clip.text),
             passed_over="the scripts are sentences of GRID, which wer-grammar hears better",
@@ -409,7 +399,6 @@ def registry() -> dict[str, Scorer]:
         Scorer(
             "wavlm",
             (Column("wavlm", "SIM, WavLM", "", HIGHER, 3, voice=True),),
-            needs=("reference",),
             weights="microsoft/wavlm-base-plus-sv",
             source="the Hub",
             prepare=_load_wavlm,
@@ -421,7 +410,6 @@ def registry() -> dict[str, Scorer]:
                 Column("ge2e_trimmed", "SIM, GE2E, silences trimmed", "", HIGHER, 3, voice=True),
             ),
             (_ge2e, _ge2e_trimmed),
-            needs=("reference",),
             packages=("resemblyzer",),
         ),
         Scorer(
@@ -445,17 +433,15 @@ def registry() -> dict[str, Scorer]:
                 Column("mcd_dtw_sl", "MCD-DTW-SL", "dB", LOWER, 2),
             ),
             (_distortion("plain", "mcd"), _distortion("dtw", "mcd_dtw"), _distortion("dtw_sl", "mcd_dtw_sl")),
-            needs=("truth",),
             packages=("pyworld", "soxr"),
         ),
         Scorer(
             "f0",
             (Column("f0", "F0 correlation", "", HIGHER, 2),),
             (_f0,),
-            needs=("truth",),
             packages=("pyworld",),
         ),
-        Scorer("energy", (Column("energy", "energy correlation", "", HIGHER, 2),), (_energy,), needs=("truth",)),
+        Scorer("energy", (Column("energy", "energy correlation", "", HIGHER, 2),), (_energy,)),
     )
     return {scorer.name: scorer for scorer in scorers}
 
