@@ -22,8 +22,8 @@ stop.
 `--init_from` takes an earlier run, a whole pipeline, or a plain Qwen2 by folder or Hub id (`Qwen/Qwen2.5-0.5B`), which keeps
 its weights and gets the speech tokens of `--preset` behind its own. `--lora_rank 16` trains low-rank matrices only; the saved
 model has them in its weights, and `adapter/` has them alone. Without `--init_from` most of the learning needs no speech
-tokenizer: `--codes phones` trains a first stage on phoneme times, from which `--init_from FOLDER --init_codes phones` starts
-the second, which then needs a few hundred steps.
+tokenizer: `--codes spelling` teaches it to read (each phoneme once, with `--without_transcript 1`), `--codes phones` how long
+phonemes last, each from the stage before by `--init_from FOLDER --init_codes phones`; speech tokens come last, the same way.
 
 `output_dir` gets `model/` (the last) and `best/` (the lowest `val_perplexity`), both with the tokenizer, checkpoints and
 `log.jsonl`.
@@ -64,9 +64,11 @@ class SemanticArguments(TrainingArguments):
         default=None, metadata={"help": "earlier run, pipeline, or a plain Qwen2 by folder or Hub id"}
     )
     codes: str = field(
-        default="tokens", metadata={"help": "tokens of the speech tokenizer, or phones for a first stage"}
+        default="tokens", metadata={"help": "tokens of the speech tokenizer, or spelling and phones for first stages"}
     )
-    init_codes: str = field(default="tokens", metadata={"help": "phones where --init_from was trained on phones"})
+    init_codes: str = field(
+        default="tokens", metadata={"help": "phones where --init_from was trained on phones or spelling"}
+    )
     preset: str = field(default="tiny", metadata={"help": "tiny or base: sizes, or a plain Qwen2's speech tokens"})
     text_tokenizer: str | None = field(
         default=None, metadata={"help": "for a fresh base: folder or Hub id of Qwen2.5's tokenizer"}
@@ -104,12 +106,12 @@ class SemanticArguments(TrainingArguments):
     def __post_init__(self):
         super().__post_init__()
         choose_from("--codes", self.codes, CODES)
-        choose_from("--init_codes", self.init_codes, CODES)
+        choose_from("--init_codes", self.init_codes, CODES[:2])
         choose_from("--preset", self.preset, tuple(TEXT_PRESETS))
         if self.init_codes == "phones" and not self.init_from:
             raise ValueError("--init_codes says what --init_from was trained on; give --init_from.")
-        if self.codes == "phones" and self.init_from and self.init_codes == "tokens":
-            raise ValueError("a model of speech tokens cannot be trained on phones; give --init_codes phones.")
+        if self.codes != "tokens" and self.init_from and self.init_codes == "tokens":
+            raise ValueError(f"a model of speech tokens cannot be trained on {self.codes}; give --init_codes phones.")
         if self.init_from and (self.text_tokenizer or self.text_config):
             raise ValueError(
                 "--text_tokenizer and --text_config are for fresh models; leave them out with --init_from."
@@ -132,7 +134,7 @@ def starting_point(
     """The model and its tokenizer; a fresh tiny vocabulary stays what it was when the run began."""
     if arguments.init_from:
         model, tokenizer = load_model(arguments.init_from, arguments.preset, arguments.seed)
-        if arguments.init_codes != arguments.codes:
+        if arguments.init_codes == "phones" and arguments.codes == "tokens":
             pairs = (
                 (
                     item.semantic_tokens,

@@ -83,10 +83,13 @@ def test_two_processes_equal_one(repository, dataset, monkeypatch, tmp_path):
 
 
 def test_first_stage_on_phones(train, tmp_path):
-    first, second = tmp_path / "phones", tmp_path / "tokens"
-    train(*FRESH, "--max_steps", "1", "--codes", "phones", "--output_dir", str(first))
-    train("--max_steps", "1", "--init_from", str(first), "--init_codes", "phones", "--output_dir", str(second))
-    assert (second / "model" / "model.safetensors").is_file()
+    spelling, phones, tokens = (tmp_path / name for name in ("spelling", "phones", "tokens"))
+    alone = ("--codes", "spelling", "--without_transcript", "1")
+    train(*FRESH, "--max_steps", "1", *alone, "--output_dir", str(spelling))
+    more = ("--max_steps", "1", "--init_codes", "phones")
+    train(*more, "--codes", "phones", "--init_from", str(spelling), "--output_dir", str(phones))
+    train(*more, "--init_from", str(phones), "--output_dir", str(tokens))
+    assert (tokens / "model" / "model.safetensors").is_file()
 
 
 def test_low_rank_training_of_a_plain_qwen2(train, tmp_path):
@@ -103,7 +106,8 @@ def test_low_rank_training_of_a_plain_qwen2(train, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--codes", "letters"], "tokens, phones"),
+        (["--codes", "letters"], "tokens, phones, spelling"),
+        (["--init_codes", "spelling", "--init_from", "x"], "tokens, phones"),
         (["--init_codes", "phones"], "give --init_from"),
         (["--lora_rank", "2", "--lora_target_modules", "lm_head"], "not lm_head"),
         (["--text_config", "{"], "not JSON"),

@@ -47,7 +47,12 @@ from flowdubber_hf.training.semantic_features import (
     prompt_for,
 )
 from flowdubber_hf.training.semantic_model import from_qwen2, load_model
-from flowdubber_hf.training.semantic_phones import NUM_PHONE_CODES, phone_codes, transfer_phone_embeddings
+from flowdubber_hf.training.semantic_phones import (
+    NUM_PHONE_CODES,
+    phone_codes,
+    spelled_codes,
+    transfer_phone_embeddings,
+)
 from flowdubber_hf.training.semantic_stage import SemanticStage
 from flowdubber_hf.training.semantic_training import (
     References,
@@ -373,6 +378,25 @@ class TestPhoneStage:
         assert len({code // 3 for code in codes}) == 3
         assert codes[0] // 3 == codes[-1] // 3
         assert max(codes) < NUM_PHONE_CODES <= 512
+
+    def test_spelling_has_each_spoken_phoneme_once(self):
+        phones = AlignedPhonemes(
+            ["sil", "B", "AA1", "sp", "AA0", "sil"],
+            [-1, 0, 0, -1, 1, -1],
+            ["baa", "a"],
+            np.array([[0, 0.1], [0.1, 0.2], [0.2, 0.3], [0.3, 0.3], [0.3, 0.305], [0.305, 0.4]]),
+        )
+        codes = spelled_codes(phones)
+        assert codes[0] == codes[-1] == 0  # silence is the first class
+        assert codes[2] == codes[3]  # the same vowel, however short; the pause was not made
+        assert len(codes) == 5 and all(code % 3 == 0 for code in codes)
+        whole = phone_codes(phones, 20, 50)
+        assert set(codes) == {code - code % 3 for code in whole}
+
+    def test_clips_to_spell(self, store):
+        clips = spoken(store, "train", "spelling")
+        assert clips[0].speech == (0, len(clips[0].semantic_tokens))
+        assert len(clips[0].semantic_tokens) < 80
 
     def test_clips_without_speech_tokenizer(self, store):
         clips = spoken(store, "train", "phones")

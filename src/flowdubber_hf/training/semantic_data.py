@@ -26,13 +26,13 @@ from ..models.semantic import FlowDubberSemanticConfig, build_prompt
 from ..models.semantic.configuration_semantic import GLOBAL_CODEBOOK_SIZE, NUM_GLOBAL_TOKENS, SEMANTIC_TOKEN_RATE
 from ..processing.audio import SAMPLING_RATE
 from .batching import row_generator
-from .semantic_phones import phone_codes, voice_codes
+from .semantic_phones import phone_codes, spelled_codes, voice_codes
 from .sources import source_shares
 from .speech_tokenizer_tokens import speech_span
 
 
 IGNORED = -100
-CODES = ("tokens", "phones")
+CODES = ("tokens", "phones", "spelling")
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ def codes_needed(codes: str) -> tuple[str, ...]:
 
 def _read_clip(store: FeatureStore, clip: Clip, codes: str) -> SpokenClip:
     phones = store.phones(clip.id)
-    if codes == "phones":
-        length = clip.num_samples * SEMANTIC_TOKEN_RATE // SAMPLING_RATE
-        semantic = phone_codes(phones, length, SEMANTIC_TOKEN_RATE)
-        voice = voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE)
-    else:
+    if codes == "tokens":
         semantic, voice = (tokens.tolist() for tokens in store.tokens(clip.id))
+    else:
+        voice = voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE)
+        length = clip.num_samples * SEMANTIC_TOKEN_RATE // SAMPLING_RATE
+        semantic = spelled_codes(phones) if codes == "spelling" else phone_codes(phones, length, SEMANTIC_TOKEN_RATE)
+    if codes == "spelling":
+        return SpokenClip(clip, " ".join(phones.words), semantic, voice, (0, len(semantic)))
     span = speech_span(store, clip, len(semantic), SEMANTIC_TOKEN_RATE)
     return SpokenClip(clip, " ".join(phones.words), semantic, voice, span)
 
@@ -83,7 +85,7 @@ def read_spoken_clips(
 
     Args:
         clips: with what [`codes_needed`] names.
-        codes (`str`): `tokens` of the speech tokenizer, or `phones` (see `training.semantic_phones`).
+        codes (`str`): `tokens` of the speech tokenizer, or `phones` or their `spelling` (see `training.semantic_phones`).
         max_tokens (`int`): leave out clips with more speech than this (50 tokens a second).
 
     Raises:

@@ -105,8 +105,10 @@ class SemanticStage:
         return [plan.target.clip.id for plan in self.sequences.plans(step)]
 
     def validate(self, model: SemanticObjective) -> dict[str, float]:
-        """Figures of [`~training.semantic_training.evaluate_semantics`] on the held-out clips."""
-        figures = evaluate_semantics(model.model, self.tokenizer, self.held_out, self.clips)
+        """Figures of [`~training.semantic_training.evaluate_semantics`] on the held-out clips, with the prompt that has a
+        transcript unless the run knows only the other."""
+        with_transcript = self.sequences.settings.without_transcript < 1
+        figures = evaluate_semantics(model.model, self.tokenizer, self.held_out, self.clips, with_transcript)
         return {f"val_{name}": value for name, value in figures.items()}
 
     def save(self, model: SemanticObjective, folder: Path) -> None:

@@ -106,11 +106,13 @@ def validation_sequences(
     targets: Sequence[SpokenClip],
     references: Sequence[SpokenClip],
     shuffle_text: bool = False,
+    with_transcript: bool = True,
     seed: int = 0,
 ) -> list[SemanticSequence]:
-    """One sequence with transcript a target, its reference another clip of the speaker from `references`.
+    """One sequence a target, its reference another clip of the speaker from `references`.
 
     Args:
+        with_transcript: the prompt holds the reference's transcript and tokens, and not its voice alone.
         shuffle_text: give each target the script of the next one, to measure how much the script matters.
     """
     rng, speakers = random.Random(seed), References(references)
@@ -118,7 +120,7 @@ def validation_sequences(
     for number, target in enumerate(targets):
         reference = speakers.draw(target, rng)
         text = targets[(number + 1) % len(targets)].text if shuffle_text else None
-        sequences.append(make_sequence(tokenizer, target, reference, with_transcript=True, text=text))
+        sequences.append(make_sequence(tokenizer, target, reference, with_transcript, text=text))
     return sequences
 
 
@@ -163,11 +165,14 @@ def evaluate_semantics(
     tokenizer: PreTrainedTokenizerBase,
     targets: Sequence[SpokenClip],
     references: Sequence[SpokenClip],
+    with_transcript: bool = True,
 ) -> dict[str, float]:
     """Figures on held-out clips: `perplexity` and `accuracy` with their script and, as `..._other_text`, with another
     clip's script (a model that reads the script is much worse there), and the mean ratio of generated to true length."""
-    true = validation_sequences(tokenizer, targets, references)
-    other = validation_sequences(tokenizer, targets, references, shuffle_text=True)
+    true, other = (
+        validation_sequences(tokenizer, targets, references, shuffle_text, with_transcript)
+        for shuffle_text in (False, True)
+    )
     figures = score(model, true)
     figures |= {f"{name}_other_text": value for name, value in score(model, other).items()}
     ratios = length_ratios(model, true)

@@ -43,12 +43,17 @@ _CLASS_IDS = {name: index for index, name in enumerate(PHONEME_CLASSES)}
 SILENCE_CLASS = _CLASS_IDS[SILENCE_PHONEME]  # 0, below all phonemes
 
 
+def phoneme_class(phoneme: str) -> int:
+    """Place of a phoneme in [`PHONEME_CLASSES`]."""
+    return _CLASS_IDS[plain_phoneme(phoneme)]
+
+
 def frame_labels(phones: AlignedPhonemes, num_tokens: int, token_rate: int) -> np.ndarray:
     """`(num_tokens,)` int64 phoneme class at the middle of each token; silence where no phoneme is."""
     labels = np.full(num_tokens, _CLASS_IDS[SILENCE_PHONEME], dtype=np.int64)
     for phoneme, (start, end) in zip(phones.phonemes, phones.times, strict=True):
         first, last = (int(np.ceil(seconds * token_rate - 0.5)) for seconds in (start, end))
-        labels[max(0, first) : max(0, last)] = _CLASS_IDS[plain_phoneme(phoneme)]
+        labels[max(0, first) : max(0, last)] = phoneme_class(phoneme)
     return labels
 
 
