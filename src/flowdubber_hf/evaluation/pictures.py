@@ -265,4 +265,9 @@ def _draw_mouth(axis: "Axes", crops: np.ndarray | None, words: Mapping[str, Sequ
             )
             axis.plot(start, levels[colour], "|", color="white", markersize=6, markeredgewidth=1.5)
     if any(words.values()):
-        axis.legend(loc="upper right", fontsize=7, frameon=False, ncols=3)
+        place = {
+            "loc": "lower right",
+            "bbox_to_anchor": (1.0, 0.98),
+            "borderaxespad": 0.0,
+        }  # above, clear of the curve
+        axis.legend(fontsize=7, frameon=False, ncols=3, **place)

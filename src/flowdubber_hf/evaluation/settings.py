@@ -13,6 +13,7 @@
 # limitations under the License.
 """What an evaluation is to do: the options of `flowdubber evaluate`, without any heavy import."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +138,8 @@ def check_settings(settings: EvaluateSettings) -> None:
         raise ValueError("--speed times a model; leave --outputs out.")
     if settings.speed and settings.sound != "dub":
         raise ValueError("--speed times the dub; leave --sound out.")
+    if settings.speed and sys.platform == "win32":
+        raise ValueError("--speed reads peak memory in a way that Windows does not have; leave it out there.")
     if not 1 <= settings.best_of <= MAX_TAKES:
         raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {settings.best_of}.")
     if settings.best_of > 1 and not settings.dubs:
