@@ -27,7 +27,7 @@ from ..processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE, load_audio, log
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from .clips import Clip
 from .scorers import Column
-from .summary import format_figure
+from .summary import counted_rows, format_figure
 from .work import Record, read_maps
 
 
@@ -92,7 +92,8 @@ def draw_figures(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], s
     figure = _new_figure(3.4 * across, 2.5 * down + 0.4)
     axes = list(figure.subplots(down, across, squeeze=False).flat)
     for axis, column in zip(axes, drawn, strict=False):
-        values = [row[column.name] for row in rows if row["problem"] is None and row[column.name] is not None]
+        counted = counted_rows(column, [row for row in rows if row["problem"] is None], summary["setting"])
+        values = [row[column.name] for row in counted if row[column.name] is not None]
         _draw_distribution(axis, column, values, summary["figures"][column.name])
     for axis in axes[len(drawn) :]:
         axis.set_visible(False)

@@ -90,6 +90,11 @@ def _has(column: Column, row: Row) -> bool:
     return all(row.get(name) is not None for name in column.of or (column.name,))
 
 
+def counted_rows(column: Column, rows: Sequence[Row], setting: int) -> list[Row]:
+    """The clips that a figure is of: all, but for a voice's figures in settings 2 and 3 those that are no reference of their own."""
+    return [row for row in rows if setting == 1 or not (column.voice and row["own_reference"])]
+
+
 def summarize_columns(columns: Sequence[Column], rows: Sequence[Row], setting: int) -> dict[str, dict[str, Any]]:
     """Every figure with its interval.
 
@@ -104,8 +109,7 @@ def summarize_columns(columns: Sequence[Column], rows: Sequence[Row], setting: i
     """
     summary = {}
     for column in columns:
-        apart = column.voice and setting != 1
-        chosen = [row for row in rows if not (apart and row["own_reference"])]
+        chosen = counted_rows(column, rows, setting)
         having = [row for row in chosen if _has(column, row)]
         figure = {
             "title": column.title,
@@ -115,7 +119,8 @@ def summarize_columns(columns: Sequence[Column], rows: Sequence[Row], setting: i
             **_figure(column, having),
             "missing": [row["clip"] for row in chosen if not _has(column, row)],
         }
-        own = [row for row in rows if apart and row["own_reference"] and _has(column, row)]
+        left_out = [row for row in rows if row["own_reference"]] if len(chosen) < len(rows) else []
+        own = [row for row in left_out if _has(column, row)]
         if own:
             figure["own"] = _figure(column, own)
         summary[column.name] = figure
