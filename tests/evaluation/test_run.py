@@ -15,6 +15,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -273,3 +274,10 @@ def test_speed_has_its_own_place(corpus, model, tmp_path, monkeypatch):
     assert {"lips", "alignment", "flow", "vocoder"} <= set(summary["speed"]["stages"])
     assert "Cold, `flowdubber dub`" in (tmp_path / "out" / "table.md").read_text()
     assert "seconds" not in (tmp_path / "out" / "clips.jsonl").read_text()
+
+
+def test_code_is_told_apart_by_its_hash():
+    """Names that are no file would silently hash nothing."""
+    package = Path(work.__file__).parents[1]
+    assert all((package / name).exists() for name in (*work.SOUND_CODE, *work.SCORE_CODE))
+    assert work.hash_code(work.SOUND_CODE) == work.hash_code(work.SOUND_CODE) != work.hash_code(work.SCORE_CODE)
