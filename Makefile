@@ -21,5 +21,4 @@ ci:
 
 # Needs the extra `eval`, resemblyzer, and DATA, the folder that holds grid/.
 figures:
-	python examples/evaluate_figures.py --data $(DATA) --docs .
-	python examples/evaluate_figures.py --data $(DATA) --docs . --split zero_shot --stages truth vocoder true_times no_guidance dub
+	python examples/evaluate_benchmarks.py --data $(DATA) --docs .

@@ -49,10 +49,10 @@ import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from evaluate_figures import insert, machine, save_json
 from flowdubber_hf.data.codec import encode_audio, encode_crops, to_pcm16
 from flowdubber_hf.data.dataset import schema, write_data
 from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, semantic_config
 from flowdubber_hf.models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN, PAD_TOKEN
@@ -68,6 +68,7 @@ from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RAT
 from flowdubber_hf.processing.demo import speech_timeline
 from flowdubber_hf.training.presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS
 from flowdubber_hf.training.semantic_features import SemanticCache
+from pages import insert, save_json
 
 
 PRESETS = ("tiny", "base")
@@ -334,7 +335,7 @@ def summarize(steps: Sequence[Mapping[str, Any]], warm_up: int, rows: int) -> di
 
 def describe_machine() -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return machine() | {"device": gpu or f"{machine()['cpu']}, {machine()['cores']} cores"}
+    return machine() | {"device": gpu or f"{machine()['processor']}, {machine()['cores']} cores"}
 
 
 # ----------------------------------------------------------------------------------------------------------------------

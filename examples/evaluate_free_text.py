@@ -49,6 +49,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -59,11 +60,13 @@ import torch
 from tqdm import tqdm
 
 import flowdubber_hf
-from evaluate_figures import file_hash, insert, machine, save_json, save_sound
 from flowdubber_hf.data.dubbing import phoneme_frames
+from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.metrics import functional, recognition
 from flowdubber_hf.processing import demo, english, text
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLES_PER_VIDEO_FRAME, load_audio, log_mel
+from flowdubber_hf.processing.video import write_wav
+from pages import file_hash, insert, save_json
 
 
 SENTENCES = Path(__file__).with_name("free_text_sentences.txt")
@@ -303,7 +306,7 @@ def report(results: Mapping[str, Any], every: int = 1) -> str:
     setup = results["machine"]
     lines = [
         f"`{results['model']}`, {len(results['sentences'])} sentences, seed {results['seed']}, "
-        f"{results['settings'] or 'default settings'}. torch {setup['torch']}, {setup['date']}.",
+        f"{results['settings'] or 'default settings'}. torch {setup['torch']}, {results['date']}.",
         "",
         *voices_table(results),
         "",
@@ -341,13 +344,14 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "settings": settings,
         "sentences": sentences,
         "machine": machine(),
+        "date": time.strftime("%Y-%m-%d"),
         "voices": {},
         "others": {},
     }
     for name, voice in voices.items():
 
         def speak(sentence: str, path: Path, voice: Path = voice) -> None:
-            save_sound(path, dub(pipe, sentence, clips[sentence], voice, args.seed, settings))
+            write_wav(path, dub(pipe, sentence, clips[sentence], voice, args.seed, settings))
 
         def speak_on_drawn_times(sentence: str, path: Path, speak: Callable = speak) -> None:
             with drawn_times(pipe, sentence):
@@ -365,7 +369,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
             speak_with_flite(sentence, name, path)
 
         def speak_vocoded(sentence: str, path: Path, own: Path = own) -> None:
-            save_sound(path, vocode(pipe, load_audio(own / f"{key(sentence)}.wav")))
+            write_wav(path, vocode(pipe, load_audio(own / f"{key(sentence)}.wav")))
 
         title = f"flite {name}"
         results["others"][title] = summarize(sentences, hear(sentences, own, speak_as_flite, title))

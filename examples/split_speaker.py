@@ -15,7 +15,7 @@
 
     python examples/split_speaker.py --data ../shared/data/grid --speaker s4 --test 12 --output outputs/s4/grid
     MODEL=flowdubber-mine examples/recipes/finetune.sh outputs/s4/grid outputs/s4/tuned
-    python examples/evaluate_figures.py --data outputs/s4 --model outputs/s4/tuned/dubber/pipeline --stages truth dub
+    flowdubber evaluate --data outputs/s4/grid --model outputs/s4/tuned/dubber/pipeline --output outputs/s4/after
 
 Of the speaker's `train` clips, `--test` become the split `dev`, chosen by a hash of their names so that every machine
 chooses the same; the others stay `train`. The recordings are copied.

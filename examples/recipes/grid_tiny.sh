@@ -118,7 +118,8 @@ stage dubber_knowledge trained train_dubber dubber_knowledge "${KNOWLEDGE_STEPS:
     --aligner "$out/dubber/best/aligner" --vector_field "$out/dubber/best/vector_field" --base_pipeline none
 stage pipeline assemble
 if [ "${EVALUATE:-1}" != 0 ]; then
-    stage figures alone evaluate_figures --data "$data" --model "$out/pipeline" --output "$out/figures"
+    stage figures flowdubber evaluate --data "$data/grid" --split dev --model "$out/pipeline" --output "$out/figures" \
+        ${NUM_PROC:+--num-proc "$NUM_PROC"}
 fi
 
 awk '{ sum[$1] += $2; if (!($1 in seen)) { seen[$1] = 1; order[++count] = $1 } }

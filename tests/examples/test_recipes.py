@@ -183,7 +183,7 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
     assert stopped.returncode != 0 and "train_aligner.py" in first[-1]
     done, second = run_recipe(repository, tmp_path, *arguments, DUBBER_STEPS="7")
     assert done.returncode == 0, done.stderr
-    names = [re.search(r"(prepare|\w+\.py)", line)[0] for line in first[:-1] + second]
+    names = [re.search(r"(prepare|\w+\.py|evaluate)", line)[0] for line in first[:-1] + second]
     assert names == [
         *["prepare"] * 3,
         "train_vocoder.py",
@@ -195,7 +195,7 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
         "extract_semantic_features.py",
         "train_dubber.py",
         "assemble_pipeline.py",
-        "evaluate_figures.py",
+        "evaluate",
     ]
     dubber = next(line for line in second if "train_dubber" in line)
     assert "--max_steps 7" in dubber and "--resume_from_checkpoint latest" in dubber and "tiny/dubber.yaml" in dubber

@@ -267,7 +267,7 @@ Trained in this run: {", ".join(trained)}; {rest}.
 
 ## Figures on the held-out clips
 
-At the last step, and the best (`best_`). Losses do not tell how the speech sounds: `examples/evaluate_figures.py` does.
+At the last step, and the best (`best_`). Losses do not tell how the speech sounds: `flowdubber evaluate` does.
 
 {_table(("figure", "value"), figures)}
 

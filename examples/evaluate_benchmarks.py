@@ -11,19 +11,21 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Measures what every part of the method is worth: one `flowdubber evaluate` a condition, in tables.
+"""Measures a model and what every part of the method is worth: one `flowdubber evaluate` a condition, in tables.
 
 ```bash
-python examples/evaluate_ablations.py --data ../shared/data --docs .
-python examples/evaluate_ablations.py --data ../shared/data --groups parts guidance --model outputs/grid_tiny/pipeline
+python examples/evaluate_benchmarks.py --data ../shared/data --num_proc 2 --docs .
+python examples/evaluate_benchmarks.py --data ../shared/data --groups parts guidance --model outputs/grid_tiny/pipeline
 ```
 
 `--data` holds `grid/` and, for other voices in Setting 3, `speech/`. Each condition is an evaluation of its own in
 `OUTPUT/CONDITION`, with everything that [`flowdubber evaluate`](../docs/evaluation.md) writes; one that is finished is not done
-again. Conditions are switches of the pipeline; the weights are the same in all of them.
+again. Conditions are switches of the pipeline; the weights are the same in all of them. The group `card` makes the table of the
+README and the model card; nothing else should run while its speed is measured.
 
 | group | what changes |
 |---|---|
+| `card` | dub and truth beside the bars that the project sets itself; speed; a picture that comes late |
 | `systems` | truth, truth through mel and vocoder, dub on the true times, dub: Settings 1, 2 and 3 |
 | `zero_shot` | the same on faces and voices that no training had |
 | `parts` | without the language model's knowledge (LLM-SL), without lips (DCA: even durations), without the style vector (SATL) |
@@ -42,12 +44,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evaluate_figures import insert
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
 from flowdubber_hf.data.files import replace_file
+from flowdubber_hf.evaluation.clips import Clip
 from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.settings import EvaluateSettings
+from flowdubber_hf.evaluation.sounds import load_pipeline
 from flowdubber_hf.evaluation.summary import ARROWS, format_figure
+from flowdubber_hf.metrics import functional
+from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
+from flowdubber_hf.processing.video import iter_frames
 from flowdubber_hf.training.arguments import run_script
+from pages import insert
+
+
+DELAY_FRAMES = 10
+DELAY_CLIPS = 8
+CARD = "card"
 
 
 @dataclass(frozen=True)
@@ -198,9 +214,9 @@ def make_groups(data: Path) -> dict[str, Group]:
     }
 
 
-def measure(condition: Condition, args: argparse.Namespace) -> dict[str, Any]:
-    """Summary of the condition's evaluation, which is run unless it is finished."""
-    settings = EvaluateSettings(
+def evaluation_settings(condition: Condition, args: argparse.Namespace, **more: Any) -> EvaluateSettings:
+    """The condition as `flowdubber evaluate` takes it."""
+    return EvaluateSettings(
         data=args.data / "grid",
         output=args.output / condition.folder,
         model=args.model,
@@ -210,11 +226,106 @@ def measure(condition: Condition, args: argparse.Namespace) -> dict[str, Any]:
         num_proc=args.num_proc,
         name=condition.title.strip("*"),
         **condition.changes,
+        **more,
     )
+
+
+def measure(condition: Condition, args: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    """Summary of the condition's evaluation, which is run unless it is finished."""
+    settings = evaluation_settings(condition, args, **more)
     summary = run_evaluation(plan_evaluation(settings)).summary
     if summary is None:
         raise ValueError("run this script alone, with --num_proc, and not by accelerate launch.")
     return summary
+
+
+@dataclass(frozen=True)
+class Delay:
+    """What a picture that comes `DELAY_FRAMES` late does to the dub, in s: median and mean over clips of the shift of the
+    speech, and clips in which the words were not found."""
+
+    median: float | None
+    mean: float | None
+    not_found: int
+
+
+def measure_delay(settings: EvaluateSettings) -> Delay:
+    """Dubs clips once more with the first frame of their picture held, and tells how far the words moved (median a clip)."""
+    clips = plan_evaluation(settings).clips.clips
+    chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, min(DELAY_CLIPS, len(clips))).astype(int)]
+    pipe = load_pipeline(settings)
+
+    def words(clip: Clip, delay: int) -> list[functional.WordTime]:
+        frames = np.stack(list(iter_frames(clip.video, "rgb24")))
+        late = np.concatenate([np.repeat(frames[:1], delay, axis=0), frames[: len(frames) - delay]])
+        dub = pipe(
+            script=clip.text,
+            video=late,
+            fps=float(VIDEO_FRAME_RATE),
+            reference_audio=clip.reference.path,
+            generator=torch.Generator("cpu").manual_seed(settings.seed),
+        )
+        return functional.align_words_steadily(np.asarray(dub.audios[0], dtype=np.float32), clip.text)
+
+    shifts = []
+    for clip in tqdm(chosen, desc="picture late", unit="clip"):
+        try:
+            shifts.append(functional.speech_shift(words(clip, DELAY_FRAMES), words(clip, 0)))
+        except ValueError:  # the recogniser does not find the words in one of the dubs
+            continue
+    found = bool(shifts)
+    return Delay(
+        float(np.median(shifts)) if found else None,
+        float(np.mean(shifts)) if found else None,
+        len(chosen) - len(shifts),
+    )
+
+
+def card_table(dub: Mapping[str, Any], truth: Mapping[str, Any], delay: Delay) -> str:
+    """The table of the README and the model card."""
+    words = truth["figures"]["wer_grammar"]["value"]
+    bars = {
+        "wer_grammar": ("words wrong, PocketSphinx with GRID's grammar", f"<= {words + 3:.1f} %"),
+        "word_sync_ms": ("mean difference of word starts, forced alignment", "<= 25 ms"),
+        "word_sync_steady_ms": ("the same, steadier alignment", ""),
+        "lse_d": ("LSE-D of the bundled judge", ""),
+        "lse_c": ("LSE-C of the bundled judge", ""),
+        "ge2e": ("GE2E similarity to the reference, whole clips", ">= 0.86"),
+        "ge2e_trimmed": ("the same, silences trimmed", ""),
+        "dnsmos": ("DNSMOS P.808", ">= 3.3"),
+        "length_ms": ("length against the clip (largest)", "0 ms"),
+    }
+    lines = ["| figure | bar | dub | true sound |", "|---|---|---|---|"]
+    for name, (title, bar) in bars.items():
+        cells = [_cell(summary["figures"].get(name), interval=False) for summary in (dub, truth)]
+        lines.append(f"| {title} | {bar} | {cells[0]} | {cells[1]} |")
+    shift = "-" if delay.median is None else f"{delay.median:.3f} / {delay.mean:.3f} s"
+    aside = f" ({delay.not_found} clips not found)" if delay.not_found else ""
+    seconds = DELAY_FRAMES / VIDEO_FRAME_RATE
+    lines.append(
+        f"| picture {seconds:.2f} s late: shift of the speech, median / mean | {seconds - 0.06:.2f} to {seconds + 0.06:.2f} s "
+        f"| {shift}{aside} | |"
+    )
+    speed = dub["speed"]
+    lines += [
+        f"| warm real-time factor, {speed['threads']} threads, from the file to the samples | <= 0.4 "
+        f"| {speed['real_time_factor']:.2f} | |",
+        f"| peak memory of `flowdubber dub` | <= 2.5 GB | {speed['cold']['peak_gb']:.2f} GB | |",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def make_card(args: argparse.Namespace) -> str:
+    """Measures the card's table and writes it."""
+    default = Condition("dub")
+    dub = measure(default, args, speed=True)
+    truth = measure(Condition("true sound", {"sound": "truth"}), args)
+    text = card_table(dub, truth, measure_delay(evaluation_settings(default, args)))
+    replace_file(args.output / "card.md", text.encode())
+    if args.docs is not None:
+        for page in ("README.md", "hub_cards/model/README.md"):
+            insert(args.docs / page, "figures", text)
+    return text
 
 
 def group_table(group: Group, summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -227,7 +338,7 @@ def group_table(group: Group, summaries: Sequence[Mapping[str, Any]]) -> Iterato
     for condition, summary in zip(group.conditions, summaries, strict=True):
         cells = [_cell(summary["figures"].get(name), group.intervals) for name in names]
         missing = len(summary["without_sound"])
-        aside = f" ({missing} clips without a sound)" if missing else ""
+        aside = f" (without a sound: {missing})" if missing else ""
         yield f"| {condition.title}{aside} | {' | '.join(cells)} |"
     yield ""
 
@@ -259,7 +370,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/ and perhaps speech/")
     parser.add_argument("--model", default="flowdubber-grid-tiny", help="bundled name, folder or Hub id")
-    parser.add_argument("--output", type=Path, default=Path("outputs/ablations"))
+    parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"))
     parser.add_argument("--groups", nargs="+", help="tables to make (default: all)")
     parser.add_argument("--metrics", nargs="+", default=["default"], help="as of flowdubber evaluate")
     parser.add_argument("--seed", type=int, default=0)
@@ -268,14 +379,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md takes the tables")
     args = parser.parse_args(arguments)
     groups = make_groups(args.data)
-    chosen = args.groups or list(groups)
-    unknown = [name for name in chosen if name not in groups]
+    known = [CARD, *groups]
+    chosen = args.groups or known
+    unknown = [name for name in chosen if name not in known]
     if unknown:
-        raise ValueError(f"--groups: unknown {', '.join(unknown)}; choose from {', '.join(groups)}.")
+        raise ValueError(f"--groups: unknown {', '.join(unknown)}; choose from {', '.join(known)}.")
     args.output.mkdir(parents=True, exist_ok=True)
+    if CARD in chosen:
+        print(make_card(args))
     measured: dict[str, tuple[Group, list[dict[str, Any]]]] = {}
     summaries: dict[str, dict[str, Any]] = {}
-    for name in chosen:
+    for name in (name for name in chosen if name != CARD):
         for condition in groups[name].conditions:
             if condition.folder not in summaries:
                 print(f"== {name}: {condition.title}", flush=True)
@@ -284,7 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         text = report({name: measured[name]})
         replace_file(args.output / f"{name}.md", text.encode())
         if args.docs is not None:
-            insert(args.docs / "docs" / "benchmarks.md", f"ablation {name}", text)
+            insert(args.docs / "docs" / "benchmarks.md", f"figures {name}", text)
         print(text)
     replace_file(args.output / "summaries.json", json.dumps(summaries, indent=1).encode())
 

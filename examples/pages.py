@@ -1,0 +1,53 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the measuring scripts share: sections of pages, hashes for what is kept."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flowdubber_hf.data.files import replace_file
+
+
+def insert(path: Path, section: str, text: str) -> None:
+    """Puts text between `<!-- section -->` and `<!-- end section -->` of a Markdown file.
+
+    Raises:
+        ValueError: the file has no such section.
+    """
+    start, end = f"<!-- {section} -->\n", f"<!-- end {section} -->"
+    content = path.read_text(encoding="utf-8")
+    if start not in content or end not in content:
+        raise ValueError(f"{path} has no section between {start.strip()} and {end}.")
+    before, _, rest = content.partition(start)
+    replace_file(path, (before + start + text + end + rest.partition(end)[2]).encode())
+
+
+def save_json(path: Path, content: Any) -> None:
+    """Writes it whole or not at all."""
+    replace_file(path, json.dumps(content, indent=1).encode())
+
+
+def file_hash(paths: Sequence[Path], tensors: Sequence[torch.Tensor] = ()) -> str:
+    """Ten hexadecimal digits that change with any of the files or tensors."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:10]

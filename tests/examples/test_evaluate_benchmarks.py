@@ -1,0 +1,178 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The tables of the benchmarks: what they measure and how they are written."""
+
+import importlib.util
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components import tiny_pipeline
+from flowdubber_hf.evaluation.settings import EvaluateSettings, check_settings
+
+
+@pytest.fixture(scope="module")
+def benchmarks(repository):
+    """examples/evaluate_benchmarks.py as a module."""
+    folder = str(repository / "examples")
+    sys.path.insert(0, folder)
+    try:
+        spec = importlib.util.spec_from_file_location("evaluate_benchmarks", f"{folder}/evaluate_benchmarks.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+@pytest.fixture
+def groups(benchmarks, tmp_path):
+    (tmp_path / "speech").mkdir()
+    return benchmarks.make_groups(tmp_path)
+
+
+def test_every_condition_is_an_evaluation(groups):
+    known = {item.name for item in fields(EvaluateSettings)}
+    for group in groups.values():
+        for condition in group.conditions:
+            assert set(condition.changes) <= known
+            check_settings(EvaluateSettings(data=Path("data"), output=Path("out"), **condition.changes))
+
+
+def test_different_conditions_have_different_folders(groups):
+    conditions = [condition for group in groups.values() for condition in group.conditions]
+    folders = {condition.folder: dict(condition.changes) for condition in conditions}
+    assert all(folders[condition.folder] == dict(condition.changes) for condition in conditions)
+    assert sum(condition.folder == "defaults" for condition in conditions) > 3  # measured once, shown in many tables
+
+
+def test_what_the_method_is_asked_for_is_there(groups):
+    scales = [condition.changes.get("guidance_scale", 1.4) for condition in groups["guidance"].conditions]
+    assert scales == pytest.approx([1.0, 1.2, 1.4, 1.8, 2.2])
+    assert [condition.changes.get("steps", 10) for condition in groups["steps"].conditions] == [1, 2, 4, 8, 10, 16, 32]
+    assert {part for condition in groups["parts"].conditions for part in condition.changes.get("without", ())} == {
+        "semantics",
+        "lips",
+        "style",
+    }
+    settings = {condition.changes.get("setting", 2) for condition in groups["systems"].conditions}
+    assert settings == {1, 2, 3}
+
+
+def figure(value: float, low: float, high: float, missing: int = 0) -> dict:
+    return {
+        "title": "SIM",
+        "unit": "",
+        "better": "higher",
+        "digits": 2,
+        "value": value,
+        "low": low,
+        "high": high,
+        "missing": [f"clip{number}" for number in range(missing)],
+    }
+
+
+def test_table_by_hand(benchmarks):
+    conditions = (benchmarks.Condition("all"), benchmarks.Condition("less", {"steps": 1}))
+    group = benchmarks.Group("Parts", conditions, ("ge2e", "wer"), intervals=True)
+    summaries = [
+        {"figures": {"ge2e": figure(0.9, 0.8, 1.0)}, "without_sound": {}},
+        {"figures": {"ge2e": figure(0.5, 0.4, 0.6, missing=2)}, "without_sound": {"a": "no face"}},
+    ]
+    assert list(benchmarks.group_table(group, summaries)) == [
+        "| Parts | SIM ↑ |",
+        "|---|---|",
+        "| all | 0.90 (0.80 to 1.00) |",
+        "| less (without a sound: 1) | 0.50 (0.40 to 0.60) [2 not had] |",
+        "",
+    ]
+
+
+def test_unknown_groups_are_refused(benchmarks, tmp_path):
+    with pytest.raises(ValueError, match=r"unknown nothing; choose from card, systems, zero_shot, parts"):
+        benchmarks.main(["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--groups", "parts", "nothing"])
+
+
+def test_card_by_hand(benchmarks):
+    names = ("wer_grammar", "word_sync_ms", "word_sync_steady_ms", "ge2e", "ge2e_trimmed", "dnsmos", "length_ms")
+    dub, truth = ({"figures": {name: figure(value, 0, 1) for name in names}} for value in (0.5, 0.25))
+    dub["speed"] = {"threads": 2, "real_time_factor": 0.2, "cold": {"peak_gb": 0.75}}
+    table = benchmarks.card_table(dub, truth, benchmarks.Delay(0.4, 0.39, 1)).splitlines()
+    assert table[2] == "| words wrong, PocketSphinx with GRID's grammar | <= 3.2 % | 0.50 | 0.25 |"
+    assert "| LSE-D of the bundled judge |  | - | - |" in table
+    late = "| picture 0.40 s late: shift of the speech, median / mean | 0.34 to 0.46 s | 0.400 / 0.390 s (1 clips not found) | |"
+    assert late in table
+    assert table[-1] == "| peak memory of `flowdubber dub` | <= 2.5 GB | 0.75 GB | |"
+
+
+def test_report_stands_between_its_marks(benchmarks, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures -->\nold\n<!-- end figures -->\nafter\n")
+    benchmarks.insert(page, "figures", "new\n")
+    assert page.read_text() == "before\n<!-- figures -->\nnew\n<!-- end figures -->\nafter\n"
+    with pytest.raises(ValueError, match="no section"):
+        benchmarks.insert(page, "others", "new\n")
+
+
+def test_the_repository_has_the_sections_that_the_figures_go_to(repository, groups):
+    places = [("README.md", "figures"), ("hub_cards/model/README.md", "figures")]
+    places += [("docs/benchmarks.md", f"figures {name}") for name in groups]
+    for page, section in places:
+        text = (repository / page).read_text(encoding="utf-8")
+        assert f"<!-- {section} -->\n" in text, section
+        assert f"<!-- end {section} -->" in text, section
+
+
+def test_a_group_is_measured_once(benchmarks, shared_data, tmp_path, capsys):
+    for package in ("pocketsphinx", "jiwer", "matplotlib"):
+        pytest.importorskip(package)
+    model = tmp_path / "model"
+    tiny_pipeline().save_pretrained(model)
+    options = ["--data", str(shared_data), "--model", str(model), "--limit", "1", "--output", str(tmp_path / "out")]
+    options += ["--metrics", "word-sync", "length", "--groups", "parts"]
+    benchmarks.main(options)
+    printed = capsys.readouterr().out
+    assert "without DCA" in printed and "**Parts of the method**: 1 clips of `dev`" in printed
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.wav")}
+    assert len(kept) == 4
+    benchmarks.main(options)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.wav")} == kept
+
+
+def test_a_late_picture_is_followed(benchmarks, shared_data, tmp_path, monkeypatch):
+    """The pipeline of this test speaks when its picture begins to move."""
+    pytest.importorskip("matplotlib")
+    starts = []
+
+    class Dub:
+        def __init__(self, video):
+            moving = np.abs(np.diff(video.astype(int), axis=0)).reshape(len(video) - 1, -1).any(axis=1)
+            self.audios = [np.full(16, np.flatnonzero(moving)[0] / 25)]
+
+    def align(sound, text):
+        starts.append(float(sound[0]))
+        return [benchmarks.functional.WordTime("bin", starts[-1], starts[-1] + 0.1)]
+
+    monkeypatch.setattr(benchmarks, "load_pipeline", lambda settings: lambda video, **_: Dub(video))
+    monkeypatch.setattr(benchmarks.functional, "align_words_steadily", align)
+    settings = benchmarks.EvaluateSettings(
+        data=shared_data / "grid", output=tmp_path / "out", limit=2, metrics=("length",)
+    )
+    delay = benchmarks.measure_delay(settings)
+    assert (delay.median, delay.mean, delay.not_found) == (pytest.approx(0.4), pytest.approx(0.4), 0)
+    assert len(starts) == 4
