@@ -80,6 +80,13 @@ def build_parser() -> argparse.ArgumentParser:
     dub.add_argument("--guidance-scale", type=float, default=1.4, help="1 is none and costs half (default 1.4)")
     dub.add_argument("--temperature", type=float, help="of the initial noise (default: the model's own)")
     dub.add_argument("--seed", type=int, default=0, help="the same seed gives the same sound (default 0)")
+    dub.add_argument(
+        "--best-of",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make N takes, from N seeds, and keep the best by voice, then words (needs the extra eval)",
+    )
     dub.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     dub.add_argument(
         "--model", default=DEFAULT_MODEL, help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})"
@@ -281,6 +288,10 @@ def _check_dub(arguments: argparse.Namespace) -> None:
             raise ValueError("--json and --output are the same file; choose two names.")
     if not 0 <= arguments.seed < 2**63:
         raise ValueError(f"--seed must lie between 0 and 2^63 - 1, got {arguments.seed}.")
+    if arguments.best_of != 1:
+        from .evaluation.takes import require_selection
+
+        require_selection(arguments.best_of)
 
 
 def available_cores() -> int:
@@ -343,33 +354,57 @@ def _dub(arguments: argparse.Namespace) -> None:
     pipe = _load_pipeline(arguments)
     loaded = time.perf_counter()
 
-    import torch
-
-    dub = pipe(
-        script=arguments.script,
-        video=arguments.video,
-        reference_audio=arguments.reference,
-        reference_text=arguments.reference_text,
-        mouth_box=arguments.mouth_box,
-        num_inference_steps=arguments.steps,
-        guidance_scale=arguments.guidance_scale,
-        temperature=arguments.temperature,
-        generator=torch.Generator("cpu").manual_seed(arguments.seed),
-    )
+    dub, takes = _best_take(pipe, arguments)
     for warning in dub.warnings[0]:
         print(f"flowdubber: warning: {warning}", file=sys.stderr)
     pipe.save_video(dub, arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - loaded
     if arguments.json is not None:
-        report = _report(arguments, dub, seconds, loading=loaded - start)
+        report = _report(arguments, dub, takes, seconds, loading=loaded - start)
         write_text(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     if not arguments.quiet:
         duration = dub.durations[0]
         print(f"dubbed {duration:.2f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})")
 
 
+def _best_take(
+    pipe: "FlowDubberPipeline", arguments: argparse.Namespace
+) -> tuple["FlowDubberPipelineOutput", list[dict[str, Any]]]:
+    """The dub, or the best of several from one seed after the other, and what each take was like."""
+    import torch
+
+    dubs = [
+        pipe(
+            script=arguments.script,
+            video=arguments.video,
+            reference_audio=arguments.reference,
+            reference_text=arguments.reference_text,
+            mouth_box=arguments.mouth_box,
+            num_inference_steps=arguments.steps,
+            guidance_scale=arguments.guidance_scale,
+            temperature=arguments.temperature,
+            generator=torch.Generator("cpu").manual_seed((arguments.seed + number) % 2**63),
+        )
+        for number in range(arguments.best_of)
+    ]
+    if len(dubs) == 1:
+        return dubs[0], []
+
+    from .evaluation.takes import choose_sound
+    from .processing.audio import load_audio
+
+    chosen, takes = choose_sound([dub.audios[0] for dub in dubs], load_audio(arguments.reference), arguments.script)
+    seeds = range(arguments.seed, arguments.seed + len(dubs))
+    kept = [{"seed": seed % 2**63, "kept": seed - arguments.seed == chosen} for seed in seeds]
+    return dubs[chosen], [{**about, **take} for about, take in zip(kept, takes, strict=True)]
+
+
 def _report(
-    arguments: argparse.Namespace, dub: "FlowDubberPipelineOutput", seconds: float, loading: float
+    arguments: argparse.Namespace,
+    dub: "FlowDubberPipelineOutput",
+    takes: list[dict[str, Any]],
+    seconds: float,
+    loading: float,
 ) -> dict[str, Any]:
     settings = (
         "script",
@@ -381,6 +416,7 @@ def _report(
         "device",
         "model",
         "mouth_box",
+        "best_of",
     )
     return {
         "flowdubber": __version__,
@@ -393,6 +429,7 @@ def _report(
         "words": [{"word": word, "start": start, "end": end} for word, start, end in dub.words[0]],
         "settings": {name: getattr(arguments, name) for name in settings},
         "warnings": dub.warnings[0],
+        "takes": takes,
         "seconds": {"loading": loading, "dubbing": seconds, "stages": dub.timings},
         "real_time_factor": seconds / dub.durations[0],
     }

@@ -147,6 +147,24 @@ def test_dub_to_sound(arguments, demo, capsys, tmp_path):
         assert sound.getnframes() == round(probe_video(demo["video"]).duration * SAMPLING_RATE)
 
 
+def test_best_of_several_takes(arguments, monkeypatch, tmp_path):
+    pytest.importorskip("jiwer")
+    from flowdubber_hf.evaluation import takes
+
+    likeness, heard = iter((0.5, 0.9, 0.8, 0.1)), iter((SCRIPT[1:], SCRIPT))  # only the two most alike are listened to
+    monkeypatch.setattr(takes, "PACKAGES", ())
+    monkeypatch.setattr(takes.functional, "speaker_similarity", lambda sound, reference: next(likeness))
+    monkeypatch.setattr(takes.functional, "recognize_words", lambda sound, grammar: next(heard).split())
+    best, same, report = (tmp_path / "out" / name for name in ("best.wav", "same.wav", "report.json"))
+    assert cli.main(arguments(output=best, seed=5, best_of=4, json=report, quiet=True)) == 0
+    assert cli.main(arguments(output=same, seed=7, quiet=True)) == 0
+    assert best.read_bytes() == same.read_bytes()
+    written = json.loads(report.read_text())["takes"]
+    assert [take["seed"] for take in written] == [5, 6, 7, 8]
+    assert [take["kept"] for take in written] == [False, False, True, False]
+    assert [take["wrong_words"] for take in written] == [None, 1, 0, None]
+
+
 def test_same_seed_same_file(arguments, tmp_path):
     paths = [tmp_path / "out" / f"{name}.wav" for name in "abc"]
     for path, seed in zip(paths, (0, 0, 1), strict=True):

@@ -16,7 +16,8 @@
 import pytest
 
 from flowdubber_hf.evaluation.settings import EvaluateSettings, check_settings
-from flowdubber_hf.evaluation.sounds import SoundMaker, call_arguments, choose_take
+from flowdubber_hf.evaluation.sounds import SoundMaker, call_arguments
+from flowdubber_hf.evaluation.takes import choose_take
 
 
 @pytest.mark.parametrize(

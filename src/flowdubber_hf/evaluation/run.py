@@ -45,6 +45,7 @@ from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
 from .sounds import call_arguments, choose_device, model_folder, silence_libraries
 from .summary import paper_table, summarize_columns, write_tables
+from .takes import require_selection
 from .work import (
     DUB_OPTIONS,
     SCORE_CODE,
@@ -146,8 +147,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
     folder = model_folder(settings.model) if settings.needs_model else None
     silence_libraries()
     scorers, left_out = choose_scorers(settings.metrics, clips.clips, settings.device)
-    if settings.best_of > 1:
-        _require_selection(settings)
+    require_selection(settings.best_of)
     job = Job(
         settings=settings,
         model=hash_weights(str(folder)) or "" if folder is not None else "",
@@ -164,17 +164,6 @@ def _require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError("the pictures need matplotlib: pip install 'flowdubber-hf[eval]'.") from error
-
-
-def _require_selection(settings: EvaluateSettings) -> None:
-    """The best take is chosen by voice and words: both scorers have to be there."""
-    from importlib.util import find_spec
-
-    from .scorers import install_hint
-
-    missing = [name for name in ("resemblyzer", "pocketsphinx", "jiwer") if find_spec(name) is None]
-    if missing:
-        raise ImportError(f"--best-of {settings.best_of} needs {', '.join(missing)}: {install_hint(missing)}.")
 
 
 def _identity(settings: EvaluateSettings) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class EvaluateSettings:
         steps, guidance_scale, temperature, solver, sway, without: of the dub, see the pipeline; `None` leaves the model's own.
         reference_text: give the pipeline the transcripts of the references.
         seed: every clip starts from it.
-        best_of: takes of each clip, of which one is kept, see [`~evaluation.sounds.choose_take`].
+        best_of: takes of each clip, of which one is kept, see [`~evaluation.takes.choose_take`].
         limit: only the first clips.
         pictures: names of clips to draw.
         num_proc: processes.
@@ -117,6 +117,12 @@ class EvaluateSettings:
         return ", ".join(parts)
 
 
+def check_takes(count: int) -> None:
+    """Raises `ValueError` for a number of takes that nobody would wait for."""
+    if not 1 <= count <= MAX_TAKES:
+        raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {count}.")
+
+
 def check_settings(settings: EvaluateSettings) -> None:
     """Refuses what can be refused without reading a file.
 
@@ -140,8 +146,7 @@ def check_settings(settings: EvaluateSettings) -> None:
         raise ValueError("--speed times the dub; leave --sound out.")
     if settings.speed and sys.platform == "win32":
         raise ValueError("--speed reads peak memory in a way that Windows does not have; leave it out there.")
-    if not 1 <= settings.best_of <= MAX_TAKES:
-        raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {settings.best_of}.")
+    check_takes(settings.best_of)
     if settings.best_of > 1 and not settings.dubs:
         raise ValueError("--best-of chooses among dubs; leave it out with --outputs and with sounds without a draw.")
     if settings.setting != 3 and (settings.voices or settings.voices_split):

@@ -14,7 +14,6 @@
 """The sounds that are measured: dubs, the best of several takes, and the ceilings (truth, vocoded truth, true times)."""
 
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +25,13 @@ from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteSche
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from ..metrics import functional
 from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME, log_mel
 from ..processing.text import phonemize
 from ..processing.video import probe_video
 from ..schedulers import FlowMatchMidpointDiscreteScheduler, flow_sigmas
 from .clips import Clip
-from .grammar import grammar_for
 from .settings import EvaluateSettings
+from .takes import choose_sound
 
 
 if TYPE_CHECKING:
@@ -126,28 +124,6 @@ def call_arguments(settings: EvaluateSettings) -> dict[str, Any]:
     return arguments
 
 
-def choose_take(similarities: Sequence[float], count_wrong_words: Callable[[int], int]) -> int:
-    """Which take to keep: of the more similar half (rounded up) the one with the fewest wrong words, ties by similarity.
-
-    Args:
-        similarities: of each take to the reference voice, higher is better; equal ones count in their order.
-        count_wrong_words: wrong words of the take at an index; asked only where it matters.
-
-    Returns:
-        Index of the take.
-
-    Raises:
-        ValueError: no take.
-    """
-    if not similarities:
-        raise ValueError("there is no take to choose from.")
-    order = sorted(range(len(similarities)), key=lambda index: (-similarities[index], index))
-    kept = order[: (len(order) + 1) // 2]
-    if len(kept) == 1:
-        return kept[0]
-    return min(kept, key=lambda index: (count_wrong_words(index), order.index(index)))
-
-
 class SoundMaker:
     """Makes the sound of a clip as the settings say; the model is loaded with the first sound that needs it."""
 
@@ -215,25 +191,13 @@ class SoundMaker:
         )
 
     def best_take(self, clip: Clip, timing: np.ndarray | None) -> Made:
-        """The take of seeds `seed` to `seed + best_of - 1` that [`choose_take`] keeps: similarity by GE2E, words by PocketSphinx."""
+        """The take of seeds `seed` to `seed + best_of - 1` that [`~evaluation.takes.choose_sound`] keeps."""
         from ..processing.audio import load_audio
 
         made = [self.dub(clip, self.settings.seed + number, timing) for number in range(self.settings.best_of)]
         reference = load_audio(clip.reference.path)
-        similarities = [functional.speaker_similarity(take.sound, reference) for take in made]
-        wrong: dict[int, int] = {}
-
-        def count_wrong_words(index: int) -> int:
-            if index not in wrong:
-                heard = " ".join(functional.recognize_words(made[index].sound, grammar_for(clip.text)))
-                wrong[index] = functional.word_errors(clip.text, heard).errors
-            return wrong[index]
-
-        chosen = choose_take(similarities, count_wrong_words)
-        takes = [
-            {"seed": take.seed, "similarity": round(similarity, 6), "wrong_words": wrong.get(index)}
-            for index, (take, similarity) in enumerate(zip(made, similarities, strict=True))
-        ]
+        chosen, takes = choose_sound([take.sound for take in made], reference, clip.text)
+        takes = [{"seed": take.seed, **found} for take, found in zip(made, takes, strict=True)]
         timings = {name: sum(take.timings.get(name, 0.0) for take in made) for name in made[0].timings}
         return replace(made[chosen], takes=takes, timings=timings)
 

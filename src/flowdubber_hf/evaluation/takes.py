@@ -1,0 +1,95 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The best of several takes of a dub, chosen by what a user has too: the reference voice and the script."""
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import numpy as np
+
+from ..metrics import functional
+from .grammar import grammar_for
+from .scorers import install_hint
+from .settings import check_takes
+
+
+PACKAGES = ("resemblyzer", "pocketsphinx", "jiwer")
+
+
+def require_selection(count: int) -> None:
+    """Refuses a choice that could not be made, before any take is.
+
+    Raises:
+        ValueError: no such number of takes.
+        ImportError: what tells voices and words apart is not installed.
+    """
+    check_takes(count)
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if count > 1 and missing:
+        raise ImportError(f"--best-of {count} needs {', '.join(missing)}: {install_hint(missing)}.")
+
+
+def choose_take(similarities: Sequence[float], count_wrong_words: Callable[[int], int]) -> int:
+    """Which take to keep: of the more similar half (rounded up) the one with the fewest wrong words, ties by similarity.
+
+    Args:
+        similarities: of each take to the reference voice, higher is better; equal ones count in their order.
+        count_wrong_words: wrong words of the take at an index; asked only where it matters.
+
+    Returns:
+        Index of the take.
+
+    Raises:
+        ValueError: no take.
+    """
+    if not similarities:
+        raise ValueError("there is no take to choose from.")
+    order = sorted(range(len(similarities)), key=lambda index: (-similarities[index], index))
+    kept = order[: (len(order) + 1) // 2]
+    if len(kept) == 1:
+        return kept[0]
+    return min(kept, key=lambda index: (count_wrong_words(index), order.index(index)))
+
+
+def choose_sound(
+    sounds: Sequence[np.ndarray], reference: np.ndarray, text: str
+) -> tuple[int, list[dict[str, float | int | None]]]:
+    """The take that [`choose_take`] keeps: similarity by GE2E, words by PocketSphinx.
+
+    Args:
+        sounds: takes of the same text, `(samples,)` at 16 kHz.
+        reference: `(samples,)` at 16 kHz, the voice they should have.
+        text: what they should say.
+
+    Returns:
+        Index of the take, and `similarity` and `wrong_words` of each, the latter `None` where they did not matter.
+
+    Raises:
+        ValueError: no take, or a silent one.
+    """
+    similarities = [functional.speaker_similarity(sound, reference) for sound in sounds]
+    wrong: dict[int, int] = {}
+
+    def count_wrong_words(index: int) -> int:
+        if index not in wrong:
+            heard = " ".join(functional.recognize_words(sounds[index], grammar_for(text)))
+            wrong[index] = functional.word_errors(text, heard).errors
+        return wrong[index]
+
+    chosen = choose_take(similarities, count_wrong_words)
+    takes = [
+        {"similarity": round(similarity, 6), "wrong_words": wrong.get(index)}
+        for index, similarity in enumerate(similarities)
+    ]
+    return chosen, takes
