@@ -22,8 +22,8 @@ stop.
 `--init_from` takes an earlier run, a whole pipeline, or a plain Qwen2 by folder or Hub id (`Qwen/Qwen2.5-0.5B`), which keeps
 its weights and gets the speech tokens of `--preset` behind its own. `--lora_rank 16` trains low-rank matrices only; the saved
 model has them in its weights, and `adapter/` has them alone. Without `--init_from` most of the learning needs no speech
-tokenizer: `--codes spelling` teaches it to read (each phoneme once, with `--without_transcript 1`), `--codes phones` how long
-phonemes last, each from the stage before by `--init_from FOLDER --init_codes phones`; speech tokens come last, the same way.
+tokenizer: `--codes spelling` teaches it to read (each phoneme once, with `--without_transcript 1`), `--codes phones`, if wanted,
+how long phonemes last; speech tokens come last. Each starts from the stage before by `--init_from FOLDER --init_codes phones`.
 
 `output_dir` gets `model/` (the last) and `best/` (the lowest `val_perplexity`), both with the tokenizer, checkpoints and
 `log.jsonl`.

@@ -8,8 +8,8 @@
 # pipeline/ and figures/. Give the same command again after a stop: finished stages are passed over, a stopped one goes on.
 # The time of each stage stands in OUT/times.txt and is printed at the end. Options of every stage:
 # examples/recipes/tiny/*.yaml. From the environment:
-#   VOCODER_STEPS, ALIGNER_STEPS, DUBBER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, SPELLING_STEPS, PHONE_STEPS,
-#   TOKEN_STEPS, KNOWLEDGE_STEPS  steps of a stage
+#   VOCODER_STEPS, ALIGNER_STEPS, DUBBER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, SPELLING_STEPS, TOKEN_STEPS,
+#   KNOWLEDGE_STEPS  steps of a stage
 #   LAUNCH     how scripts start, e.g. "accelerate launch --num_processes 4" (default: python)
 #   PRECISION  auto (default), no, bf16 or fp16, of vocoder, dubber and language model; bf16 pays on CPUs with AMX
 #   WORKERS    processes that load data (default 0)
@@ -111,8 +111,7 @@ stage speech_tokenizer_voice trained train_speech_tokenizer speech_tokenizer_voi
     --init_from "$out/speech_tokenizer/best"
 stage tokens prepare --speech_tokenizer "$out/speech_tokenizer_voice/best"
 stage semantic_spelling trained train_semantic_lm semantic_spelling "${SPELLING_STEPS:-}"
-stage semantic_phones trained train_semantic_lm semantic_phones "${PHONE_STEPS:-}" --init_from "$out/semantic_spelling/best"
-stage semantic trained train_semantic_lm semantic "${TOKEN_STEPS:-}" --init_from "$out/semantic_phones/best"
+stage semantic trained train_semantic_lm semantic "${TOKEN_STEPS:-}" --init_from "$out/semantic_spelling/best"
 stage states states
 stage dubber_knowledge trained train_dubber dubber_knowledge "${KNOWLEDGE_STEPS:-}" --semantic_features "$out/states" \
     --aligner "$out/dubber/best/aligner" --vector_field "$out/dubber/best/vector_field" --base_pipeline none
