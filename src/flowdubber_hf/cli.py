@@ -305,20 +305,6 @@ def available_cores() -> int:
     return cores
 
 
-def _choose_device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {name} cannot be used here ({reason}); try cpu.") from error
-    return str(device)
-
-
 def _load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
     import torch
     from diffusers.utils import logging as diffusers_logging
@@ -331,8 +317,9 @@ def _load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
         torch.set_num_threads(available_cores())
 
     from .pipelines.flowdubber import FlowDubberPipeline
+    from .pipelines.flowdubber.loading import choose_device
 
-    device = _choose_device(arguments.device)
+    device = choose_device(arguments.device)
     pipe = FlowDubberPipeline.from_pretrained(arguments.model).to(device)
     pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
     return pipe

@@ -22,10 +22,7 @@ import dataclasses
 import json
 import math
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +44,7 @@ from .dataset import DATA_FOLDER, require_pyarrow, write_data
 from .files import replace_file
 from .hashing import hash_folder, hash_json
 from .report import build_report, draw_report, require_matplotlib
+from .workers import single_thread, start_worker
 
 
 SETTINGS_NAME = "settings.json"
@@ -282,40 +280,12 @@ def run_work(
             bar.set_postfix(dropped=dropped, refresh=False)
 
         if num_proc == 1:
-            with _one_thread():
+            with single_thread():
                 for recording in recordings:
                     done(work_on(work, recording))
         else:
             _run_in_processes(work, recordings, num_proc, done)
     return [outcomes[recording.id] for recording in recordings]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for sums, as in the worker processes: more of them round otherwise."""
-    import cv2
-    import torch
-
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
-
-
-def _start_worker() -> None:
-    import cv2
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the first one decides
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:  # a killed run leaves no processes behind
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _run_in_processes(
@@ -339,7 +309,7 @@ def _run_pool(
     """Returns the recordings that are unfinished because a process died, in order."""
     context = multiprocessing.get_context("spawn")
     unfinished = {recording.id: recording for recording in recordings}
-    pool = ProcessPoolExecutor(min(num_proc, len(recordings)), mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(min(num_proc, len(recordings)), mp_context=context, initializer=start_worker)
     try:
         futures: list[Future[Outcome]] = [pool.submit(work_on, work, recording) for recording in recordings]
         for future in as_completed(futures):

@@ -23,12 +23,10 @@ import json
 import multiprocessing
 import os
 import platform
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -38,12 +36,14 @@ import torch
 from tqdm.auto import tqdm
 
 from ..data.files import replace_file
+from ..data.workers import single_thread, start_worker
+from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from ..version import __version__
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
 from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
-from .sounds import call_arguments, choose_device, model_folder, silence_libraries
+from .sounds import call_arguments, model_folder, silence_libraries
 from .summary import paper_table, summarize_columns, write_tables
 from .takes import require_selection
 from .work import (
@@ -55,10 +55,8 @@ from .work import (
     Record,
     hash_code,
     hash_weights,
-    one_thread,
     read_record,
     sound_file,
-    watch_parent,
     work_on,
 )
 
@@ -262,39 +260,18 @@ def _run_all(job: Job, clips: Sequence[Clip], settings: EvaluateSettings) -> Non
                 bar.set_postfix(without_sound=missing, refresh=False)
 
         if settings.num_proc == 1 or len(clips) < 2:
-            with _threads_restored():
+            with single_thread():
                 for clip in clips:
                     done(work_on(job, clip))
         else:
             _run_in_processes(job, clips, settings.num_proc, done)
 
 
-@contextmanager
-def _threads_restored() -> Iterator[None]:
-    import cv2
-
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    one_thread()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the first one decides
-    one_thread()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        watch_parent(parent)
-
-
 def _run_in_processes(
     job: Job, clips: Sequence[Clip], num_proc: int, done: Callable[[tuple[str, str | None]], None]
 ) -> None:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(num_proc, len(clips)), mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(min(num_proc, len(clips)), mp_context=context, initializer=start_worker)
     try:
         for future in as_completed([pool.submit(work_on, job, clip) for clip in clips]):
             done(future.result())

@@ -13,7 +13,6 @@
 # limitations under the License.
 """The sounds that are measured: dubs, the best of several takes, and the ceilings (truth, vocoded truth, true times)."""
 
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -70,21 +69,6 @@ def silence_libraries() -> None:
         logging.disable_progress_bar()
 
 
-def choose_device(name: str) -> str:
-    """`auto` takes the graphics card of this process where there is one.
-
-    Raises:
-        ValueError: a device that cannot be used here.
-    """
-    if name == "auto":
-        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=torch.device(name))
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try cpu.") from error
-    return name
-
-
 def _scheduler(solver: str) -> SchedulerMixin:
     """A solver of the flow on the method's own grid (no shift)."""
     if solver == "euler":
@@ -101,6 +85,7 @@ def load_pipeline(settings: EvaluateSettings) -> "FlowDubberPipeline":
         ValueError: no such model or device.
     """
     from ..pipelines.flowdubber import FlowDubberPipeline
+    from ..pipelines.flowdubber.loading import choose_device
 
     silence_libraries()
     pipe = FlowDubberPipeline.from_pretrained(settings.model).to(choose_device(settings.device))

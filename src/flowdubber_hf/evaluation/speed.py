@@ -25,10 +25,11 @@ from typing import Any
 
 import torch
 
+from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from .clips import Clip
 from .settings import EvaluateSettings
-from .sounds import SoundMaker, choose_device
+from .sounds import SoundMaker
 
 
 WARM_UP_CALLS = 2

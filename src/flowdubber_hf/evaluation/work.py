@@ -18,7 +18,6 @@ options, weights and the code of the package that makes it. What has its key alr
 """
 
 import json
-import threading
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -199,22 +198,6 @@ def _scorer(name: str, weights: str | None, device: str) -> Scorer:
     silence_libraries()
     scorer.load(device)
     return scorer
-
-
-def one_thread() -> None:
-    """One thread for sums: more of them round otherwise, and processes share the cores better."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-def watch_parent(parent: Any) -> None:
-    """Ends this process when the one that started it is gone: a killed run leaves no processes behind."""
-    import os
-
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _write_sound(job: Job, clip: Clip, made: Made) -> None:

@@ -16,6 +16,7 @@
 import importlib.resources
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -32,6 +33,21 @@ from ...processing.text import PHONEMES
 INDEX_FILE = "model_index.json"
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 STYLE_SIZE = 256  # GE2E-compatible voice vectors
+
+
+def choose_device(name: str) -> str:
+    """The device of a name that torch knows; `auto` takes the graphics card of this process where there is one.
+
+    Raises:
+        ValueError: a device that cannot be used here.
+    """
+    if name == "auto":
+        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=torch.device(name))
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try cpu.") from error
+    return name
 
 
 def bundled_checkpoints() -> dict[str, Path]:
