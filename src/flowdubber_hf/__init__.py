@@ -29,6 +29,7 @@ _PUBLIC = {
     "models.speech_tokenizer": ("FlowDubberSpeechTokenizer", "FlowDubberSpeechTokenizerConfig"),
     "models.style": ("FlowDubberStyleEncoder", "FlowDubberStyleEncoderConfig"),
     "models.syncnet": ("FlowDubberSyncNet", "FlowDubberSyncNetConfig"),
+    "models.utmos": ("FlowDubberUtmos", "FlowDubberUtmosConfig"),
     "models.vector_field": ("FlowDubberVectorField",),
     "models.vocoder": ("FlowDubberVocoder", "FlowDubberVocoderConfig"),
     "processing.audio": ("load_audio", "log_mel"),
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
     from .models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
     from .models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
+    from .models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
     from .models.vector_field import FlowDubberVectorField
     from .models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
     from .pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
