@@ -26,6 +26,8 @@ from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
+from flowdubber_hf.evaluation import settings
+from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber
 from flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber import path_words
 from flowdubber_hf.processing.text import phonemize
 
@@ -734,7 +736,7 @@ def test_own_timing_is_used(pipe, reference_output):
 
 @pytest.mark.parametrize(
     ("counts", "message"),
-    [([80], "needs"), (None, "sum"), ([1.5], "whole number"), ([-1, 81], "whole number")],
+    [([80], "needs"), (None, "sum"), ([], "whole number"), ([1.5], "whole number"), ([-1, 81], "whole number")],
 )
 def test_own_timing_must_fit(pipe, reference_output, counts, message):
     counts = reference_output.paths[0].sum(1) + 1 if counts is None else counts
@@ -748,6 +750,15 @@ def test_without_semantics_the_null_stands_in(pipe):
     torch.testing.assert_close(without.audios, null_branch.audios, atol=1e-5, rtol=1e-4)
     assert "semantics" not in without.timings
     assert pipe.guidance_scale == 1
+
+
+def test_without_semantics_no_language_model_is_missed(pipe):
+    bare = tiny_pipeline(language_model=False)
+    assert len(bare(**inputs(without=["semantics"])).audios[0]) == len(pipe(**inputs()).audios[0])
+
+
+def test_parts_are_those_of_the_evaluation():
+    assert settings.PARTS == pipeline_flowdubber.PARTS
 
 
 def test_without_lips_the_picture_has_no_say(pipe):

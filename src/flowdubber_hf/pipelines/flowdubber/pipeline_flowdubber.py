@@ -408,7 +408,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             raise ValueError(f"`without` must be a list of some of {', '.join(PARTS)}, got {without!r}.")
         for frames in phoneme_frames or ():
             self._check_phoneme_frames(frames)
-        self._check_sampling(num_inference_steps, guidance_scale, temperature, sigmas)
+        guidance = 1.0 if "semantics" in without else guidance_scale  # it falls away with what it sharpens
+        self._check_sampling(num_inference_steps, guidance, temperature, sigmas)
         self._check_semantic_sampling(
             semantic_temperature, semantic_top_k, semantic_top_p, semantic_max_new_tokens, reference_text
         )
@@ -965,7 +966,9 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             rows(reference_audio, not isinstance(reference_audio, (list, tuple))),
             rows(reference_text, reference_text is None or isinstance(reference_text, str)),
             rows(mouth_box, one_box),
-            None if phoneme_frames is None else rows(phoneme_frames, np.ndim(phoneme_frames[0]) == 0),
+            None
+            if phoneme_frames is None
+            else rows(phoneme_frames, len(phoneme_frames) == 0 or np.ndim(phoneme_frames[0]) == 0),
         )
 
     @staticmethod
