@@ -346,7 +346,7 @@ def test_folder_that_cannot_be_written(capsys, arguments, monkeypatch, tmp_path)
         raise PermissionError(13, "Permission denied")
 
     # tests may run as a user whom no permission stops
-    monkeypatch.setattr(cli.tempfile, "TemporaryFile", denied)
+    monkeypatch.setattr(cli.common.tempfile, "TemporaryFile", denied)
     refused(capsys, arguments(), "cannot be written", "Permission denied")
 
 
@@ -376,4 +376,4 @@ def test_interruption_leaves_nothing(capsys, arguments, monkeypatch, tmp_path, m
 
 
 def test_available_cores_is_positive():
-    assert cli.available_cores() >= 1
+    assert cli.common.available_cores() >= 1

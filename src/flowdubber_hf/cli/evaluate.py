@@ -1,0 +1,147 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`flowdubber evaluate`: dub clips and measure them, or measure the sounds of any system."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..evaluation.settings import PARTS, SETTINGS, SOLVERS, SOUNDS, EvaluateSettings, check_settings
+from .common import DEFAULT_MODEL
+
+
+def add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="dub clips and measure them, or measure the sounds of any system",
+        description="Dubs the clips of a corpus and measures the dubs, or measures sounds that are there (--outputs). Give the "
+        "same command again after a stop: finished clips are kept. See docs/evaluation.md.",
+        epilog="Needs the extra: pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer. Several processes: "
+        "--num-proc, or accelerate launch -m flowdubber_hf evaluate ...",
+    )
+    add = evaluate.add_argument
+    add(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="corpus: metadata.jsonl or .csv with clips, or GRID, Chem, V2C, LRS",
+    )
+    add("--output", type=Path, metavar="FOLDER", help="where the results go")
+    add("--split", default="dev", help="which clips (default dev)")
+    add(
+        "--corpus", default="auto", choices=("auto", "metadata", "grid", "chem", "v2c", "lrs"), help="layout of --data"
+    )
+    add(
+        "--setting",
+        type=int,
+        default=2,
+        choices=SETTINGS,
+        help="reference voice: 1 the clip's own sound, 2 another clip of the speaker (default), 3 another speaker",
+    )
+    add("--voices", type=Path, metavar="FOLDER", help="setting 3: speakers of this corpus (default: of --data)")
+    add("--voices-split", metavar="SPLIT", help="setting 3: only speakers' recordings of this split")
+    add("--pairing", type=Path, metavar="FILE", help='lines {"clip": ..., "reference": ...} in place of the rule')
+    add("--model", help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})")
+    add("--outputs", type=Path, metavar="FOLDER", help="score these sounds or videos, named by clip; no model is used")
+    add("--sound", default="dub", choices=SOUNDS, help="what is measured: the dub (default), or a ceiling")
+    add(
+        "--metrics",
+        nargs="+",
+        default=("default",),
+        metavar="METRIC",
+        help="default (all that work offline here) and any of lse word-sync word-sync-given sync-kl duration length wer "
+        "wer-grammar wer-open wavlm ge2e utmos dnsmos mcd f0 energy; NAME=WEIGHTS for other weights",
+    )
+    add("--steps", type=int, default=10, help="steps of the flow (default 10)")
+    add("--guidance-scale", type=float, default=1.4, help="1 is none (default 1.4)")
+    add("--temperature", type=float, help="of the initial noise (default: the model's own)")
+    add("--solver", choices=SOLVERS, help="of the flow (default: the model's own)")
+    add("--sway", type=float, help="coefficient of the grid, 0 is uniform (default: the model's own)")
+    add("--without", nargs="+", default=(), choices=PARTS, help="leave parts of the method out: semantics lips style")
+    add("--reference-text", action="store_true", help="give the model the transcripts of the references")
+    add("--seed", type=int, default=0, help="of every clip (default 0)")
+    add(
+        "--best-of",
+        type=int,
+        default=1,
+        metavar="N",
+        help="keep the best of N takes of each clip, by voice, then words",
+    )
+    add("--limit", type=int, help="only the first clips")
+    add("--picture", nargs="+", default=(), metavar="CLIP", dest="pictures", help="draw these clips: CLIP.png")
+    add("--num-proc", type=int, default=1, help="processes (default 1)")
+    add("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps or auto")
+    add("--speed", action="store_true", help="measure cold and warm speed and peak memory too")
+    add("--name", help="of the row in the tables (default: the model or the folder)")
+    add("--overwrite", action="store_true", help="replace an evaluation with other settings in --output")
+    add("--compare", type=Path, nargs="+", metavar="FOLDER", help="only print one table of finished evaluations")
+    add("--quiet", action="store_true", help="no progress bar, no last lines")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    settings = _evaluate_settings(arguments)
+    if settings is None:
+        from ..evaluation.run import compare
+
+        print(compare(arguments.compare))
+        return
+    check_settings(settings)
+
+    from ..evaluation.run import TABLE_NAME, plan_evaluation, run_evaluation, world
+
+    plan = plan_evaluation(settings)
+    first = world()[0] == 0
+    if plan.left_out and first:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in plan.left_out.items())
+        print(f"flowdubber: left out of the default metrics: {reasons}", file=sys.stderr)
+    try:
+        done = run_evaluation(plan)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
+    if done.summary is None:
+        return
+    for name, problem in list(done.summary["without_sound"].items())[:10]:
+        print(f"flowdubber: warning: no sound of {name}: {problem}", file=sys.stderr)
+    if settings.quiet:
+        return
+    print((settings.output / TABLE_NAME).read_text(encoding="utf-8"))
+    missing = len(done.summary["without_sound"])
+    clips = done.summary["clips"]
+    counts = f"{clips - missing} of {clips} clips" if missing else f"{clips} clips"
+    print(
+        f"scored {counts} in {done.seconds:.0f} s; wrote {', '.join(file.name for file in done.written)} to {settings.output}"
+    )
+
+
+def _evaluate_settings(arguments: argparse.Namespace) -> EvaluateSettings | None:
+    """Settings of an evaluation, `None` where finished ones are compared.
+
+    Raises:
+        ValueError: options that are missing or exclude each other.
+    """
+    if arguments.compare:
+        if arguments.data or arguments.output:
+            raise ValueError("--compare prints what other runs have measured; leave --data and --output out.")
+        return None
+    if arguments.data is None or arguments.output is None:
+        raise ValueError("give --data, the corpus, and --output, the folder of the results.")
+    if arguments.model and (arguments.outputs or arguments.sound == "truth"):
+        raise ValueError("--model has nothing to do with --outputs or --sound truth; leave it out.")
+    chosen = {name: getattr(arguments, name) for name in EvaluateSettings.__dataclass_fields__}
+    chosen["model"] = arguments.model or DEFAULT_MODEL
+    return EvaluateSettings(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
+    )
