@@ -27,6 +27,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..extras import require_extra
+
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,14 +47,7 @@ def require_pyarrow() -> Any:
     Raises:
         ImportError: it is not installed; the message says how.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            "prepared datasets are parquet files and need pyarrow: pip install 'flowdubber-hf[train]'."
-        ) from error
-    return pyarrow
+    return require_extra("train", "pyarrow", "pyarrow.parquet", what="a prepared dataset (parquet files)")
 
 
 def schema() -> "pa.Schema":

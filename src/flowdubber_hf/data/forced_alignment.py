@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..extras import require_extra
 from ..processing.audio import SAMPLING_RATE
 from ..processing.text import (
     Phonemization,
@@ -189,11 +190,8 @@ def _is_word(entry: str) -> bool:
 def _decoder(choices: Sequence[Sequence[list[str]]]) -> "Decoder":
     """A decoder whose dictionary holds just these words. New for every text: a failed alignment spoils a decoder, and
     its running mean of the sound would make results depend on what was aligned before."""
-    try:
-        from pocketsphinx import Decoder
-    except ImportError as error:
-        raise ImportError("alignment needs PocketSphinx: pip install 'flowdubber-hf[train]'.") from error
-    decoder = Decoder(lm=None, dict=None, samprate=SAMPLING_RATE, loglevel="FATAL", **SEARCH)
+    pocketsphinx = require_extra("train", "pocketsphinx", what="forced alignment")
+    decoder = pocketsphinx.Decoder(lm=None, dict=None, samprate=SAMPLING_RATE, loglevel="FATAL", **SEARCH)
     for index, pronunciations in enumerate(choices):
         for choice, pronunciation in enumerate(pronunciations):
             phones = " ".join(phoneme.rstrip("012") for phoneme in pronunciation)

@@ -35,6 +35,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from ..extras import require_extra
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 from ..version import __version__
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
@@ -43,7 +44,7 @@ from .clip_work import Outcome, WorkSettings, load_models, read_record, work_on
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
 from .files import replace_file
 from .hashing import hash_folder, hash_json
-from .report import build_report, draw_report, require_matplotlib
+from .report import build_report, draw_report
 from .workers import single_thread, start_worker
 
 
@@ -130,8 +131,8 @@ def prepare(settings: PrepareSettings) -> Prepared:
     start = time.monotonic()
     _check_settings(settings)
     require_pyarrow()
-    require_matplotlib()
-    _require_pocketsphinx()
+    require_extra("train", "matplotlib", what="drawing report.png")
+    require_extra("train", "pocketsphinx", what="finding the times of phonemes")
     _check_output(settings)
     corpus = read_corpus(
         settings.input,
@@ -169,13 +170,6 @@ def _check_settings(settings: PrepareSettings) -> None:
     for name in ("min_alignment_score", "max_word_difference", "max_length_difference"):
         if math.isnan(getattr(settings, name)):
             raise ValueError(f"{name} must be a number.")
-
-
-def _require_pocketsphinx() -> None:
-    try:
-        import pocketsphinx  # noqa: F401
-    except ImportError as error:
-        raise ImportError("phoneme times need PocketSphinx: pip install 'flowdubber-hf[train]'.") from error
 
 
 def _model_folder(name: str, part: str, option: str) -> Path | None:

@@ -31,14 +31,6 @@ Pair = tuple[Recording, Outcome]
 WITHIN_SECONDS = 0.05
 
 
-def require_matplotlib() -> None:
-    """Raises `ImportError`, with what to do, where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError("report.png needs matplotlib: pip install 'flowdubber-hf[train]'.") from error
-
-
 def _seconds(pairs: Iterable[Pair]) -> float:
     return sum(outcome.info["num_samples"] for _, outcome in pairs) / SAMPLING_RATE
 

@@ -37,11 +37,12 @@ from tqdm.auto import tqdm
 
 from ..data.files import replace_file
 from ..data.workers import single_thread, start_worker
+from ..extras import require_extra
 from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from ..version import __version__
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
-from .scorers import Scorer, choose_scorers
+from .scorers import EXTRA, Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
 from .sounds import call_arguments, model_folder, silence_libraries
 from .summary import paper_table, summarize_columns, write_tables
@@ -123,7 +124,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
     check_settings(settings)
     if world()[1] > 1 and settings.num_proc > 1:
         raise ValueError("accelerate launch starts the processes; leave --num-proc out.")
-    _require_matplotlib()
+    require_extra(EXTRA, "matplotlib", what="drawing the pictures")
     _check_output(settings)
     settings = dataclasses.replace(settings, device=choose_device(settings.device))
     clips, recordings = read_clips(settings.data, settings.split, settings.corpus)
@@ -155,13 +156,6 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
         outputs=outputs,
     )
     return Plan(settings, clips, tuple(scorers), left_out, job)
-
-
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError("the pictures need matplotlib: pip install 'flowdubber-hf[eval]'.") from error
 
 
 def _identity(settings: EvaluateSettings) -> dict[str, Any]:

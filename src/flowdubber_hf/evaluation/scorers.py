@@ -17,7 +17,6 @@ A scorer gives several values of a clip. One that cannot be had (nothing spoken,
 with its reason; the summary counts it and leaves it out of the mean.
 """
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from ..extras import absent, pip_line
 from ..metrics import functional
 from ..processing.audio import SAMPLING_RATE
 from .clips import Clip
@@ -34,6 +34,7 @@ from .samples import Sample
 
 
 Value = float | int | str | list[float] | None
+EXTRA = "eval"
 HIGHER, LOWER, ZERO = "higher", "lower", "nearer to 0"
 MILLISECONDS = 1000.0
 DECIMALS = 6  # of values in clips.jsonl: far finer than any of them is meant
@@ -104,7 +105,7 @@ class Scorer:
 
     def missing_packages(self) -> list[str]:
         """Packages that have to be installed first."""
-        return [name for name in self.packages if importlib.util.find_spec(name) is None]
+        return absent(self.packages)
 
     def load(self, device: str = "cpu") -> None:
         """Gets ready; the weights are read here.
@@ -114,7 +115,7 @@ class Scorer:
         """
         missing = self.missing_packages()
         if missing:
-            raise ImportError(f"the metric {self.name} needs {', '.join(missing)}: {install_hint(missing)}.")
+            raise ImportError(f"the metric {self.name} needs {', '.join(missing)}: {pip_line(EXTRA, missing)}")
         with warnings.catch_warnings():  # about how a library of a library is packed: nothing that a user could change
             warnings.simplefilter("ignore", UserWarning)
             for name in self.packages:
@@ -136,13 +137,6 @@ class Scorer:
                 name = getattr(part, "__name__", self.name).strip("_")
                 self.problems[name] = " ".join(str(error).split())
         return values
-
-
-def install_hint(packages: Sequence[str]) -> str:
-    """The command that installs them."""
-    if "resemblyzer" in packages:
-        return "pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer"
-    return "pip install 'flowdubber-hf[eval]'"
 
 
 def _plain(value: Any) -> Value:
@@ -497,7 +491,7 @@ def _reason_to_leave_out(scorer: Scorer, clips: Sequence[Clip]) -> str | None:
         return f"needs {scorer.weights} from {scorer.source}"
     missing = scorer.missing_packages()
     if missing:
-        return f"needs {', '.join(missing)} ({install_hint(missing)})"
+        return f"needs {', '.join(missing)} ({pip_line(EXTRA, missing)})"
     if not all(scorer.suits(clip) for clip in clips):
         return scorer.unsuited
     if not any(scorer.by_default(clip) for clip in clips):

@@ -14,13 +14,13 @@
 """The best of several takes of a dub, chosen by what a user has too: the reference voice and the script."""
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
 import numpy as np
 
+from ..extras import absent, pip_line
 from ..metrics import functional
 from .grammar import grammar_for
-from .scorers import install_hint
+from .scorers import EXTRA
 from .settings import check_takes
 
 
@@ -35,9 +35,9 @@ def require_selection(count: int) -> None:
         ImportError: what tells voices and words apart is not installed.
     """
     check_takes(count)
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = absent(PACKAGES)
     if count > 1 and missing:
-        raise ImportError(f"--best-of {count} needs {', '.join(missing)}: {install_hint(missing)}.")
+        raise ImportError(f"--best-of {count} needs {', '.join(missing)}: {pip_line(EXTRA, missing)}")
 
 
 def choose_take(similarities: Sequence[float], count_wrong_words: Callable[[int], int]) -> int:

@@ -13,30 +13,21 @@
 # limitations under the License.
 """What every metric asks of its inputs, and optional packages by name."""
 
-import importlib
 from types import ModuleType
 
 import numpy as np
 
+from ..extras import require_extra
 from ..processing.audio import SAMPLING_RATE
 
 
 # Below -80 dBFS at its loudest, sound holds no speech.
 SILENCE_AMPLITUDE = 1e-4
-# It asks for webrtcvad, which needs a compiler; the extra brings the same module ready built.
-NOT_IN_EXTRA = {"resemblyzer": " && pip install --no-deps resemblyzer"}
 
 
 def require(package: str) -> ModuleType:
     """Imports an optional package, or raises `ImportError` that says how to install it."""
-    name = package.split(".")[0]
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ImportError(
-            f"this figure needs the package {name} (import failed: {error}); install it with: "
-            f'pip install "flowdubber-hf[eval]"{NOT_IN_EXTRA.get(name, "")}'
-        ) from error
+    return require_extra("eval", package, what="this figure")
 
 
 def is_silent(wave: np.ndarray) -> bool:

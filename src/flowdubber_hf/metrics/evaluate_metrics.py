@@ -37,19 +37,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..extras import require_extra
 from . import functional
 from .cepstrum import MODES
 from .timing import WordTime
 
 
-try:
-    import evaluate
-    from datasets import Array3D, Features, Value
-    from datasets import Sequence as ListOf
-except ImportError as error:
-    raise ImportError(
-        f'these classes need the package evaluate (import failed: {error}); install it with: pip install "flowdubber-hf[eval]"'
-    ) from error
+require_extra("eval", "evaluate", "datasets", what="metrics as classes of evaluate")
+
+import evaluate  # noqa: E402
+from datasets import Array3D, Features, Value  # noqa: E402
+from datasets import Sequence as ListOf  # noqa: E402
 
 
 SOUND = ListOf(Value("float32"))

@@ -32,6 +32,7 @@ import torch
 from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
+from ..extras import pip_line
 from .audio import VIDEO_FRAME_RATE
 from .video import GreyArray, GreyClip
 
@@ -445,8 +446,7 @@ def _face_mesh():
         from mediapipe import solutions
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            "detector='mediapipe' needs MediaPipe: pip install 'flowdubber-hf[mediapipe]' (Python 3.11 or 3.12), or set "
-            "detector='haar'."
+            f"detector='mediapipe' needs MediaPipe: {pip_line('mediapipe')} (Python 3.11 or 3.12), or set detector='haar'."
         ) from error
     return solutions.face_mesh.FaceMesh(static_image_mode=False, max_num_faces=4)
 

@@ -17,7 +17,6 @@ A stage makes [`Samples`] with [`dubbing_samples`], [`vocoder_samples`] or [`tok
 noise at every step, so that two steps compare); the loop writes them and hands them on.
 """
 
-import importlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from accelerate import Accelerator
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from ..data.features import Clip, FeatureStore
+from ..extras import require_extra
 from ..models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ..models.vector_field import FlowDubberVectorField
@@ -119,14 +119,7 @@ def file_name(name: str) -> str:
 
 
 def _require(module: str) -> Any:
-    """Imports a package of the extra `train`, or raises `ImportError` that says how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"samples of a training run need {module.split('.')[0]} (import failed: {error}); install it with: "
-            'pip install "flowdubber-hf[train]", or set --sample_steps 0.'
-        ) from error
+    return require_extra("train", module, what="making samples of a training run", otherwise="set --sample_steps 0")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

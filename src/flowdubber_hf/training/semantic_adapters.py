@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..extras import require_extra
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration
 
 
@@ -86,8 +87,4 @@ class Adapter:
 
 
 def _peft() -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise ImportError("LoRA needs the package peft: pip install 'flowdubber-hf[train]'.") from error
-    return peft
+    return require_extra("train", "peft", what="LoRA")

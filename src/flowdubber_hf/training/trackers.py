@@ -13,7 +13,6 @@
 # limitations under the License.
 """Where a run's figures go: always `log.jsonl`, and on request TensorBoard, Weights & Biases or Trackio by Accelerate."""
 
-import importlib.util
 import json
 import math
 import os
@@ -22,11 +21,13 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from ..extras import absent, pip_line
 from .arguments import TrainingArguments
 
 
 LOG_NAME = "log.jsonl"
 TRACKER_FOLDER = "trackers"
+_EXTRAS = {"tensorboard": "train", "wandb": "trackers", "trackio": "trackers"}  # others are installed by their names
 
 
 class RunLog:
@@ -62,9 +63,10 @@ class RunLog:
 
 def check_trackers(names: list[str]) -> None:
     """Raises a ValueError where a tracker's package is missing."""
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    missing = absent(names)
     if missing:
-        raise ValueError(f"--report_to {' '.join(missing)}: not installed; pip install {' '.join(missing)}.")
+        lines = [pip_line(_EXTRAS[name]) if name in _EXTRAS else f"pip install {name}" for name in missing]
+        raise ValueError(f"--report_to {' '.join(missing)}: not installed: {' && '.join(dict.fromkeys(lines))}")
 
 
 def start_trackers(accelerator: Accelerator, arguments: TrainingArguments, step: int) -> None:

@@ -1,0 +1,61 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Packages that only some of the work needs: the extra that brings each, and the line that installs it."""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from types import ModuleType
+
+
+# It asks for webrtcvad, which needs a compiler; the extra `eval` brings the same module ready built.
+_WITHOUT_ITS_LIST = ("resemblyzer",)
+
+
+def pip_line(extra: str, packages: Sequence[str] = ()) -> str:
+    """The command that installs an extra, and those of `packages` that no extra can bring."""
+    apart = "".join(f" && pip install --no-deps {name}" for name in packages if name in _WITHOUT_ITS_LIST)
+    return f"pip install 'flowdubber-hf[{extra}]'{apart}"
+
+
+def absent(packages: Sequence[str]) -> list[str]:
+    """Those of `packages` that are not installed; none is imported."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
+
+
+def require_extra(extra: str, *modules: str, what: str, otherwise: str = "") -> ModuleType:
+    """
+    Imports modules that an extra brings.
+
+    Args:
+        extra: of this package.
+        modules: to import, `"matplotlib"` or `"matplotlib.figure"`.
+        what: needs them, for the message.
+        otherwise: what can be done without them, for the message.
+
+    Returns:
+        The first of `modules`.
+
+    Raises:
+        ImportError: one of them cannot be imported; the message holds the line that installs it.
+    """
+    imported = []
+    for name in modules:
+        try:
+            imported.append(importlib.import_module(name))
+        except (ImportError, AttributeError) as error:  # the latter: an attribute of a package that lost a dependency
+            package = name.split(".")[0]
+            remedy = pip_line(extra, [package]) + (f", or {otherwise}" if otherwise else "")
+            raise ImportError(f"{what} needs {package} (import failed: {error}): {remedy}") from error
+    return imported[0]

@@ -1,0 +1,59 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Optional packages: every message names the extra that brings the package, and the extra is one that exists."""
+
+import ast
+import sys
+import tomllib
+
+import pytest
+
+from flowdubber_hf.extras import absent, pip_line, require_extra
+
+
+def test_the_first_module_comes_back():
+    assert require_extra("train", "json", "json.tool", what="a test").__name__ == "json"
+
+
+def test_the_message_holds_the_line_to_run(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ImportError) as refusal:
+        require_extra("train", "peft", what="LoRA", otherwise="leave --lora_rank out")
+    message = str(refusal.value)
+    assert message.startswith("LoRA needs peft (import failed: ")
+    assert message.endswith(": pip install 'flowdubber-hf[train]', or leave --lora_rank out")
+
+
+def test_what_no_extra_brings_has_a_line_of_its_own():
+    line = "pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer"
+    assert pip_line("eval", ["jiwer", "resemblyzer"]) == line
+    assert pip_line("eval", ["jiwer"]) == "pip install 'flowdubber-hf[eval]'"
+
+
+def test_absent_names_what_is_not_installed():
+    assert absent(["json", "no_such_package_at_all"]) == ["no_such_package_at_all"]
+
+
+def test_every_extra_that_the_code_names_exists(repository):
+    """So that the line of a message can be run as it stands."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = set()
+    for file in (repository / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Name) and called.id in ("require_extra", "pip_line") and node.args:
+                first = node.args[0]
+                named |= {first.value} if isinstance(first, ast.Constant) else set()
+    assert "train" in named
+    assert named <= set(project["optional-dependencies"])
