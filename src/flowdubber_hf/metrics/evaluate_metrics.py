@@ -43,7 +43,7 @@ from .cepstrum import MODES
 from .timing import WordTime
 
 
-require_extra("eval", "evaluate", "datasets", what="metrics as classes of evaluate")
+require_extra("eval", "evaluate", "datasets", what="flowdubber_hf.metrics.evaluate_metrics")
 
 import evaluate  # noqa: E402
 from datasets import Array3D, Features, Value  # noqa: E402
