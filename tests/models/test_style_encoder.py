@@ -15,7 +15,6 @@
 
 import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,10 +22,10 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
+from flowdubber_hf.models.style.conversion import convert_style_encoder
 from flowdubber_hf.models.style.modeling_style import raise_volume, trim_silence
 
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "convert_style_encoder.py"
 RATE = 16000
 
 
@@ -183,20 +182,11 @@ def test_windows(samples, starts):
 # Resemblyzer
 
 
-def packaged_checkpoint() -> Path:
-    spec = importlib.util.find_spec("resemblyzer")
-    if spec is None:
-        pytest.skip("resemblyzer is not installed")
-    return Path(next(iter(spec.submodule_search_locations))) / "pretrained.pt"
-
-
 @pytest.fixture(scope="module")
 def converted() -> FlowDubberStyleEncoder:
-    checkpoint = packaged_checkpoint()
-    spec = importlib.util.spec_from_file_location("convert_style_encoder", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script.convert(checkpoint)
+    if importlib.util.find_spec("resemblyzer") is None:
+        pytest.skip("resemblyzer is not installed")
+    return convert_style_encoder("resemblyzer")
 
 
 @torch.no_grad()
@@ -210,12 +200,41 @@ def test_equals_resemblyzer_on_the_same_sound(converted, seconds):
     np.testing.assert_allclose(ours, expected, atol=1e-3)
 
 
+def public_state() -> dict[str, torch.Tensor]:
+    """Names and shapes of `model_state` in Resemblyzer's pretrained.pt: an LSTM of three layers over 40 mels, a linear layer, and
+    the training loss' own two numbers."""
+    shapes = {"similarity_weight": (1,), "similarity_bias": (1,), "linear.weight": (256, 256), "linear.bias": (256,)}
+    for layer in range(3):
+        shapes |= {
+            f"lstm.weight_ih_l{layer}": (1024, 256 if layer else 40),
+            f"lstm.weight_hh_l{layer}": (1024, 256),
+            f"lstm.bias_ih_l{layer}": (1024,),
+            f"lstm.bias_hh_l{layer}": (1024,),
+        }
+    generator = torch.Generator().manual_seed(0)
+    return {name: 0.05 * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+@torch.no_grad()
+def test_converted_weights_give_what_the_public_names_give_by_hand(tmp_path):
+    public = public_state()
+    torch.save({"step": 7, "model_state": public, "optimizer_state": {"lr": 0.1}}, tmp_path / "pretrained.pt")
+    model = convert_style_encoder(tmp_path)
+    waveform = sound(1.6, level=0.1)
+    lstm = torch.nn.LSTM(40, 256, 3, batch_first=True)
+    lstm.load_state_dict({name[5:]: value for name, value in public.items() if name.startswith("lstm.")})
+    frames = model._windows(waveform, trim=False)
+    last = lstm(frames)[0][:, -1]
+    expected = (last @ public["linear.weight"].T + public["linear.bias"]).relu()
+    expected = torch.nn.functional.normalize(torch.nn.functional.normalize(expected, dim=1).mean(0), dim=0)
+    torch.testing.assert_close(model(waveform[None], trim=False).style[0], expected, atol=1e-6, rtol=1e-5)
+
+
 def test_conversion_refuses_other_files(tmp_path):
-    spec = importlib.util.spec_from_file_location("convert_style_encoder", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     with pytest.raises(ValueError, match="there is no file"):
-        script.convert(tmp_path / "missing.pt")
+        convert_style_encoder(tmp_path / "missing.pt")
     torch.save({"model_state": {"linear.weight": torch.zeros(2, 2)}}, tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="not a Resemblyzer"):
-        script.convert(tmp_path / "other.pt")
+    with pytest.raises(
+        ValueError, match=r"other\.pt is not Resemblyzer's encoder: the checkpoint lacks lstm.weight_ih_l0"
+    ):
+        convert_style_encoder(tmp_path / "other.pt")

@@ -20,9 +20,8 @@ from huggingface_hub.errors import StrictDataclassClassValidationError
 from torch.nn import functional as F
 
 from flowdubber_hf.models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
-from flowdubber_hf.models.syncnet.conversion import convert_syncnet_state_dict
+from flowdubber_hf.models.syncnet.conversion import convert_syncnet, public_syncnet_name
 from flowdubber_hf.models.syncnet.mfcc import mfcc
-from stages import load_script
 
 
 def tiny_config(**changes) -> FlowDubberSyncNetConfig:
@@ -194,11 +193,11 @@ def public_state() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def public_model(public_state, tmp_path_factory, repository) -> FlowDubberSyncNet:
+def public_model(public_state, tmp_path_factory) -> FlowDubberSyncNet:
     """The converter's way: a file of tensors to a folder to a model."""
     folder = tmp_path_factory.mktemp("public")
     torch.save(public_state, folder / "syncnet_v2.model")
-    model = load_script(repository, "convert_syncnet").convert(folder / "syncnet_v2.model")
+    model = convert_syncnet(folder / "syncnet_v2.model")
     model.save_pretrained(folder / "out")
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["config.json", "model.safetensors"]
     return FlowDubberSyncNet.from_pretrained(folder / "out").eval()
@@ -214,14 +213,14 @@ def public_head(state: dict[str, torch.Tensor], name: str, values: torch.Tensor)
     return F.linear(public_norm(state, f"{name}.1", values), state[f"{name}.3.weight"], state[f"{name}.3.bias"])
 
 
-def test_public_names_are_all_taken(public_state, public_model):
-    converted = convert_syncnet_state_dict(public_state)
-    own = public_model.state_dict()
-    assert converted.keys() == own.keys()
-    assert all(converted[name].shape == value.shape for name, value in own.items())
-    counters = {name: torch.ones((), dtype=torch.long) for name in public_state if name.endswith("running_var")}
-    newer = {name.replace("running_var", "num_batches_tracked"): value for name, value in counters.items()}
-    assert convert_syncnet_state_dict(public_state | newer).keys() == own.keys()
+def test_public_names_are_all_taken(public_state, public_model, tmp_path):
+    own = [name for name in public_model.state_dict() if not name.endswith("num_batches_tracked")]
+    assert sorted(map(public_syncnet_name, own)) == sorted(public_state)
+    # Files of newer versions of PyTorch hold the counters too.
+    norms = [name for name in public_state if name.endswith("running_var")]
+    counters = {name.replace("running_var", "num_batches_tracked"): torch.tensor(3) for name in norms}
+    torch.save(public_state | counters, tmp_path / "newer.model")
+    assert convert_syncnet(tmp_path).config.embedding_size == 1024
 
 
 @torch.no_grad()
@@ -261,39 +260,20 @@ def test_public_lip_stream_reads_red_green_blue(public_state, public_model):
     torch.testing.assert_close(found[:, 0], expected, atol=1e-2, rtol=1e-3)
 
 
-def test_files_that_are_no_public_syncnet(public_state, repository, tmp_path):
-    script = load_script(repository, "convert_syncnet")
+def test_files_that_are_no_public_syncnet(public_state, tmp_path):
     path = tmp_path / "x.model"
-    with pytest.raises(ValueError, match="there is no file"):
-        script.convert(path)
-    path.write_bytes(b"no tensors")
-    with pytest.raises(ValueError, match="no plain tensors"):
-        script.convert(path)
-    torch.save([1, 2], path)
-    with pytest.raises(ValueError, match="no mapping"):
-        script.convert(path)
     small = {name: torch.zeros(1, 1) for name in public_state}
     torch.save(small, path)
-    with pytest.raises(ValueError, match="first layer"):
-        script.convert(path)
-    torch.save(small | {"netcnnlip.0.weight": torch.zeros(96, 3, 5, 7, 7)}, path)
-    with pytest.raises(ValueError, match="other sizes"):
-        script.convert(path)
-    with pytest.raises(ValueError, match=r"it has a weight .encoder\.weight"):
-        convert_syncnet_state_dict({**small, "encoder.weight": torch.zeros(1)})
-    del small["netfclip.1.bias"]
-    with pytest.raises(ValueError, match=r"lacks bias of 'netfclip\.1'"):
-        convert_syncnet_state_dict(small)
-
-
-def test_command_line_of_the_converter(repository, monkeypatch, tmp_path, capsys):
-    script = load_script(repository, "convert_syncnet")
-    monkeypatch.setattr(
-        "sys.argv", ["convert_syncnet", str(tmp_path / "no.model"), "--output_dir", str(tmp_path / "out")]
-    )
-    with pytest.raises(SystemExit) as stop:
-        script.main()
-    assert stop.value.code == 2 and "there is no file" in capsys.readouterr().err
+    with pytest.raises(
+        ValueError, match=r"not the public SyncNet: .* netcnnlip\.0\.weight \(1, 1\) instead of \(96, 3, 5"
+    ):
+        convert_syncnet(path)
+    torch.save(public_state | {"encoder.weight": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"unexpected encoder\.weight"):
+        convert_syncnet(path)
+    torch.save({name: value for name, value in public_state.items() if name != "netfclip.1.bias"}, path)
+    with pytest.raises(ValueError, match=r"lacks netfclip\.1\.bias"):
+        convert_syncnet(path)
 
 
 # The public network's sound features

@@ -13,10 +13,7 @@
 # limitations under the License.
 """UTMOS: contracts of the model, the names of its public weights, and its whole computation done once more by hand."""
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -24,10 +21,11 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from torch.nn import functional as F
 
-from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig, convert_utmos_state_dict
+from flowdubber_hf.models.foreign import rename
+from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
+from flowdubber_hf.models.utmos.conversion import PUBLIC_NAMES, convert_utmos
 
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "convert_utmos.py"
 TINY_WAV2VEC2 = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -169,14 +167,6 @@ def by_hand(weights: dict[str, torch.Tensor], config: FlowDubberUtmosConfig, wav
     return 3 + 2 * frames[..., 0].mean(dim=1)
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("convert_utmos", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 # The public weights
 
 
@@ -184,12 +174,12 @@ def test_public_names_and_shapes_are_those_of_the_model():
     config = FlowDubberUtmosConfig()
     with torch.device("meta"):
         model = FlowDubberUtmos(config)
-        public = {name: torch.empty(shape) for name, shape in public_shapes(config).items()}
-    converted = convert_utmos_state_dict(public)
-    assert len(converted) == len(public) - 1  # the mask vector
-    assert {name: tuple(value.shape) for name, value in converted.items()} == {
-        name: tuple(value.shape) for name, value in model.state_dict().items()
-    }
+    shapes = public_shapes(config)
+    del shapes["wav2vec2.mask_emb"]
+    normalised = "wav2vec2.encoder.pos_conv.0."
+    for half, name in enumerate(("weight_g", "weight_v")):
+        shapes[f"{normalised}parametrizations.weight.original{half}"] = shapes.pop(normalised + name)
+    assert {rename(name, PUBLIC_NAMES): tuple(value.shape) for name, value in model.state_dict().items()} == shapes
 
 
 def test_the_defaults_are_the_public_sizes():
@@ -204,11 +194,11 @@ def test_the_defaults_are_the_public_sizes():
 
 
 @torch.no_grad()
-def test_converted_weights_give_what_the_public_names_give_by_hand(script, tmp_path):
+def test_converted_weights_give_what_the_public_names_give_by_hand(tmp_path):
     config = tiny_config()
     public = public_state(config)
     torch.save(public, tmp_path / "public.pt")
-    model = script.convert(tmp_path / "public.pt", config)
+    model = convert_utmos(tmp_path / "public.pt", config=config)
     tone = 0.1 * torch.sin(torch.arange(1000.0) / 5)
     wave = torch.cat([noise(1, 1000), tone[None]])
     scores = model(wave).scores
@@ -217,7 +207,7 @@ def test_converted_weights_give_what_the_public_names_give_by_hand(script, tmp_p
 
 
 @torch.no_grad()
-def test_newer_names_of_the_normalised_weight_are_taken(script, tmp_path):
+def test_newer_names_of_the_normalised_weight_are_taken(tmp_path):
     config = tiny_config()
     public = public_state(config)
     stem = "wav2vec2.encoder.pos_conv.0."
@@ -226,50 +216,27 @@ def test_newer_names_of_the_normalised_weight_are_taken(script, tmp_path):
     newer[stem + "parametrizations.weight.original1"] = newer.pop(stem + "weight_v")
     torch.save(public, tmp_path / "older.pt")
     torch.save(newer, tmp_path / "newer.pt")
-    older, newer = (script.convert(tmp_path / name, config) for name in ("older.pt", "newer.pt"))
+    older, newer = (convert_utmos(tmp_path / name, config=config) for name in ("older.pt", "newer.pt"))
     assert torch.equal(older(noise(1, 500)).scores, newer(noise(1, 500)).scores)
 
 
-def test_conversion_refuses_what_is_not_utmos(script, tmp_path):
+def test_conversion_refuses_what_is_not_utmos(tmp_path):
     config = tiny_config()
     public = public_state(config)
-    with pytest.raises(ValueError, match="there is no file"):
-        script.convert(tmp_path / "missing.pt", config)
-    (tmp_path / "text.pt").write_text("no tensors")
-    lacking = {name: value for name, value in public.items() if name != "judge_emb"}
-    torch.save(lacking, tmp_path / "lacking.pt")
-    torch.save(public | {"domain_emb": torch.zeros(1, 4)}, tmp_path / "shape.pt")
-    torch.save(public | {"phoneme_encoder.weight": torch.zeros(1)}, tmp_path / "other.pt")
-    torch.save([torch.zeros(1)], tmp_path / "list.pt")
-    for name, reason in {
-        "text": "",
-        "lacking": "judge_emb",
-        "shape": "domain_emb",
-        "other": "phoneme",
-        "list": "",
-    }.items():
-        with pytest.raises(ValueError, match=rf"does not hold the weights of utmos22_strong: (?s:.)*{reason}"):
-            script.convert(tmp_path / f"{name}.pt", config)
-
-
-def test_the_script_ends_in_one_line_where_there_is_no_network(script, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["convert_utmos.py", "--output_dir", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as stop:
-        script.main()
-    assert stop.value.code == 2
-    assert "k2-fsa/TTS_eval_models cannot be fetched" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_the_script_makes_a_folder(script, tmp_path, monkeypatch, capsys):
-    config = tiny_config()
-    torch.save(public_state(config), tmp_path / "public.pt")
-    monkeypatch.setattr(script, "FlowDubberUtmosConfig", lambda: config)
-    arguments = ["--checkpoint", str(tmp_path / "public.pt"), "--output_dir", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["convert_utmos.py", *arguments])
-    script.main()
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"config.json", "model.safetensors"}
-    assert "saved" in capsys.readouterr().out
+    others = {
+        "lacking": {name: value for name, value in public.items() if name != "judge_emb"},
+        "shape": public | {"domain_emb": torch.zeros(1, 4)},
+        "other": public | {"phoneme_encoder.weight": torch.zeros(1)},
+    }
+    reasons = {
+        "lacking": "lacks judge_emb",
+        "shape": "domain_emb .1, 4. instead of .1, 3.",
+        "other": "phoneme_encoder",
+    }
+    for name, content in others.items():
+        torch.save(content, tmp_path / f"{name}.pt")
+        with pytest.raises(ValueError, match=rf"is not utmos22_strong: .*{reasons[name]}"):
+            convert_utmos(tmp_path / f"{name}.pt", config=config)
 
 
 # The model

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The command `flowdubber`: dub a clip, prepare training data, evaluate, or make the demonstration's input.
+"""The command `flowdubber`: dub a clip, prepare training data, evaluate, convert public weights, make the demonstration's input.
 
 Bad input ends with one line on standard error and the exit code 2; Ctrl-C with 130. Files appear whole or not at all.
 The heavy libraries are imported only when the work begins, so that `--help` and bad arguments answer at once. Each
@@ -24,6 +24,7 @@ from collections.abc import Sequence
 
 from ..version import __version__
 from .common import EXIT_BAD_INPUT, EXIT_INTERRUPTED, Parser
+from .convert import add_convert
 from .demo import add_demo
 from .dub import add_dub
 from .evaluate import add_evaluate
@@ -37,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"flowdubber {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for add in (add_dub, add_prepare, add_evaluate, add_demo):
+    for add in (add_dub, add_prepare, add_evaluate, add_convert, add_demo):
         add(commands)
     return parser
 

@@ -11,10 +11,16 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+
+
+# A folder that is being written or removed has a name that no reader takes for a finished one.
+UNFINISHED = ".unfinished-"
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -27,3 +33,19 @@ def replace_file(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` fill a new folder and puts it in the place of `folder`, which nobody sees half-written."""
+    new, old = (folder.with_name(f"{UNFINISHED}{kind}{folder.name}") for kind in ("", "removed-"))
+    for path in (new, old):
+        shutil.rmtree(path, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        write(new)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)

@@ -17,7 +17,7 @@
 |---|---|---|---|---|---|
 | [`WhisperRecognizer`] | text, for the word error rate | | | `wer` | `openai/whisper-base`, `openai/whisper-large-v3` |
 | [`WavLMSimilarity`] | cosine | -1 to 1 | higher | `wavlm` | `microsoft/wavlm-base-plus-sv` |
-| [`Utmos`] | mean opinion score | 1 to 5 | higher | `utmos` | a folder made by `examples/convert_utmos.py` |
+| [`Utmos`] | mean opinion score | 1 to 5 | higher | `utmos` | a folder made by `flowdubber convert utmos` |
 
 Sound is mono float32 `(samples,)` at 16 kHz. The weights come from a local folder or from the Hugging Face Hub, once; after
 that, and with `HF_HUB_OFFLINE=1`, nothing needs the network. They are read when the object is made: what cannot be read
@@ -252,7 +252,7 @@ class Utmos:
     dubs need not agree with it.
 
     Args:
-        name_or_folder (`str`, defaults to `"utmos22_strong"`): folder made by `examples/convert_utmos.py`, or Hub id of
+        name_or_folder (`str`, defaults to `"utmos22_strong"`): folder made by `flowdubber convert utmos`, or Hub id of
             weights saved in this form. The default is the folder of that name in the working directory.
         device (`str`, defaults to `"cpu"`): where it computes.
 
@@ -262,9 +262,8 @@ class Utmos:
 
     def __init__(self, name_or_folder: str = "utmos22_strong", device: str = "cpu") -> None:
         remedy = (
-            "It must be a folder that `python examples/convert_utmos.py --output_dir utmos22_strong` made from the public "
-            "weights: mos/utmos22_strong_step7459_v1.pt of k2-fsa/TTS_eval_models on the Hugging Face Hub, which needs the "
-            "network once, or that file by --checkpoint."
+            "It must be a folder that `flowdubber convert utmos k2-fsa/TTS_eval_models utmos22_strong` made from the public "
+            "weights, which needs the network once; or name the file utmos22_strong_step7459_v1.pt in place of that repository."
         )
         self.name = name_or_folder
         self.model = _load_model(_Weights(name_or_folder, "utmos", remedy), FlowDubberUtmos, device)

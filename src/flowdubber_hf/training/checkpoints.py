@@ -16,7 +16,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file, save_file
 
 from ..data.features import save_text
+from ..data.files import UNFINISHED
 from .arguments import TrainingArguments
 
 
@@ -34,8 +34,6 @@ ARGUMENTS_NAME = "training_arguments.json"
 STATE_NAME = "progress.json"
 EMA_NAME = "ema.safetensors"
 LATEST = "latest"
-# What is being written or removed has a name that no reader takes for a checkpoint.
-UNFINISHED = ".unfinished-"
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -113,19 +111,6 @@ def _recover(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.rename(place)
-
-
-def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a new folder and puts it in the place of `folder`, which nobody sees half-written."""
-    new, old = (folder.with_name(f"{UNFINISHED}{kind}{folder.name}") for kind in ("", "removed-"))
-    for path in (new, old):
-        shutil.rmtree(path, ignore_errors=True)
-    new.mkdir(parents=True)
-    write(new)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def save_checkpoint(

@@ -26,6 +26,7 @@ from huggingface_hub import HfApi, ModelCardData
 from transformers import PreTrainedTokenizerFast
 
 from ..data.features import Clip
+from ..data.files import replace_folder
 from ..models.aligner import FlowDubberAlignerModel
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
@@ -36,7 +37,6 @@ from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from .arguments import TrainingArguments
-from .checkpoints import replace_folder
 
 
 PIPELINE_FOLDER = "pipeline"

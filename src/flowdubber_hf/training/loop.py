@@ -42,9 +42,10 @@ from transformers import PreTrainedModel, get_scheduler
 from transformers.utils import logging as transformers_logging
 
 from ..data.features import save_text
+from ..data.files import replace_folder
 from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
-from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, replace_folder, save_checkpoint, step_of
+from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, save_checkpoint, step_of
 from .samples import Samples, check_samples
 from .synchronized_norm import synchronize_batch_norms
 from .trackers import RunLog, check_trackers, start_trackers, track

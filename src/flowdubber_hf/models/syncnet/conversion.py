@@ -11,64 +11,62 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Parameter names of the public SyncNet (`syncnet_v2.model` of joonson/syncnet_python) to this package's."""
+"""The public SyncNet (`syncnet_v2.model`) as [`FlowDubberSyncNet`], for LSE-C and LSE-D as the literature reports them.
+
+`download_model.sh` of https://github.com/joonson/syncnet_python fetches the file from the authors' server (Chung and
+Zisserman, 2016; see there for its terms). The model takes 224 x 224 colour faces, as that repository's `run_pipeline.py`
+crops them, not mouth crops.
+"""
+
+from pathlib import Path
 
 import torch
 
+from ..foreign import load_strictly, locate, read_tensors
+from .configuration_syncnet import syncnet_v2_config
+from .modeling_syncnet import FlowDubberSyncNet
 
+
+KNOWN_FILES = ("syncnet_v2.model", "*.model")
 # Sequential positions of the convolutions, each followed by its batch norm.
 _CONVOLUTIONS = (0, 4, 8, 11, 14, 18)
-_LINEAR = {"0": "hidden", "1": "norm", "3": "out"}
+_LINEAR = {"hidden": "0", "norm": "1", "out": "3"}
 _BRANCHES = {"lips": ("netcnnlip", "netfclip"), "audio": ("netcnnaud", "netfcaud")}
-_COUNTER = "num_batches_tracked"
+_WIDTH = "netfclip.3.weight"
 
 
-def _places() -> dict[str, str]:
-    """Module names, public to own."""
-    places = {}
-    for own, (layers, head) in _BRANCHES.items():
-        for number, position in enumerate(_CONVOLUTIONS):
-            places[f"{layers}.{position}"] = f"{own}.layers.{number}.conv"
-            places[f"{layers}.{position + 1}"] = f"{own}.layers.{number}.norm"
-        places |= {f"{head}.{position}": f"{own}.{name}" for position, name in _LINEAR.items()}
-    return places
+def public_syncnet_name(name: str) -> str:
+    """The public name of one of [`FlowDubberSyncNet`]'s tensors."""
+    branch, place, *rest = name.split(".")
+    layers, head = _BRANCHES[branch]
+    if place != "layers":
+        return ".".join([head, _LINEAR[place], *rest])
+    number, module, kind = rest
+    return f"{layers}.{_CONVOLUTIONS[int(number)] + (module == 'norm')}.{kind}"
 
 
-def convert_syncnet_state_dict(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def convert_syncnet(source: str | Path, file: str | None = None) -> FlowDubberSyncNet:
     """
-    Renames the tensors of the public SyncNet for [`FlowDubberSyncNet`] with [`syncnet_v2_config`].
-
     The public network reads pictures as blue, green, red; here the first convolution's channels are turned around, so that
     pictures are red, green, blue.
 
     Args:
-        state_dict: as loaded from the file, which may lack the batch norms' step counters.
-
-    Returns:
-        Tensors under this package's names.
+        source: the checkpoint, a folder or a Hub id.
+        file: its name in there, see [`~models.foreign.locate`].
 
     Raises:
-        ValueError: a tensor that the public network does not have, or one that it has is missing or has another shape.
+        ValueError: no such file, or it is not the public SyncNet; the message names what differs.
     """
-    places, converted = _places(), {}
-    for name, tensor in state_dict.items():
-        module, _, kind = name.rpartition(".")
-        if module not in places:
-            raise ValueError(f"this is no SyncNet: it has a weight {name!r}.")
-        converted[f"{places[module]}.{kind}"] = tensor
-    for module in places.values():
-        kinds = ["weight", "bias", *(["running_mean", "running_var"] if module.endswith("norm") else [])]
-        missing = [f"{module}.{kind}" for kind in kinds if f"{module}.{kind}" not in converted]
-        if missing:
-            public = next(name for name, own in places.items() if own == module)
-            raise ValueError(f"this is no whole SyncNet: it lacks {missing[0].rpartition('.')[2]} of {public!r}.")
-        if module.endswith("norm"):
-            converted.setdefault(f"{module}.{_COUNTER}", torch.zeros((), dtype=torch.long))
-    first = "lips.layers.0.conv.weight"
-    if converted[first].ndim != 5:
-        raise ValueError(f"this is no SyncNet: its first layer has the shape {tuple(converted[first].shape)}.")
-    converted[first] = converted[first].flip(1).contiguous()
-    return converted
+    path = locate(source, KNOWN_FILES, file)
+    tensors = read_tensors(path)
+    # An option of the public class
+    width = {"embedding_size": len(tensors[_WIDTH])} if _WIDTH in tensors and tensors[_WIDTH].ndim else {}
+    model = FlowDubberSyncNet(syncnet_v2_config(**width))
+    load_strictly(model, tensors, f"{path} is not the public SyncNet", public_syncnet_name)
+    with torch.no_grad():
+        first = model.lips.layers[0].conv.weight
+        first.copy_(first.flip(1))
+    return model
 
 
-__all__ = ["convert_syncnet_state_dict"]
+__all__ = ["convert_syncnet", "public_syncnet_name"]

@@ -14,5 +14,4 @@
 """UTMOS: sound to the naturalness that listeners would give it."""
 
 from .configuration_utmos import FlowDubberUtmosConfig
-from .conversion import convert_utmos_state_dict
 from .modeling_utmos import FlowDubberUtmos, FlowDubberUtmosOutput

@@ -11,64 +11,66 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Parameter names of the public `utmos22_strong` weights to this package's: fairseq's wav2vec2 to transformers'."""
+"""The public weights of UTMOS (`utmos22_strong_step7459_v1.pt`) as [`FlowDubberUtmos`].
 
-import re
+The weights are the strong learner of https://github.com/sarulab-speech/UTMOS22 (MIT, Saruwatari & Koyama laboratory, the
+University of Tokyo), in the form of https://github.com/tarepan/SpeechMOS. fairseq's names on their side, transformers' on
+ours.
+"""
 
-import torch
+from pathlib import Path
+
+from ..foreign import WEIGHT_NORM_ENDINGS, load_strictly, locate, read_tensors, rename
+from .configuration_utmos import FlowDubberUtmosConfig
+from .modeling_utmos import FlowDubberUtmos
 
 
+KNOWN_FILES = ("utmos22_strong_step7459_v1.pt", "*.pt")
 # The vector that replaces masked frames in training.
 UNUSED = ("wav2vec2.mask_emb",)
-# Pattern of the public name, and the name here; in order, the first that matches counts.
-RENAMES = (
-    (r"wav2vec2\.feature_extractor\.conv_layers\.(\d+)\.0\.", r"wav2vec2.feature_extractor.conv_layers.\1.conv."),
-    (r"wav2vec2\.feature_extractor\.conv_layers\.0\.2\.", r"wav2vec2.feature_extractor.conv_layers.0.layer_norm."),
-    (r"wav2vec2\.layer_norm\.", r"wav2vec2.feature_projection.layer_norm."),
-    (r"wav2vec2\.post_extract_proj\.", r"wav2vec2.feature_projection.projection."),
-    (r"wav2vec2\.encoder\.pos_conv\.0\.bias", r"wav2vec2.encoder.pos_conv_embed.conv.bias"),
-    # The two ways in which PyTorch names the halves of a normalised weight.
-    (
-        r"wav2vec2\.encoder\.pos_conv\.0\.(weight_g|parametrizations\.weight\.original0)",
-        r"wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original0",
-    ),
-    (
-        r"wav2vec2\.encoder\.pos_conv\.0\.(weight_v|parametrizations\.weight\.original1)",
-        r"wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original1",
-    ),
-    (r"(wav2vec2\.encoder\.layers\.\d+)\.self_attn\.", r"\1.attention."),
-    (r"(wav2vec2\.encoder\.layers\.\d+)\.self_attn_layer_norm\.", r"\1.layer_norm."),
-    (r"(wav2vec2\.encoder\.layers\.\d+)\.fc1\.", r"\1.feed_forward.intermediate_dense."),
-    (r"(wav2vec2\.encoder\.layers\.\d+)\.fc2\.", r"\1.feed_forward.output_dense."),
-    (r"(wav2vec2\.encoder\.layers\.\d+\.final_layer_norm|wav2vec2\.encoder\.layer_norm)\.", r"\1."),
-    (r"projection\.0\.", r"projection."),
-    (r"projection\.2\.", r"head."),
-    (r"(domain_emb|judge_emb|blstm\.)", r"\1"),
+# Own names to public ones.
+PUBLIC_NAMES = (
+    (r"wav2vec2\.feature_extractor\.conv_layers\.(\d+)\.conv\.", r"wav2vec2.feature_extractor.conv_layers.\1.0."),
+    (r"wav2vec2\.feature_extractor\.conv_layers\.0\.layer_norm\.", r"wav2vec2.feature_extractor.conv_layers.0.2."),
+    (r"wav2vec2\.feature_projection\.layer_norm\.", r"wav2vec2.layer_norm."),
+    (r"wav2vec2\.feature_projection\.projection\.", r"wav2vec2.post_extract_proj."),
+    (r"wav2vec2\.encoder\.pos_conv_embed\.conv\.", r"wav2vec2.encoder.pos_conv.0."),
+    (r"(wav2vec2\.encoder\.layers\.\d+)\.attention\.", r"\1.self_attn."),
+    (r"(wav2vec2\.encoder\.layers\.\d+)\.layer_norm\.", r"\1.self_attn_layer_norm."),
+    (r"(wav2vec2\.encoder\.layers\.\d+)\.feed_forward\.intermediate_dense\.", r"\1.fc1."),
+    (r"(wav2vec2\.encoder\.layers\.\d+)\.feed_forward\.output_dense\.", r"\1.fc2."),
+    (r"projection\.", r"projection.0."),
+    (r"head\.", r"projection.2."),
 )
 
 
-def rename_utmos_weight(name: str) -> str:
-    """The name here of a public weight; raises `ValueError` for a name that UTMOS does not have."""
-    for pattern, replacement in RENAMES:
-        renamed, count = re.subn(rf"^{pattern}", replacement, name)
-        if count:
-            return renamed
-    raise ValueError(f"utmos22_strong has no weight {name!r}.")
-
-
-def convert_utmos_state_dict(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Renames the tensors of `utmos22_strong_step7459_v1.pt` for [`FlowDubberUtmos`] with its default config.
-
+def convert_utmos(
+    source: str | Path, file: str | None = None, config: FlowDubberUtmosConfig | None = None
+) -> FlowDubberUtmos:
+    """
     Args:
-        state_dict: as loaded from the file.
-
-    Returns:
-        The same tensors but for the mask vector, which only training uses.
+        source: the checkpoint, a folder or a Hub id.
+        file: its name in there, see [`~models.foreign.locate`].
+        config: sizes of the network; those of the public weights by default.
 
     Raises:
-        ValueError: a name that UTMOS does not have.
+        ValueError: no such file, or it is not `utmos22_strong`; the message names what differs.
     """
-    return {rename_utmos_weight(name): tensor for name, tensor in state_dict.items() if name not in UNUSED}
+    path = locate(source, KNOWN_FILES, file)
+    tensors = {_newer_name(name): value for name, value in read_tensors(path).items() if name not in UNUSED}
+    model = FlowDubberUtmos(config or FlowDubberUtmosConfig())
+    load_strictly(model, tensors, f"{path} is not utmos22_strong", lambda name: rename(name, PUBLIC_NAMES))
+    return model
 
 
-__all__ = ["convert_utmos_state_dict", "rename_utmos_weight"]
+def _newer_name(name: str) -> str:
+    """A half of a normalised weight by the name that PyTorch has given it since version 2.1."""
+    newer = WEIGHT_NORM_ENDINGS[0]
+    for pair in WEIGHT_NORM_ENDINGS[1:]:
+        for old, new in zip(pair, newer, strict=True):
+            if name.endswith(old):
+                return name.removesuffix(old) + new
+    return name
+
+
+__all__ = ["convert_utmos"]

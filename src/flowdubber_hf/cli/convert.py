@@ -1,0 +1,180 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`flowdubber convert`: other projects' public weights as parts of this package."""
+
+import argparse
+import importlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .common import Parser
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of public checkpoint that can be converted.
+
+    Attributes:
+        kind: the subcommand.
+        help: what it becomes, in a few words.
+        description: where the weights are, and what they become.
+        licence: of the weights, a Hub identifier or `other`.
+        licence_note: what whoever passes the converted weights on has to know.
+        example: arguments of a typical call.
+        function: `module:function` inside the package; called with the source, `file`, and the kind's `options`. It returns the
+            part, or a mapping of folder names to parts, each with `save_pretrained`.
+        options: further options: name of the function's argument to the settings of `add_argument`.
+    """
+
+    kind: str
+    help: str
+    description: str
+    licence: str
+    licence_note: str
+    example: str
+    function: str
+    options: Mapping[str, Mapping[str, Any]] | None = None
+
+
+SOURCES = (
+    Source(
+        kind="ge2e",
+        help="Resemblyzer's voice encoder, a style_encoder",
+        description="Resemblyzer's GE2E speaker encoder (pretrained.pt) becomes a style_encoder. SOURCE may be the word "
+        "resemblyzer: the file inside the installed package of that name (pip install --no-deps resemblyzer).",
+        licence="apache-2.0",
+        licence_note="The weights are Resemble AI's (github.com/resemble-ai/Resemblyzer).",
+        example="resemblyzer parts/style_encoder",
+        function="models.style.conversion:convert_style_encoder",
+    ),
+    Source(
+        kind="syncnet",
+        help="SyncNet, the papers' judge of lip-sync",
+        description="syncnet_v2.model (github.com/joonson/syncnet_python, download_model.sh) becomes a judge for LSE-C and "
+        "LSE-D: flowdubber evaluate --syncnet OUT. It takes 224 x 224 colour faces, not mouth crops.",
+        licence="other",
+        licence_note="The weights are Chung and Zisserman's (2016); their terms are with the repository "
+        "github.com/joonson/syncnet_python.",
+        example="syncnet_v2.model judges/syncnet-v2",
+        function="models.syncnet.conversion:convert_syncnet",
+    ),
+    Source(
+        kind="utmos",
+        help="UTMOS, a judge of naturalness",
+        description="utmos22_strong_step7459_v1.pt (github.com/tarepan/SpeechMOS, releases; or mos/ of the Hub's "
+        "k2-fsa/TTS_eval_models, 400 MB) becomes a judge: flowdubber evaluate --metrics utmos=OUT.",
+        licence="mit",
+        licence_note="The weights are the Saruwatari and Koyama laboratory's, the University of Tokyo "
+        "(github.com/sarulab-speech/UTMOS22).",
+        example="k2-fsa/TTS_eval_models utmos22_strong",
+        function="models.utmos.conversion:convert_utmos",
+    ),
+)
+
+
+def add_convert(commands: Any) -> None:
+    convert = commands.add_parser(
+        "convert",
+        help="turn public weights into parts of a model",
+        description="Turns other projects' public weights into parts of a FlowDubber model, or into judges. Which there are, "
+        "their licences and where to get them: docs/pretrained.md. Old checkpoints are pickles: they are only ever read as "
+        "plain tensors, no code in them is run. A name or a shape that differs from the public network's is an error.",
+        epilog="example: " + _command(SOURCES[0]),
+    )
+    kinds = convert.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
+    for source in SOURCES:
+        _add_kind(kinds, source)
+
+
+def _command(source: Source) -> str:
+    return f"flowdubber convert {source.kind} {source.example}"
+
+
+def _add_kind(kinds: Any, source: Source) -> None:
+    parser = kinds.add_parser(
+        source.kind,
+        help=source.help,
+        description=f"{source.description} Licence of the weights: {source.licence}. {source.licence_note}",
+        epilog=f"example: {_command(source)}",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="the checkpoint, its folder, or a Hub id (owner/name)")
+    parser.add_argument("output", metavar="OUT", type=Path, help="folder to write")
+    parser.add_argument(
+        "--file", metavar="NAME", help="the checkpoint's name in SOURCE, where it is not the usual one"
+    )
+    for name, settings in (source.options or {}).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, **settings)
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="of the written weights; float16 halves them (default float32)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    parser.add_argument("--quiet", action="store_true", help="no last line")
+    parser.set_defaults(run=lambda arguments: _convert(source, arguments))
+
+
+def _convert(source: Source, arguments: argparse.Namespace) -> None:
+    output = arguments.output
+    if output.exists() and not (output.is_dir() and (arguments.overwrite or not any(output.iterdir()))):
+        hint = "name another folder" if output.is_file() else "give --overwrite to replace it"
+        raise ValueError(f"OUT {output} exists; {hint}.")
+
+    import torch
+    from transformers.utils import logging
+
+    from ..data.files import replace_folder
+
+    logging.disable_progress_bar()
+    module, function = source.function.split(":")
+    convert = getattr(importlib.import_module(f"..{module}", __package__), function)
+    options = {name: getattr(arguments, name) for name in source.options or {}}
+    parts = convert(arguments.source, file=arguments.file, **options)
+    parts = dict(parts) if isinstance(parts, Mapping) else {"": parts}
+    models = [part for part in parts.values() if isinstance(part, torch.nn.Module)]
+    for model in models:
+        model.to(getattr(torch, arguments.dtype))
+
+    def write(folder: Path) -> None:
+        for name, part in parts.items():
+            part.save_pretrained(folder / name)
+        (folder / "README.md").write_text(_card(source, arguments), encoding="utf-8")
+
+    replace_folder(output, write)
+    if not arguments.quiet:
+        weights = sum(parameter.numel() for model in models for parameter in model.parameters())
+        print(f"wrote {', '.join(filter(None, parts)) or source.kind} with {weights:,} weights to {output}")
+        print(f"to check it: {shlex.join(['flowdubber', 'doctor', str(output)])}")
+
+
+def _card(source: Source, arguments: argparse.Namespace) -> str:
+    """A card that says where the weights come from and under which licence they stay."""
+    from ..version import __version__
+
+    return f"""---
+license: {source.licence}
+tags: [flowdubber]
+---
+
+# {source.help[0].upper()}{source.help[1:]}
+
+{source.description}
+
+Converted from `{Path(arguments.source).name}` by flowdubber-hf {__version__} (`flowdubber convert {source.kind}`); the weights
+stay under their own licence: {source.licence}. {source.licence_note}
+"""

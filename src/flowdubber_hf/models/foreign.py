@@ -1,0 +1,379 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Reading other projects' checkpoints: found, fetched, read as plain tensors, and matched name by name.
+
+Public weights are mostly old pickles, which can run code when they are read as Python does. Here they are only ever read by
+`torch.load(weights_only=True)`, which knows tensors, numbers, texts, lists and dictionaries and refuses the rest.
+"""
+
+import fnmatch
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+
+# Bounds on what is read; the largest public checkpoint of the method's parts has 2 GB.
+MAX_CHECKPOINT_BYTES = 8 * 2**30
+MAX_TEXT_BYTES = 64 * 2**20
+# How many names an error gives before it only counts.
+SHOWN_NAMES = 3
+# What PyTorch calls the two halves of a normalised weight, by version: magnitude, direction.
+WEIGHT_NORM_ENDINGS = (
+    (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
+    (".weight_g", ".weight_v"),
+)
+# How many batches a batch norm has seen: no part of what the network computes, and old files lack it.
+COUNTER = "num_batches_tracked"
+
+
+# --------------------------------------------------------------------------------------------------- finding, fetching
+
+
+def is_hub_id(source: str | Path) -> bool:
+    """Whether a source is to be looked for on the Hub: `owner/name`, and nothing of that name is here."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(source)) is not None and not Path(source).exists()
+
+
+def fetch_files(source: str | Path, names: Sequence[str], optional: Sequence[str] = ()) -> Path:
+    """The folder that holds the named files: `source` itself, or a repository of the Hub, of which only they are fetched.
+
+    Args:
+        source: a folder or a Hub id.
+        names: of the files, as paths inside the folder.
+        optional: further ones that may be absent.
+
+    Raises:
+        ValueError: a file is missing, or the Hub cannot be reached.
+    """
+    if is_hub_id(source):
+        folder = _snapshot(str(source), [*names, *optional])
+    elif Path(source).is_dir():
+        folder = Path(source)
+    else:
+        raise ValueError(f"there is no folder {source}; give a folder or a Hub id (owner/name).")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(f"{source} lacks {_listed(missing)}.")
+    return folder
+
+
+def locate(source: str | Path, known: Sequence[str], file: str | None = None, beside: Sequence[str] = ()) -> Path:
+    """The checkpoint file that a source stands for.
+
+    Args:
+        source: the file itself, a folder, or a Hub id, of which only that file and those `beside` it are fetched.
+        known: how the file is called in public; patterns (`g_*`) serve in folders only. The first that fits a single file
+            counts.
+        file: its path inside the folder or repository, where `known` does not find it.
+        beside: names of further files that are fetched too, where they are.
+
+    Raises:
+        ValueError: no such file, or several that fit.
+    """
+    if Path(source).is_file():
+        return Path(source)
+    if is_hub_id(source):
+        wanted = [file] if file else [name for name in known if "*" not in name]
+        folder = _snapshot(str(source), [pattern for name in (*wanted, *beside) for pattern in (name, f"*/{name}")])
+        present = sorted(folder.rglob("*"))
+    elif Path(source).is_dir():
+        folder = Path(source)
+        present = sorted(folder.iterdir())
+    else:
+        raise ValueError(f"there is no file or folder {source}.")
+    if file:
+        if not (folder / file).is_file():
+            raise ValueError(f"{source} has no file {file!r}.")
+        return folder / file
+    for pattern in known:
+        fits = [path for path in present if fnmatch.fnmatchcase(path.name, pattern) and path.is_file()]
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            names = [str(path.relative_to(folder)) for path in fits]
+            raise ValueError(f"{source} has several files that fit ({_listed(names)}); name one with --file.")
+    raise ValueError(f"{source} has no file {' or '.join(known)}; name the checkpoint with --file.")
+
+
+def _snapshot(repository: str, patterns: Sequence[str]) -> Path:
+    try:
+        return Path(snapshot_download(repository, allow_patterns=list(patterns)))
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        raise ValueError(
+            f"there is no folder {repository} here, and the Hub's repository of that name cannot be fetched "
+            f"({type(error).__name__}); get the files where there is a network and name the folder."
+        ) from error
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        ValueError: missing, too large, not JSON or no object.
+    """
+    content = read_text(file)
+    try:
+        content = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not valid JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} must hold a JSON object.")
+    return content
+
+
+def read_text(file: Path) -> str:
+    """A text of bounded size; raises `ValueError` where it is missing, too large or not UTF-8."""
+    _check_size(file, MAX_TEXT_BYTES)
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not UTF-8 text.") from error
+
+
+def read_tensors(file: Path, within: Sequence[str] = ()) -> dict[str, torch.Tensor]:
+    """The named tensors of a checkpoint, on the CPU, without the prefix that training on several devices adds.
+
+    Args:
+        file: `.safetensors`, or what `torch.save` wrote (never read as Python would: no code of it is run).
+        within: names under which the tensors may lie (`generator`, `model_state_dict`); the first that is there counts,
+            and where none is, the file itself must be the mapping.
+
+    Raises:
+        ValueError: missing, too large, damaged, of a kind that cannot be read safely, or not a mapping of names to plain
+            tensors; the message says what to do.
+    """
+    size = _check_size(file, MAX_CHECKPOINT_BYTES)
+    content = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickled(file)
+    if isinstance(content, dict):
+        content = next((content[name] for name in within if name in content), content)
+    if not isinstance(content, dict) or not content:
+        raise ValueError(f"{file} holds no mapping of names to tensors.")
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not _is_plain(tensor):
+            raise ValueError(
+                f"{file} holds no mapping of names to plain tensors: {str(name)[:80]!r} is something else."
+            )
+        # A view can claim any shape for a few stored bytes.
+        if tensor.numel() * tensor.element_size() > size:
+            raise ValueError(f"{file} holds less data than its tensor {name!r} claims to have; it is damaged.")
+    if all(name.startswith("module.") for name in content):
+        content = {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    return {name: tensor.detach() for name, tensor in content.items()}
+
+
+def _check_size(file: Path, most: int) -> int:
+    if not file.is_file():
+        raise ValueError(f"there is no file {file}.")
+    size = file.stat().st_size
+    if size > most:
+        raise ValueError(f"{file} has {size / 2**20:.0f} MiB; more than {most / 2**20:.0f} MiB are not read.")
+    return size
+
+
+def _is_plain(tensor: Any) -> bool:
+    return (
+        isinstance(tensor, torch.Tensor)
+        and tensor.layout is torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_quantized
+    )
+
+
+def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{file} cannot be read as safetensors ({error}); it is damaged.") from error
+
+
+class _Ignored:
+    """Stands for a NumPy scalar or its type. Trainers leave their best score as one beside the weights; what it was is
+    never read, so NumPy's own constructors get nothing from the file."""
+
+    def __init__(self, *content: Any):
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_NUMPY_SCALARS = [
+    (_Ignored, name) for name in ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype")
+]
+
+
+def _read_pickled(file: Path) -> Any:
+    _check_archive(file)
+    try:
+        with torch.serialization.safe_globals(_NUMPY_SCALARS):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        foreign = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
+        if foreign:
+            raise ValueError(
+                f"{file} holds objects of the code {foreign[1]}, not only tensors, and reading those can run any program; "
+                "it is refused. Where you trust its maker, load it with the project it comes from and save its tensors "
+                "with safetensors.torch.save_file."
+            ) from error
+        raise ValueError(f"{file} cannot be read as plain tensors ({_reason(error)}).") from error
+    except Exception as error:  # whatever a damaged file brings the reader to
+        raise ValueError(f"{file} cannot be read as plain tensors ({_reason(error)}).") from error
+
+
+def _check_archive(file: Path) -> None:
+    """Refuses the two archives of `torch` that cannot be read without running them, and compressed ones."""
+    with file.open("rb") as stream:
+        start = stream.read(512)
+    if start[257:262] == b"ustar":
+        raise ValueError(
+            f"{file} is in the tar format of PyTorch before 0.2, which cannot be read safely; save it again with a newer one."
+        )
+    if not start.startswith(b"PK"):
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ValueError(f"{file} is a damaged archive ({error}).") from error
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise ValueError(
+            f"{file} is a TorchScript program, not a file of tensors; save its state_dict() and give that."
+        )
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError(f"{file} is a compressed archive, which torch.save never writes; it is refused.")
+
+
+def _reason(error: Exception) -> str:
+    """What PyTorch found, without its advice to read the file unsafely."""
+    told = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    return (told.splitlines() or [type(error).__name__])[0][:200]
+
+
+# ------------------------------------------------------------------------------------------------------------ matching
+
+
+def weight_from_norm(magnitude: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+    """The weight that a weight normalisation stands for: g v / |v|, the norm over all dimensions but the first."""
+    dimensions = tuple(range(1, direction.ndim))
+    return direction * (magnitude / direction.norm(dim=dimensions, keepdim=True))
+
+
+def fold_weight_norm(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors with every weight-normalised pair, in PyTorch's old or new names, replaced by the weight it stands for.
+
+    Raises:
+        ValueError: half of a pair is missing, or the two do not fit.
+    """
+    folded = {}
+    for name, tensor in tensors.items():
+        pair = next((pair for pair in WEIGHT_NORM_ENDINGS if name.endswith(pair)), None)
+        if pair is None:
+            folded[name] = tensor
+            continue
+        half = pair.index(next(ending for ending in pair if name.endswith(ending)))
+        stem = name.removesuffix(pair[half])
+        other = stem + pair[1 - half]
+        if other not in tensors:
+            raise ValueError(f"the checkpoint has {name} but not {other}.")
+        if half == 0:
+            continue
+        magnitude = tensors[other]
+        if tuple(magnitude.shape) != (*tensor.shape[:1], *[1] * (tensor.ndim - 1)):
+            raise ValueError(
+                f"{other} has the shape {tuple(magnitude.shape)}, which is no magnitude for {name} with "
+                f"{tuple(tensor.shape)}."
+            )
+        folded[stem + ".weight"] = weight_from_norm(magnitude.float(), tensor.float())
+    return folded
+
+
+def rename(name: str, rules: Sequence[tuple[str, str]]) -> str:
+    """A name after the first rule (pattern, replacement) that fits its beginning, or as it is."""
+    for pattern, replacement in rules:
+        renamed, count = re.subn(rf"\A{pattern}", replacement, name)
+        if count:
+            return renamed
+    return name
+
+
+def load_strictly(
+    model: torch.nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    what: str,
+    public_names: Callable[[str], str] | None = None,
+) -> None:
+    """Puts a checkpoint's tensors into a model that must have each of them, and no other, in the same shape.
+
+    Args:
+        model: in its own names; put into evaluation mode.
+        tensors: in public names.
+        what: the checkpoint's name in errors.
+        public_names: a parameter's or buffer's own name to its public one; the same where not given.
+
+    Raises:
+        ValueError: tensors that are missing, unexpected, of another shape or kind, or not finite, by their public names.
+    """
+    own = model.state_dict()
+    public = {name: public_names(name) if public_names else name for name in own}
+    known = set(public.values())
+    problems = {
+        "lacks": [other for other in public.values() if other not in tensors and not other.endswith(COUNTER)],
+        "has unexpected": [name for name in tensors if name not in known and not name.endswith(COUNTER)],
+    }
+    found = {name: tensors[other] for name, other in public.items() if other in tensors}
+    problems["has other shapes of"] = [
+        f"{public[name]} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
+        for name, tensor in found.items()
+        if tensor.shape != own[name].shape or tensor.is_floating_point() != own[name].is_floating_point()
+    ]
+    told = [f"{problem} {_listed(names)}" for problem, names in problems.items() if names]
+    if told:
+        raise ValueError(f"{what}: the checkpoint {'; it '.join(told)}.")
+    broken = [public[name] for name, tensor in found.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ValueError(f"{what}: the checkpoint has values that are not finite in {_listed(broken)}.")
+    model.load_state_dict({**own, **found})
+    model.eval()
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
+
+
+__all__ = [
+    "fetch_files",
+    "fold_weight_norm",
+    "is_hub_id",
+    "load_strictly",
+    "locate",
+    "read_json",
+    "read_tensors",
+    "read_text",
+    "rename",
+    "weight_from_norm",
+]
