@@ -327,7 +327,7 @@ def test_video_with_damaged_packets_is_dubbed_with_a_warning(capsys, arguments, 
 def test_output_must_not_be_an_input(capsys, arguments, demo):
     before = demo["video"].read_bytes()
     refused(capsys, arguments(output=demo["video"], overwrite=True), "one of the inputs")
-    refused(capsys, arguments(json=demo["reference"], overwrite=True), "one of the inputs")
+    refused(capsys, arguments(json=demo["reference"], overwrite=True), "same file")
     assert demo["video"].read_bytes() == before
 
 

@@ -75,5 +75,5 @@ def test_bad_files_end_in_one_line_and_leave_nothing(tmp_path, capsys):
 def test_every_kind_explains_itself(source, capsys):
     assert main(["convert", source.kind, "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert f"example: flowdubber convert {source.kind}" in told and "Licence of the weights" in told
+    assert f"flowdubber convert {source.kind} {source.example}" in told and "Licence of the weights" in told
     assert main(["convert", source.kind]) == 2

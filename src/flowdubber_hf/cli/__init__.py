@@ -11,49 +11,143 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The command `flowdubber`: dub a clip, prepare training data, evaluate, convert public weights, make the demonstration's input.
+"""The command `flowdubber`. Each subcommand is a module; [`common`] says what one is made of.
 
-Bad input ends with one line on standard error and the exit code 2; Ctrl-C with 130. Files appear whole or not at all.
-The heavy libraries are imported only when the work begins, so that `--help` and bad arguments answer at once. Each
-subcommand is a module with one function that adds its options.
+Bad input ends with a line on standard error and the exit code 2; Ctrl-C with 130. Files appear whole or not at all. The heavy
+libraries are imported only when the work begins, so that `--help` and bad arguments answer at once.
 """
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
 
 from ..version import __version__
-from .common import EXIT_BAD_INPUT, EXIT_INTERRUPTED, Parser
+from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, Result
+from .config import apply_config, option_value
 from .convert import add_convert
 from .demo import add_demo
 from .dub import add_dub
 from .evaluate import add_evaluate
+from .help import MainParser, format_examples
 from .prepare import add_prepare
+from .report import check_report_target, is_standard_output, make_report, write_report
 
 
-def build_parser() -> argparse.ArgumentParser:
+# The groups of the help's first page.
+COMMANDS = {
+    "dubbing": (add_demo, add_dub),
+    "your own data": (add_prepare, add_evaluate),
+    "models": (add_convert,),
+}
+EXAMPLES = (
+    ("Make a small clip and a voice to try", "flowdubber demo demo"),
+    (
+        "Dub it",
+        'flowdubber dub --video demo/demo.mp4 --script "place blue at f two now" --reference demo/demo_reference.wav '
+        "--output dubbed.mp4",
+    ),
+)
+ENVIRONMENT = {
+    "HF_HOME": "where checkpoints of the Hub are kept (default ~/.cache/huggingface)",
+    "HF_TOKEN": "to read private checkpoints of the Hub, and to publish",
+    "HF_HUB_OFFLINE": "1: use what is there already, never the network",
+    "OMP_NUM_THREADS": "threads (default: as many as there are cores)",
+    "CUDA_VISIBLE_DEVICES": "which graphics cards may be used",
+}
+DOCUMENTATION = {
+    "docs/cli.md": "this command: config file, many clips at once, reports, completion",
+    "docs/faq.md": "what people ask",
+    "docs/data.md": "own clips as training data",
+    "docs/training.md": "training and fine-tuning",
+    "docs/evaluation.md": "measuring",
+}
+
+
+def build_parser() -> MainParser:
     """The command line, without any heavy import."""
-    parser = Parser(
-        prog="flowdubber", description="Dubs a clip of a speaker: lips give the timing, a script the words."
+    parser = MainParser(
+        prog="flowdubber",
+        usage="flowdubber COMMAND [options]",
+        description="Dubs a clip of a speaker: the lips give the timing, a script the words, a short recording the voice.",
     )
     parser.add_argument("--version", action="version", version=f"flowdubber {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for add in (add_dub, add_prepare, add_evaluate, add_convert, add_demo):
-        add(commands)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    groups = {}
+    for title, functions in COMMANDS.items():
+        before = set(commands.choices)
+        for add in functions:
+            add(commands)
+        groups[title] = [name for name in commands.choices if name not in before]
+    parser.groups, parser.examples = groups, EXAMPLES
+    parser.sections = {
+        "examples": format_examples(EXAMPLES),
+        "options": {"-h, --help": "this page; behind a COMMAND, that command's", "--version": "the version"},
+        "exit codes": {str(code): meaning for code, meaning in EXIT_CODES.items()},
+        "environment variables": ENVIRONMENT,
+        "documentation, in the repository": DOCUMENTATION,
+    }
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code (0, 2 for bad input, 130 for Ctrl-C)."""
+    """Runs the command; returns its exit code, one of `EXIT_CODES`."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    call = _Call(argv)
     try:
-        arguments = build_parser().parse_args(argv)
-        arguments.run(arguments)
-    except SystemExit as stop:
+        return call.run()
+    except SystemExit as stop:  # --help, --version
         return int(stop.code or 0)
     except KeyboardInterrupt as stop:
-        print(f"flowdubber: {stop or 'interrupted.'}", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return call.fail(EXIT_INTERRUPTED, "interrupted", [str(stop) or "interrupted."])
     except (ValueError, OSError, ImportError) as error:
-        print(f"flowdubber: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+        problems = getattr(error, "problems", None) or [error]
+        return call.fail(EXIT_BAD_INPUT, "bad_input", [" ".join(str(problem).split()) for problem in problems])
+    except Exception as error:  # a bug: who reports it needs the place, a program the report
+        traceback.print_exc()
+        return call.fail(EXIT_FAILED, "unexpected", [f"{type(error).__name__}: {' '.join(str(error).split())}"])
+
+
+class _Call:
+    """One run of the command, and its report if one was asked for."""
+
+    def __init__(self, argv: Sequence[str]):
+        self.argv = argv
+        self.arguments: argparse.Namespace | None = None
+        named = option_value(argv, "--json")  # so that a command line that cannot be parsed is reported too
+        self.target = None if named is None else Path(named)
+
+    def run(self) -> int:
+        parser = build_parser()
+        apply_config(parser, self.argv)
+        self.arguments = parser.parse_args(self.argv)
+        self.target = self.arguments.json
+        if self.target is not None:
+            check_report_target(self.target, self.arguments)
+        # Whatever is printed meanwhile, by whatever library, is not for the program that reads the report.
+        with redirect_stdout(sys.stderr) if is_standard_output(self.target) else nullcontext():
+            result: Result = self.arguments.run(self.arguments)
+        if result.report is not None:
+            error = None if result.problem is None else {"kind": "partial", "message": result.problem}
+            self.report(result.exit_code, error, **result.report)
+        return result.exit_code
+
+    def fail(self, exit_code: int, kind: str, problems: Sequence[str]) -> int:
+        opening = "flowdubber:" if exit_code == EXIT_INTERRUPTED else "flowdubber: error:"
+        for problem in problems:
+            print(f"{opening} {problem}", file=sys.stderr)
+        self.report(exit_code, {"kind": kind, "message": "\n".join(problems)})
+        return exit_code
+
+    def report(self, exit_code: int, error: dict[str, Any] | None, **fields: Any) -> None:
+        if self.target is None:
+            return
+        try:
+            check_report_target(self.target, self.arguments)
+        except ValueError:  # said already, and why the command ended
+            return
+        command = getattr(self.arguments, "command", None)
+        write_report(self.target, make_report(command, exit_code, error, fields))

@@ -11,15 +11,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the subcommands share: how bad input ends, files that are written, cores, models that are loaded."""
+"""What the subcommands share: how they are described, how they end, files that are written, models that are loaded.
+
+A subcommand is a module with a function `add_X(commands)`, which makes a parser with [`add_command`], adds options in argument groups
+(input, output, ...), closes them with [`add_running_options`] and sets `run`, a function from the parsed options to a [`Result`].
+Heavy imports happen inside of `run`.
+"""
 
 import argparse
 import os
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from .help import Parser, format_examples
 
 
 if TYPE_CHECKING:
@@ -27,16 +34,86 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MODEL = "flowdubber-grid-tiny"
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_CODES = {
+    EXIT_DONE: "done",
+    EXIT_FAILED: "part of the work failed (a clip of a batch), or something went wrong that nobody foresaw",
+    EXIT_BAD_INPUT: "bad input or options: a line on standard error says what is wrong and what to do",
+    EXIT_INTERRUPTED: "stopped by Ctrl-C; what long work had finished is kept for the next run",
+}
 
 
-class Parser(argparse.ArgumentParser):
-    """Bad options are reported as every other bad input is."""
+@dataclass(frozen=True)
+class Result:
+    """How a command ended that did not raise.
 
-    def error(self, message: str) -> NoReturn:
-        print(f"flowdubber: error: {message} (try flowdubber --help)", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT)
+    Attributes:
+        report: its own fields of what `--json` writes, of types that JSON has; `None` writes nothing at all (in the processes
+            of `accelerate launch` but the first).
+        exit_code: `EXIT_DONE`, or `EXIT_FAILED` where part of the work failed.
+        problem: in a sentence, what part of the work failed.
+    """
+
+    report: Mapping[str, Any] | None = field(default_factory=dict)
+    exit_code: int = EXIT_DONE
+    problem: str | None = None
+
+
+def add_command(
+    commands: Any,
+    name: str,
+    *,
+    summary: str,
+    description: str,
+    examples: Sequence[tuple[str, str]],
+    usage: str | None = None,
+    notes: str = "",
+) -> Parser:
+    """A subcommand without options yet.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        name: of the subcommand.
+        summary: a line for the list of commands.
+        description: prose above the options.
+        examples: (what for, command line) pairs, at least two; a test gives each command line to the parser.
+        usage: how it is called, where listing every option would hide it; without `usage: `, lines aligned by the caller.
+        notes: prose below the examples: extras that are needed, where to read on.
+    """
+    shown = f"examples:\n{format_examples(examples)}"
+    parser: Parser = commands.add_parser(
+        name, help=summary, description=description, usage=usage, epilog=f"{shown}\n\n{notes}"
+    )
+    parser.summary, parser.examples = summary, tuple(examples)
+    return parser
+
+
+def add_running_options(parser: Parser, quiet: str = "no progress bar, no last lines") -> Any:
+    """The last group of options, with those that every command has: `--config`, `--json`, `--quiet`.
+
+    Args:
+        parser: of the subcommand.
+        quiet: what `--quiet` silences.
+
+    Returns:
+        The group, for what else belongs there (`--device`, `--num-proc`).
+    """
+    running = parser.add_argument_group("running")
+    running.add_argument(
+        "--config", type=Path, metavar="FILE", help="take options from this TOML file; those given here win"
+    )
+    running.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write what was done, or what is wrong, to this file; - for standard output, with nothing else there",
+    )
+    running.add_argument("--quiet", action="store_true", help=quiet)
+    return running
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .common import Parser
+from .common import Result, add_command, add_running_options
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,17 @@ SOURCES = (
 
 
 def add_convert(commands: Any) -> None:
-    convert = commands.add_parser(
+    convert = add_command(
+        commands,
         "convert",
-        help="turn public weights into parts of a model",
+        usage="flowdubber convert KIND SOURCE OUT [options]",
+        summary="turn public weights into parts of a model",
         description="Turns other projects' public weights into parts of a FlowDubber model, or into judges. Which there are, "
         "their licences and where to get them: docs/pretrained.md. Old checkpoints are pickles: they are only ever read as "
         "plain tensors, no code in them is run. A name or a shape that differs from the public network's is an error.",
-        epilog="example: " + _command(SOURCES[0]),
+        examples=[(source.help[0].upper() + source.help[1:], _command(source)) for source in SOURCES],
     )
-    kinds = convert.add_subparsers(dest="kind", required=True, metavar="KIND", parser_class=Parser)
+    kinds = convert.add_subparsers(dest="kind", required=True, metavar="KIND", title="kinds")
     for source in SOURCES:
         _add_kind(kinds, source)
 
@@ -105,31 +107,35 @@ def _command(source: Source) -> str:
 
 
 def _add_kind(kinds: Any, source: Source) -> None:
-    parser = kinds.add_parser(
+    parser = add_command(
+        kinds,
         source.kind,
-        help=source.help,
+        summary=source.help,
         description=f"{source.description} Licence of the weights: {source.licence}. {source.licence_note}",
-        epilog=f"example: {_command(source)}",
+        examples=[
+            ("Convert it", _command(source)),
+            ("Again, half as large", f"{_command(source)} --dtype float16 --overwrite"),
+        ],
     )
-    parser.add_argument("source", metavar="SOURCE", help="the checkpoint, its folder, or a Hub id (owner/name)")
-    parser.add_argument("output", metavar="OUT", type=Path, help="folder to write")
-    parser.add_argument(
-        "--file", metavar="NAME", help="the checkpoint's name in SOURCE, where it is not the usual one"
-    )
+    given = parser.add_argument_group("input").add_argument
+    given("source", metavar="SOURCE", help="the checkpoint, its folder, or a Hub id (owner/name)")
+    given("--file", metavar="NAME", help="the checkpoint's name in SOURCE, where it is not the usual one")
     for name, settings in (source.options or {}).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, **settings)
-    parser.add_argument(
+        given(f"--{name.replace('_', '-')}", dest=name, **settings)
+    output = parser.add_argument_group("output").add_argument
+    output("output", metavar="OUT", type=Path, help="folder to write")
+    output(
         "--dtype",
         choices=("float32", "float16"),
         default="float32",
-        help="of the written weights; float16 halves them (default float32)",
+        help="of the written weights; float16 halves them (default %(default)s)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    parser.add_argument("--quiet", action="store_true", help="no last line")
+    output("--overwrite", action="store_true", help="replace OUT if it exists")
+    add_running_options(parser, quiet="no last lines")
     parser.set_defaults(run=lambda arguments: _convert(source, arguments))
 
 
-def _convert(source: Source, arguments: argparse.Namespace) -> None:
+def _convert(source: Source, arguments: argparse.Namespace) -> Result:
     output = arguments.output
     if output.exists() and not (output.is_dir() and (arguments.overwrite or not any(output.iterdir()))):
         hint = "name another folder" if output.is_file() else "give --overwrite to replace it"
@@ -156,10 +162,17 @@ def _convert(source: Source, arguments: argparse.Namespace) -> None:
         (folder / "README.md").write_text(_card(source, arguments), encoding="utf-8")
 
     replace_folder(output, write)
+    weights = sum(parameter.numel() for model in models for parameter in model.parameters())
     if not arguments.quiet:
-        weights = sum(parameter.numel() for model in models for parameter in model.parameters())
         print(f"wrote {', '.join(filter(None, parts)) or source.kind} with {weights:,} weights to {output}")
         print(f"to check it: {shlex.join(['flowdubber', 'doctor', str(output)])}")
+    names = {
+        "kind": source.kind,
+        "source": arguments.source,
+        "output": str(output),
+        "parts": list(filter(None, parts)),
+    }
+    return Result({**names, "weights": weights, "dtype": arguments.dtype, "license": source.licence})
 
 
 def _card(source: Source, arguments: argparse.Namespace) -> str:

@@ -18,27 +18,47 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from .common import Result, add_command, add_running_options
+
 
 def add_demo(commands: Any) -> None:
-    demo = commands.add_parser("demo", help="make a small input to try", description="Writes a rendered talking head.")
-    demo.add_argument("folder", type=Path, help="where to write it")
-    demo.add_argument("--overwrite", action="store_true", help="replace a demo that is there")
+    demo = add_command(
+        commands,
+        "demo",
+        summary="make a small clip and a voice to try",
+        description="Writes a short silent clip of a drawn head that talks, a synthetic voice as the reference, and the times of "
+        "the phonemes that its mouth makes; then prints the command that dubs it. Nobody's face or voice is in it.",
+        examples=[
+            ("Write the files into a new folder", "flowdubber demo demo"),
+            (
+                "Replace those of an earlier run, and say where they are as JSON",
+                "flowdubber demo demo --overwrite --json -",
+            ),
+        ],
+    )
+    output = demo.add_argument_group("output")
+    output.add_argument("folder", type=Path, metavar="FOLDER", help="where to write it; made where missing")
+    output.add_argument("--overwrite", action="store_true", help="replace a demo that is there")
+    add_running_options(demo, quiet="do not print what to do next")
     demo.set_defaults(run=_demo)
 
 
-def _demo(arguments: argparse.Namespace) -> None:
+def _demo(arguments: argparse.Namespace) -> Result:
     from ..processing.demo import make_demo
 
     files = make_demo(arguments.folder, overwrite=arguments.overwrite)
-    print(f"wrote {files.video}, {files.reference} and {files.timeline}; now dub it:")
-    parts = (
-        "--video",
-        files.video,
-        "--script",
-        files.script,
-        "--reference",
-        files.reference,
-        "--output",
-        "dubbed.mp4",
+    command = ["flowdubber", "dub", "--video", str(files.video), "--script", files.script]
+    command += ["--reference", str(files.reference), "--output", "dubbed.mp4"]
+    if not arguments.quiet:
+        print(f"wrote {files.video}, {files.reference} and {files.timeline}; now dub it:")
+        print(shlex.join(command))
+    return Result(
+        {
+            "video": str(files.video),
+            "script": files.script,
+            "reference": str(files.reference),
+            "reference_text": files.reference_script,
+            "timeline": str(files.timeline),
+            "next": command,
+        }
     )
-    print(shlex.join(["flowdubber", "dub", *map(str, parts)]))

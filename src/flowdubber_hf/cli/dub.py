@@ -14,14 +14,12 @@
 """`flowdubber dub`: dub a clip."""
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..version import __version__
-from .common import DEFAULT_MODEL, check_target, load_pipeline, write_text
+from .common import DEFAULT_MODEL, Result, add_command, add_running_options, check_target, load_pipeline
 
 
 if TYPE_CHECKING:
@@ -32,42 +30,76 @@ OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
 
 
 def add_dub(commands: Any) -> None:
-    dub = commands.add_parser("dub", help="dub a clip", description="Dubs a clip of a speaker.")
-    dub.add_argument("--video", required=True, type=Path, help="the clip; its own sound is not used")
-    dub.add_argument("--script", required=True, help="the words to be spoken")
-    dub.add_argument(
-        "--reference", required=True, type=Path, help="at least 1 s of the voice (wav, flac, mp3, a video...)"
+    dub = add_command(
+        commands,
+        "dub",
+        usage="flowdubber dub --video CLIP --script TEXT --reference VOICE\n"
+        "                      --output FILE [options]",
+        summary="dub a clip",
+        description="Dubs a clip of a speaker: speech that says the script in the voice of the reference, in time with the lips, "
+        "exactly as long as the clip. The clip's own picture is copied, its own sound is not used.",
+        examples=[
+            (
+                "A dubbed video",
+                'flowdubber dub --video clip.mp4 --script "bin blue at f two now" --reference voice.wav --output dubbed.mp4',
+            ),
+            (
+                "Sound only, another take, and a report with the time of every word",
+                'flowdubber dub --video clip.mp4 --script "bin blue at f two now" --reference voice.wav --seed 7 '
+                "--output dubbed.wav --json report.json",
+            ),
+            (
+                "The best of five takes on a graphics card, by voice, then words",
+                'flowdubber dub --video clip.mp4 --script "bin blue at f two now" --reference voice.wav --best-of 5 '
+                "--device cuda --output dubbed.mp4",
+            ),
+        ],
+        notes="The words are English. --best-of needs the extra:\n"
+        "    pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer\n\nMore: docs/cli.md.",
     )
-    dub.add_argument(
-        "--output", required=True, type=Path, help="the dubbed clip (.mp4, .mov, .mkv), or .wav for sound only"
+    given = dub.add_argument_group("input").add_argument
+    given("--video", required=True, type=Path, metavar="CLIP", help="the clip of the speaker, up to 60 s")
+    given("--script", required=True, metavar="TEXT", help="the words to be spoken")
+    given(
+        "--reference",
+        required=True,
+        type=Path,
+        metavar="VOICE",
+        help="at least 1 s of the voice (wav, flac, mp3, a video...)",
     )
-    dub.add_argument("--reference-text", help="what is said in the reference, if known")
-    dub.add_argument("--steps", type=int, default=10, help="steps of the flow (default 10)")
-    dub.add_argument("--guidance-scale", type=float, default=1.4, help="1 is none and costs half (default 1.4)")
-    dub.add_argument("--temperature", type=float, help="of the initial noise (default: the model's own)")
-    dub.add_argument("--seed", type=int, default=0, help="the same seed gives the same sound (default 0)")
-    dub.add_argument(
-        "--best-of",
-        type=int,
-        default=1,
-        metavar="N",
-        help="make N takes, from N seeds, and keep the best by voice, then words (needs the extra eval)",
-    )
-    dub.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
-    dub.add_argument(
-        "--model", default=DEFAULT_MODEL, help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})"
-    )
-    dub.add_argument(
+    given("--reference-text", metavar="TEXT", help="what is said in the reference, if known")
+    given(
         "--mouth-box",
         type=_mouth_box,
         metavar="X0,Y0,X1,Y1",
         help="a box around the lips, corner to corner, in pixels of the upright picture",
     )
-    dub.add_argument(
-        "--json", type=Path, metavar="REPORT", help="write times, words, settings and warnings to this file"
+    output = dub.add_argument_group("output").add_argument
+    output(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the dubbed clip (.mp4, .mov, .mkv), or .wav for sound only",
     )
-    dub.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    dub.add_argument("--quiet", action="store_true", help="no progress bar, no last line")
+    output("--overwrite", action="store_true", help="replace files that exist")
+    sampling = dub.add_argument_group("model and sampling").add_argument
+    sampling("--model", default=DEFAULT_MODEL, help="bundled name, folder or Hub id (default %(default)s)")
+    sampling("--steps", type=int, default=10, metavar="N", help="steps of the flow (default %(default)s)")
+    sampling(
+        "--guidance-scale", type=float, default=1.4, metavar="W", help="1 is none and costs half (default %(default)s)"
+    )
+    sampling("--temperature", type=float, metavar="T", help="of the initial noise (default: the model's own)")
+    sampling("--seed", type=int, default=0, help="the same seed gives the same sound (default %(default)s)")
+    sampling(
+        "--best-of",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make N takes, from N seeds, and keep the best by voice, then words",
+    )
+    running = add_running_options(dub, quiet="no progress bar, no last line").add_argument
+    running("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     dub.set_defaults(run=_dub)
 
 
@@ -90,10 +122,6 @@ def _check_dub(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--output must end in one of {', '.join(OUTPUT_SUFFIXES)}, got {arguments.output.name!r}.")
     sources = (arguments.video, arguments.reference)
     check_target(arguments.output, "--output", arguments.overwrite, sources)
-    if arguments.json is not None:
-        check_target(arguments.json, "--json", arguments.overwrite, sources)
-        if arguments.json.resolve() == arguments.output.resolve():
-            raise ValueError("--json and --output are the same file; choose two names.")
     if not 0 <= arguments.seed < 2**63:
         raise ValueError(f"--seed must lie between 0 and 2^63 - 1, got {arguments.seed}.")
     if arguments.best_of != 1:
@@ -111,7 +139,7 @@ def _check_content(arguments: argparse.Namespace) -> None:
     check_reference(load_audio(arguments.reference), f"the reference {arguments.reference}")
 
 
-def _dub(arguments: argparse.Namespace) -> None:
+def _dub(arguments: argparse.Namespace) -> Result:
     _check_dub(arguments)
     start = time.perf_counter()
     _check_content(arguments)
@@ -123,12 +151,10 @@ def _dub(arguments: argparse.Namespace) -> None:
         print(f"flowdubber: warning: {warning}", file=sys.stderr)
     pipe.save_video(dub, arguments.output, overwrite=arguments.overwrite)
     seconds = time.perf_counter() - loaded
-    if arguments.json is not None:
-        report = _report(arguments, dub, takes, seconds, loading=loaded - start)
-        write_text(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     if not arguments.quiet:
         duration = dub.durations[0]
         print(f"dubbed {duration:.2f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})")
+    return Result(_report(arguments, dub, takes, seconds, loading=loaded - start))
 
 
 def _best_take(
@@ -183,7 +209,6 @@ def _report(
         "best_of",
     )
     return {
-        "flowdubber": __version__,
         "video": str(arguments.video),
         "reference": str(arguments.reference),
         "output": str(arguments.output),

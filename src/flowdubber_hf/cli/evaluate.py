@@ -16,33 +16,73 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluation.settings import PARTS, SETTINGS, SOLVERS, SOUNDS, EvaluateSettings, check_settings
-from .common import DEFAULT_MODEL
+from .common import DEFAULT_MODEL, Result, add_command, add_running_options
+
+
+if TYPE_CHECKING:
+    from ..evaluation.run import Evaluation
 
 
 def add_evaluate(commands: Any) -> None:
-    evaluate = commands.add_parser(
+    evaluate = add_command(
+        commands,
         "evaluate",
-        help="dub clips and measure them, or measure the sounds of any system",
+        usage="flowdubber evaluate --data FOLDER --output FOLDER [options]\n"
+        "       flowdubber evaluate --compare FOLDER [FOLDER ...]",
+        summary="dub clips and measure them, or measure the sounds of any system",
         description="Dubs the clips of a corpus and measures the dubs, or measures sounds that are there (--outputs). Give the "
-        "same command again after a stop: finished clips are kept. See docs/evaluation.md.",
-        epilog="Needs the extra: pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer. Several processes: "
-        "--num-proc, or accelerate launch -m flowdubber_hf evaluate ...",
+        "same command again after a stop: finished clips are kept.",
+        examples=[
+            (
+                "Dub one's own clips of the split dev in their speakers' voices, and measure",
+                "flowdubber evaluate --data my_clips --output outputs/scores",
+            ),
+            (
+                "Score what another system made, in files named by clip",
+                "flowdubber evaluate --data my_clips --split test --setting 1 --outputs theirs --output outputs/theirs",
+            ),
+            (
+                "Lengths and word starts only, of ten clips, without the lips",
+                "flowdubber evaluate --data my_clips --limit 10 --metrics length word-sync --without lips --output outputs/even",
+            ),
+            (
+                "Four graphics cards (on a CPU: --num-proc)",
+                "accelerate launch --num_processes 4 -m flowdubber_hf evaluate --data my_clips --output outputs/scores "
+                "--device auto",
+            ),
+            (
+                "One table of finished evaluations",
+                "flowdubber evaluate --compare outputs/scores outputs/theirs",
+            ),
+        ],
+        notes="Needs the extra:\n    pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer\n\n"
+        "More: docs/evaluation.md, docs/metrics.md.",
     )
-    add = evaluate.add_argument
-    add(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="corpus: metadata.jsonl or .csv with clips, or GRID, Chem, V2C, LRS",
-    )
-    add("--output", type=Path, metavar="FOLDER", help="where the results go")
-    add("--split", default="dev", help="which clips (default dev)")
-    add(
-        "--corpus", default="auto", choices=("auto", "metadata", "grid", "chem", "v2c", "lrs"), help="layout of --data"
-    )
+    _add_clips(evaluate.add_argument_group("clips and voices"))
+    _add_measures(evaluate.add_argument_group("what is measured"))
+    _add_sampling(evaluate.add_argument_group("how clips are dubbed"))
+    output = evaluate.add_argument_group("output").add_argument
+    output("--output", type=Path, metavar="FOLDER", help="where the results go")
+    output("--picture", nargs="+", default=(), metavar="CLIP", dest="pictures", help="draw these clips into CLIP.png")
+    output("--name", help="of the row in the tables (default: the model or the folder)")
+    output("--overwrite", action="store_true", help="replace an evaluation with other settings in --output")
+    output("--compare", type=Path, nargs="+", metavar="FOLDER", help="only print one table of finished evaluations")
+    running = add_running_options(evaluate).add_argument
+    running("--num-proc", type=int, default=1, metavar="N", help="processes (default %(default)s)")
+    running("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps or auto")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_clips(group: Any) -> None:
+    add = group.add_argument
+    corpora = ("auto", "metadata", "grid", "chem", "v2c", "lrs")
+    add("--data", type=Path, metavar="FOLDER", help="metadata.jsonl or .csv with clips, or GRID, Chem, V2C, LRS")
+    add("--corpus", default="auto", choices=corpora, help="layout of --data (default %(default)s)")
+    add("--split", default="dev", help="which clips (default %(default)s)")
+    add("--limit", type=int, metavar="N", help="only the first N clips")
     add(
         "--setting",
         type=int,
@@ -53,9 +93,17 @@ def add_evaluate(commands: Any) -> None:
     add("--voices", type=Path, metavar="FOLDER", help="setting 3: speakers of this corpus (default: of --data)")
     add("--voices-split", metavar="SPLIT", help="setting 3: only speakers' recordings of this split")
     add("--pairing", type=Path, metavar="FILE", help='lines {"clip": ..., "reference": ...} in place of the rule')
-    add("--model", help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})")
-    add("--outputs", type=Path, metavar="FOLDER", help="score these sounds or videos, named by clip; no model is used")
-    add("--sound", default="dub", choices=SOUNDS, help="what is measured: the dub (default), or a ceiling")
+
+
+def _add_measures(group: Any) -> None:
+    add = group.add_argument
+    add(
+        "--outputs",
+        type=Path,
+        metavar="FOLDER",
+        help="score these sounds or videos, named by clip; no model is used",
+    )
+    add("--sound", default="dub", choices=SOUNDS, help="the dub (default), or a ceiling")
     add(
         "--metrics",
         nargs="+",
@@ -64,14 +112,25 @@ def add_evaluate(commands: Any) -> None:
         help="default (all that work offline here) and any of lse word-sync word-sync-given sync-kl duration length wer "
         "wer-grammar wer-open wavlm ge2e utmos dnsmos mcd f0 energy; NAME=WEIGHTS for other weights",
     )
-    add("--steps", type=int, default=10, help="steps of the flow (default 10)")
-    add("--guidance-scale", type=float, default=1.4, help="1 is none (default 1.4)")
-    add("--temperature", type=float, help="of the initial noise (default: the model's own)")
+    add("--speed", action="store_true", help="measure cold and warm speed and peak memory too")
+
+
+def _add_sampling(group: Any) -> None:
+    add = group.add_argument
+    add("--model", help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})")
+    add("--steps", type=int, default=10, metavar="N", help="steps of the flow (default %(default)s)")
+    add("--guidance-scale", type=float, default=1.4, metavar="W", help="1 is none (default %(default)s)")
+    add("--temperature", type=float, metavar="T", help="of the initial noise (default: the model's own)")
     add("--solver", choices=SOLVERS, help="of the flow (default: the model's own)")
-    add("--sway", type=float, help="coefficient of the grid, 0 is uniform (default: the model's own)")
-    add("--without", nargs="+", default=(), choices=PARTS, help="leave parts of the method out: semantics lips style")
+    add(
+        "--sway",
+        type=float,
+        metavar="S",
+        help="coefficient of the grid, 0 is uniform (default: the model's own)",
+    )
+    add("--without", nargs="+", default=(), choices=PARTS, help="leave parts of the method out")
     add("--reference-text", action="store_true", help="give the model the transcripts of the references")
-    add("--seed", type=int, default=0, help="of every clip (default 0)")
+    add("--seed", type=int, default=0, help="of every clip (default %(default)s)")
     add(
         "--best-of",
         type=int,
@@ -79,28 +138,19 @@ def add_evaluate(commands: Any) -> None:
         metavar="N",
         help="keep the best of N takes of each clip, by voice, then words",
     )
-    add("--limit", type=int, help="only the first clips")
-    add("--picture", nargs="+", default=(), metavar="CLIP", dest="pictures", help="draw these clips: CLIP.png")
-    add("--num-proc", type=int, default=1, help="processes (default 1)")
-    add("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps or auto")
-    add("--speed", action="store_true", help="measure cold and warm speed and peak memory too")
-    add("--name", help="of the row in the tables (default: the model or the folder)")
-    add("--overwrite", action="store_true", help="replace an evaluation with other settings in --output")
-    add("--compare", type=Path, nargs="+", metavar="FOLDER", help="only print one table of finished evaluations")
-    add("--quiet", action="store_true", help="no progress bar, no last lines")
-    evaluate.set_defaults(run=_evaluate)
 
 
-def _evaluate(arguments: argparse.Namespace) -> None:
+def _evaluate(arguments: argparse.Namespace) -> Result:
     settings = _evaluate_settings(arguments)
     if settings is None:
         from ..evaluation.run import compare
 
-        print(compare(arguments.compare))
-        return
+        table = compare(arguments.compare)
+        print(table)
+        return Result({"compared": [str(folder) for folder in arguments.compare], "table": table})
     check_settings(settings)
 
-    from ..evaluation.run import TABLE_NAME, plan_evaluation, run_evaluation, world
+    from ..evaluation.run import plan_evaluation, run_evaluation, world
 
     plan = plan_evaluation(settings)
     first = world()[0] == 0
@@ -112,18 +162,30 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
     if done.summary is None:
-        return
+        return Result(None)
     for name, problem in list(done.summary["without_sound"].items())[:10]:
         print(f"flowdubber: warning: no sound of {name}: {problem}", file=sys.stderr)
-    if settings.quiet:
-        return
+    if not settings.quiet:
+        _print_outcome(settings, done)
+    return Result(
+        {
+            "output": str(settings.output),
+            "files": [file.name for file in done.written],
+            "seconds": done.seconds,
+            "summary": done.summary,
+        }
+    )
+
+
+def _print_outcome(settings: EvaluateSettings, done: "Evaluation") -> None:
+    from ..evaluation.run import TABLE_NAME
+
     print((settings.output / TABLE_NAME).read_text(encoding="utf-8"))
     missing = len(done.summary["without_sound"])
     clips = done.summary["clips"]
     counts = f"{clips - missing} of {clips} clips" if missing else f"{clips} clips"
-    print(
-        f"scored {counts} in {done.seconds:.0f} s; wrote {', '.join(file.name for file in done.written)} to {settings.output}"
-    )
+    files = ", ".join(file.name for file in done.written)
+    print(f"scored {counts} in {done.seconds:.0f} s; wrote {files} to {settings.output}")
 
 
 def _evaluate_settings(arguments: argparse.Namespace) -> EvaluateSettings | None:

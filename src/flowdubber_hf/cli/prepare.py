@@ -18,57 +18,127 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from .common import available_cores
+from .common import Result, add_command, add_running_options, available_cores
 
 
 def add_prepare(commands: Any) -> None:
-    prepare = commands.add_parser(
+    prepare = add_command(
+        commands,
         "prepare",
-        help="make a training dataset of recordings",
+        usage="flowdubber prepare INPUT OUTPUT [options]",
+        summary="make a training dataset of recordings",
         description="Makes a training dataset of a folder of clips and transcripts: sound, mouth crops, phoneme times, voices, "
-        "speech tokens. Give the same command again after a stop: finished clips are kept. See docs/data.md.",
-        epilog="Needs the extra: pip install 'flowdubber-hf[train]'",
+        "speech tokens. Give the same command again after a stop: finished clips are kept.",
+        examples=[
+            (
+                "Own clips, listed in my_clips/metadata.jsonl or .csv",
+                "flowdubber prepare my_clips outputs/data/my_clips",
+            ),
+            (
+                "GRID with its own word times, only the first hundred clips, to try it out",
+                "flowdubber prepare grid outputs/data/grid --corpus grid --times given --limit 100",
+            ),
+            (
+                "Two processes, word and phone times of the Montreal Forced Aligner",
+                "flowdubber prepare my_clips outputs/data/my_clips --textgrids aligned --num-proc 2",
+            ),
+        ],
+        notes="Needs the extra:\n    pip install 'flowdubber-hf[train]'\n\nMore: docs/data.md.",
     )
-    prepare.add_argument("input", type=Path, metavar="INPUT", help="folder with metadata.jsonl or .csv, or a corpus")
-    prepare.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset, made where missing")
 
-    def option(name: str, **settings: Any) -> None:
+    def option(group: Any, name: str, **settings: Any) -> None:
         names = dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])
-        prepare.add_argument(*names, dest=name, **settings)
+        group.add_argument(*names, dest=name, **settings)
 
+    folders = prepare.add_argument_group("input and output")
+    folders.add_argument("input", type=Path, metavar="INPUT", help="folder with metadata.jsonl or .csv, or a corpus")
+    folders.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset, made where missing")
+    corpora = ("auto", "metadata", "grid", "chem", "v2c", "lrs")
+    option(folders, "corpus", default="auto", choices=corpora, help="layout of INPUT (default %(default)s)")
     option(
-        "corpus", default="auto", choices=("auto", "metadata", "grid", "chem", "v2c", "lrs"), help="layout of INPUT"
+        folders, "name", help="of the source, first part of the clips' names (default: the corpus, or INPUT's name)"
     )
-    option("name", help="of the source, first part of the clips' names (default: the corpus, or INPUT's name)")
-    option("license", metavar="ID", help="of the recordings, for the card: cc-by-4.0, ... (default: the corpus' own)")
-    option("num_proc", type=int, help="processes (default: as many as there are cores)")
-    option("speech_tokenizer", default="bundled", metavar="FOLDER", help="for the tokens; or bundled (default), none")
-    option("style_encoder", default="bundled", metavar="FOLDER", help="for the voices; bundled by default")
     option(
+        folders,
+        "license",
+        metavar="ID",
+        help="of the recordings, for the card: cc-by-4.0, ... (default: the corpus' own)",
+    )
+    option(
+        folders, "textgrids", type=Path, metavar="FOLDER", help="TextGrids with words and phones, named as the clips"
+    )
+    option(folders, "follow_links", action="store_true", help="read links that lead out of INPUT too")
+    option(folders, "limit", type=int, metavar="N", help="only the first N clips, to try it out")
+
+    content = prepare.add_argument_group("what is made of a clip")
+    option(
+        content,
         "times",
         default="forced",
         choices=("forced", "given"),
-        help="where the corpus has word times: only compare them with the forced alignment's (default), or keep them",
+        help="where the corpus has word times: only compare them with the forced alignment's (forced, the default), or keep "
+        "them (given)",
     )
-    option("textgrids", type=Path, metavar="FOLDER", help="TextGrids with words and phones, named as the clips")
-    option("val_share", type=float, help="of train that becomes val where INPUT has none (default 1/30, 0: none)")
     option(
-        "val_by", default="clip", choices=("clip", "speaker"), help="val holds other clips (default), or other voices"
+        content,
+        "speech_tokenizer",
+        default="bundled",
+        metavar="FOLDER",
+        help="makes the tokens; or bundled (default), or none",
     )
-    option("min_face_share", type=float, help="drop clips with a face in fewer of their frames (default 0.5)")
-    option("min_alignment_score", type=float, help="drop clips whose text fits worse (default -40; 0 is the best)")
+    option(content, "style_encoder", default="bundled", metavar="FOLDER", help="makes the voices (default bundled)")
+
+    kept = prepare.add_argument_group("which clips stay")
     option(
-        "max_word_difference", type=float, help="drop clips whose given word times are further off (default 0.25 s)"
+        kept,
+        "val_share",
+        type=float,
+        metavar="SHARE",
+        help="of train that becomes val where INPUT has none (default 1/30, 0: none)",
     )
-    option("max_length_difference", type=float, help="drop clips whose sound and picture differ more (default 0.5 s)")
-    option("device", default="cpu", help="for voices and tokens: cpu (default), cuda, ...")
-    option("follow_links", action="store_true", help="read links that lead out of INPUT too")
-    option("limit", type=int, help="only the first clips, to try it out")
-    prepare.add_argument("--quiet", action="store_true", help="no progress bar, no last lines")
+    option(
+        kept,
+        "val_by",
+        default="clip",
+        choices=("clip", "speaker"),
+        help="val holds other clips (default), or other voices",
+    )
+    option(
+        kept,
+        "min_face_share",
+        type=float,
+        metavar="SHARE",
+        help="drop clips with a face in fewer of their frames (default 0.5)",
+    )
+    option(
+        kept,
+        "min_alignment_score",
+        type=float,
+        metavar="SCORE",
+        help="drop clips whose text fits worse (default -40; 0 is the best)",
+    )
+    option(
+        kept,
+        "max_word_difference",
+        type=float,
+        metavar="SECONDS",
+        help="drop clips whose given word times are further off (default 0.25)",
+    )
+    option(
+        kept,
+        "max_length_difference",
+        type=float,
+        metavar="SECONDS",
+        help="drop clips whose sound and picture differ more (default 0.5)",
+    )
+
+    running = add_running_options(prepare)
+    option(running, "num_proc", type=int, metavar="N", help="processes (default: as many as there are cores)")
+    option(running, "device", default="cpu", help="for voices and tokens: cpu (default), cuda, ...")
     prepare.set_defaults(run=_prepare)
 
 
-def _prepare(arguments: argparse.Namespace) -> None:
+def _prepare(arguments: argparse.Namespace) -> Result:
     from ..data.prepare import PrepareSettings, prepare
     from ..data.report import summary
 
@@ -79,25 +149,23 @@ def _prepare(arguments: argparse.Namespace) -> None:
         done = prepare(settings)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
-    if arguments.quiet:
-        return
-    print("\n".join(summary(done.report)))
-    work = sum(done.work_seconds.values())
-    parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in done.work_seconds.items())
-    print(f"{done.seconds:.0f} s; {work:.0f} s of processor time on clips{f' ({parts})' if parts else ''}")
-    print(
-        f"{'wrote' if done.written else 'up to date:'} {settings.output} (why clips were dropped: report.json, report.png)"
+    if not arguments.quiet:
+        print("\n".join(summary(done.report)))
+        work = sum(done.work_seconds.values())
+        parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in done.work_seconds.items())
+        print(f"{done.seconds:.0f} s; {work:.0f} s of processor time on clips{f' ({parts})' if parts else ''}")
+        begin = "wrote" if done.written else "up to date:"
+        print(f"{begin} {settings.output} (why clips were dropped: report.json, report.png)")
+        name = settings.output.resolve().name
+        command = ["hf", "upload", f"USER/{name}", str(settings.output), "."]
+        command += ["--repo-type", "dataset", "--exclude", "work/*"]
+        print(f"to publish it, if its licence allows: {shlex.join(command)}")
+    return Result(
+        {
+            "output": str(settings.output),
+            "written": bool(done.written),
+            "dataset": done.report,
+            "seconds": done.seconds,
+            "processor_seconds": done.work_seconds,
+        }
     )
-    name = settings.output.resolve().name
-    command = [
-        "hf",
-        "upload",
-        f"USER/{name}",
-        str(settings.output),
-        ".",
-        "--repo-type",
-        "dataset",
-        "--exclude",
-        "work/*",
-    ]
-    print(f"to publish it, if its licence allows: {shlex.join(command)}")

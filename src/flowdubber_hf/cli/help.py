@@ -1,0 +1,146 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How the command line explains itself: wrapped prose, options in groups, examples as they are typed."""
+
+import argparse
+import shlex
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+
+_MAX_WIDTH = 100
+_EXAMPLE_WIDTH = 78
+
+
+class UsageError(ValueError):
+    """A command line that cannot be understood."""
+
+
+def help_width() -> int:
+    """Columns of a help text: the terminal's, within reason."""
+    return min(shutil.get_terminal_size().columns - 2, _MAX_WIDTH)
+
+
+def fill(text: str, width: int) -> str:
+    """Paragraphs wrapped to `width`; those with indented lines, such as examples, stay as they are."""
+    paragraphs = text.strip("\n").split("\n\n")
+    return "\n\n".join(part if "\n " in part else "\n".join(_wrap(part, width)) for part in paragraphs)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of prose; names such as flowdubber-hf stay whole."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
+
+
+def format_rows(rows: Mapping[str, str], width: int, column: int = 0) -> str:
+    """Names and, beside them, at `column` or where the longest name ends, the wrapped texts that explain them."""
+    column = max(column, *(len(name) + 4 for name in rows))
+    lines = []
+    for name, text in rows.items():
+        first, *others = _wrap(text, width - column)
+        lines += [f"  {name}".ljust(column) + first, *(" " * column + line for line in others)]
+    return "\n".join(lines)
+
+
+def wrap_command(command: str) -> str:
+    """A command line over as many lines as it needs, which a shell takes for one; options stay with their values.
+
+    >>> print(wrap_command("flowdubber demo folder"))
+        flowdubber demo folder
+    """
+    words = shlex.shlex(command, posix=False)
+    words.whitespace_split, words.commenters = True, ""
+    chunks: list[str] = []
+    for word in words:
+        if chunks and not word.startswith("-"):
+            chunks[-1] += f" {word}"
+        else:
+            chunks.append(word)
+    lines = [f"    {chunks[0]}"]
+    for chunk in chunks[1:]:
+        if len(f"{lines[-1]} {chunk} \\") > _EXAMPLE_WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"        {chunk}")
+        else:
+            lines[-1] += f" {chunk}"
+    return "\n".join(lines)
+
+
+def format_examples(examples: Sequence[tuple[str, str]]) -> str:
+    """What each is for and the command line below it, indented."""
+    return "\n".join(f"  {purpose}:\n{wrap_command(command)}" for purpose, command in examples)
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps prose and keeps indented lines."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=26, width=help_width())
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return fill(text, width)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _wrap(" ".join(text.split()), width)
+
+
+class Parser(argparse.ArgumentParser):
+    """A command or a subcommand. Bad options raise as every other bad input does, and none may be abbreviated: with a new option, an
+    abbreviation in somebody's script would mean something else.
+
+    Attributes:
+        commands: its own subcommands, `None` where it has none.
+        summary: a line on what it does.
+        examples: (what for, command line) pairs of its help.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, formatter_class=HelpFormatter, allow_abbrev=False, **kwargs)
+        self.commands: Any = None
+        self.summary = ""
+        self.examples: tuple[tuple[str, str], ...] = ()
+
+    def add_subparsers(self, **kwargs: Any) -> Any:
+        self.commands = super().add_subparsers(prog=self.prog, parser_class=Parser, **kwargs)
+        return self.commands
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (try {self.prog} --help)")
+
+
+class MainParser(Parser):
+    """The whole command, whose help is a page: its subcommands in groups, then sections of text.
+
+    Attributes:
+        groups: title to names of subcommands.
+        sections: title to names and what they mean, or to text that is kept as it is.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.groups: Mapping[str, Sequence[str]] = {}
+        self.sections: Mapping[str, Mapping[str, str] | str] = {}
+
+    def format_help(self) -> str:
+        width, column = help_width(), max(map(len, self.commands.choices)) + 4
+        parts = [self.format_usage().strip(), fill(self.description or "", width)]
+        for title, names in self.groups.items():
+            rows = {name: self.commands.choices[name].summary for name in names}
+            parts.append(f"{title}:\n{format_rows(rows, width, column)}")
+        for title, content in self.sections.items():
+            text = content if isinstance(content, str) else format_rows(content, width)
+            parts.append(f"{title}:\n{text}")
+        return "\n\n".join(parts) + "\n"
