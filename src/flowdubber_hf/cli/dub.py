@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..extras import pip_line
 from .common import DEFAULT_MODEL, Result, add_command, add_running_options, check_target, load_pipeline
 
 
@@ -55,7 +56,7 @@ def add_dub(commands: Any) -> None:
             ),
         ],
         notes="The words are English. --best-of needs the extra:\n"
-        "    pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer\n\nMore: docs/cli.md.",
+        f"    {pip_line('eval', ['resemblyzer'])}\n\nMore: docs/cli.md.",
     )
     given = dub.add_argument_group("input").add_argument
     given("--video", required=True, type=Path, metavar="CLIP", help="the clip of the speaker, up to 60 s")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evaluation.settings import PARTS, SETTINGS, SOLVERS, SOUNDS, EvaluateSettings, check_settings
+from ..extras import pip_line
 from .common import DEFAULT_MODEL, Result, add_command, add_running_options
 
 
@@ -58,7 +59,7 @@ def add_evaluate(commands: Any) -> None:
                 "flowdubber evaluate --compare outputs/scores outputs/theirs",
             ),
         ],
-        notes="Needs the extra:\n    pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer\n\n"
+        notes=f"Needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/evaluation.md, docs/metrics.md.",
     )
     _add_clips(evaluate.add_argument_group("clips and voices"))

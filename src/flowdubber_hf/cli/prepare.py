@@ -18,6 +18,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from ..extras import pip_line
 from .common import Result, add_command, add_running_options, available_cores
 
 
@@ -43,7 +44,7 @@ def add_prepare(commands: Any) -> None:
                 "flowdubber prepare my_clips outputs/data/my_clips --textgrids aligned --num-proc 2",
             ),
         ],
-        notes="Needs the extra:\n    pip install 'flowdubber-hf[train]'\n\nMore: docs/data.md.",
+        notes=f"Needs the extra:\n    {pip_line('train')}\n\nMore: docs/data.md.",
     )
 
     def option(group: Any, name: str, **settings: Any) -> None:
