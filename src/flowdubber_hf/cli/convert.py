@@ -62,6 +62,18 @@ SOURCES = (
         function="models.style.conversion:convert_style_encoder",
     ),
     Source(
+        kind="hifigan",
+        help="a 16 kHz HiFi-GAN, a vocoder",
+        description="A HiFi-GAN generator of github.com/jik876/hifi-gan's layout with its config.json becomes a vocoder "
+        "(transformers' SpeechT5HifiGan). The method's siblings use EmoDubber's: the 16 kHz vocoder that the README of "
+        "github.com/GalaxyCong/EmoDubber links to, with config.json of its Vocoder_16KHz folder.",
+        licence="other",
+        licence_note="EmoDubber's code is MIT; for the weights it states nothing else.",
+        example="Vocoder_16KHz parts/vocoder",
+        function="models.vocoder.conversion:convert_hifigan",
+        options={"config": {"metavar": "FILE", "help": "its config.json, where it is not beside the checkpoint"}},
+    ),
+    Source(
         kind="syncnet",
         help="SyncNet, the papers' judge of lip-sync",
         description="syncnet_v2.model (github.com/joonson/syncnet_python, download_model.sh) becomes a judge for LSE-C and "

@@ -320,39 +320,56 @@ def rename(name: str, rules: Sequence[tuple[str, str]]) -> str:
     return name
 
 
+def check_names(
+    model: torch.nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    what: str,
+    public_names: Callable[[str], str] | None = None,
+) -> None:
+    """Refuses a checkpoint that does not hold each of a model's tensors, and no other, in the same shape.
+
+    Args:
+        model: in its own names; one on the meta device serves too, where its sizes come from outside.
+        tensors: in public names.
+        what: the checkpoint's name in errors.
+        public_names: a parameter's or buffer's own name to its public one; the same where not given.
+
+    Raises:
+        ValueError: tensors that are missing, unexpected or of another shape or kind, by their public names.
+    """
+    own = {public_names(name) if public_names else name: value for name, value in model.state_dict().items()}
+    problems = {
+        "lacks": [name for name in own if name not in tensors and not name.endswith(COUNTER)],
+        "has unexpected": [name for name in tensors if name not in own and not name.endswith(COUNTER)],
+        "has other shapes of": [
+            f"{name} {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in own.items()
+            if name in tensors
+            and (tensors[name].shape, tensors[name].is_floating_point()) != (value.shape, value.is_floating_point())
+        ],
+    }
+    told = [f"{problem} {_listed(names)}" for problem, names in problems.items() if names]
+    if told:
+        raise ValueError(f"{what}: the checkpoint {'; it '.join(told)}.")
+
+
 def load_strictly(
     model: torch.nn.Module,
     tensors: Mapping[str, torch.Tensor],
     what: str,
     public_names: Callable[[str], str] | None = None,
 ) -> None:
-    """Puts a checkpoint's tensors into a model that must have each of them, and no other, in the same shape.
+    """Puts a checkpoint's tensors into a model, which must have each of them and no other, and sets it to evaluation mode.
 
-    Args:
-        model: in its own names; put into evaluation mode.
-        tensors: in public names.
-        what: the checkpoint's name in errors.
-        public_names: a parameter's or buffer's own name to its public one; the same where not given.
+    The arguments are those of [`check_names`].
 
     Raises:
-        ValueError: tensors that are missing, unexpected, of another shape or kind, or not finite, by their public names.
+        ValueError: as [`check_names`], or values that are not finite.
     """
+    check_names(model, tensors, what, public_names)
     own = model.state_dict()
     public = {name: public_names(name) if public_names else name for name in own}
-    known = set(public.values())
-    problems = {
-        "lacks": [other for other in public.values() if other not in tensors and not other.endswith(COUNTER)],
-        "has unexpected": [name for name in tensors if name not in known and not name.endswith(COUNTER)],
-    }
     found = {name: tensors[other] for name, other in public.items() if other in tensors}
-    problems["has other shapes of"] = [
-        f"{public[name]} {tuple(tensor.shape)} instead of {tuple(own[name].shape)}"
-        for name, tensor in found.items()
-        if tensor.shape != own[name].shape or tensor.is_floating_point() != own[name].is_floating_point()
-    ]
-    told = [f"{problem} {_listed(names)}" for problem, names in problems.items() if names]
-    if told:
-        raise ValueError(f"{what}: the checkpoint {'; it '.join(told)}.")
     broken = [public[name] for name, tensor in found.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise ValueError(f"{what}: the checkpoint has values that are not finite in {_listed(broken)}.")
@@ -366,6 +383,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 __all__ = [
+    "check_names",
     "fetch_files",
     "fold_weight_norm",
     "is_hub_id",
