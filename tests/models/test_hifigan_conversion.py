@@ -193,7 +193,9 @@ def test_weights_that_do_not_fit_the_settings(tmp_path):
     with pytest.raises(ValueError, match=r"lacks ups\.1\.bias"):
         convert_hifigan(lacking)
     (lacking / "config.json").unlink()
-    with pytest.raises(ValueError, match="--config"):
+    with pytest.raises(ValueError, match="--settings"):
         convert_hifigan(lacking)
-    named = convert_hifigan(write(tmp_path / "named", state) / "g_05000000", config=wider / "../named/config.json")
+    named = convert_hifigan(
+        write(tmp_path / "named", state) / "g_05000000", settings=tmp_path / "named" / "config.json"
+    )
     assert named.config.upsample_rates == [8, 5, 2, 2]

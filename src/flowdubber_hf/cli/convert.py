@@ -71,7 +71,7 @@ SOURCES = (
         licence_note="EmoDubber's code is MIT; for the weights it states nothing else.",
         example="Vocoder_16KHz parts/vocoder",
         function="models.vocoder.conversion:convert_hifigan",
-        options={"config": {"metavar": "FILE", "help": "its config.json, where it is not beside the checkpoint"}},
+        options={"settings": {"metavar": "FILE", "help": "its config.json, where it is not beside the checkpoint"}},
     ),
     Source(
         kind="syncnet",

@@ -106,20 +106,22 @@ def _numbers(public: Mapping[str, Any], name: str) -> list[int]:
     return values
 
 
-def convert_hifigan(source: str | Path, file: str | None = None, config: str | Path | None = None) -> SpeechT5HifiGan:
+def convert_hifigan(
+    source: str | Path, file: str | None = None, settings: str | Path | None = None
+) -> SpeechT5HifiGan:
     """
     Args:
         source: the checkpoint, a folder or a Hub id.
         file: its name in there, see [`~models.foreign.locate`].
-        config: the public `config.json`; the one beside the checkpoint by default.
+        settings: the public `config.json`; the one beside the checkpoint by default.
 
     Raises:
         ValueError: no such file, settings or weights that do not fit; the message names what differs.
     """
     path = locate(source, KNOWN_FILES, file, beside=(CONFIG_FILE,))
-    settings = Path(config) if config else path.with_name(CONFIG_FILE)
+    settings = Path(settings) if settings else path.with_name(CONFIG_FILE)
     if not settings.is_file():
-        raise ValueError(f"there is no {settings}; give the vocoder's config.json with --config.")
+        raise ValueError(f"there is no {settings}; give the vocoder's config.json with --settings.")
     network = hifigan_config(read_json(settings))
     with torch.device("meta"):
         sizes = SpeechT5HifiGan(network)
