@@ -27,6 +27,7 @@ import torch
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from flowdubber_hf.pipelines.flowdubber.parts import load_part
 from flowdubber_hf.processing.text import ACCENTS
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
 from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout, share_by_source
@@ -47,6 +48,13 @@ class AlignerArguments(TrainingArguments):
         default=None, metadata={"help": "us or gb, whose name of the letter z; the preset's where not given"}
     )
     init_from: str | None = field(default=None, metadata={"help": "aligner folder to start from"})
+    lip_reader: str | None = field(
+        default=None,
+        metadata={
+            "help": "folder of `flowdubber convert lipreader`, the lip encoder's stem and trunk; they stay frozen"
+        },
+    )
+    train_lip_reader: bool = field(default=False, metadata={"help": "train on what --lip_reader gives, too"})
     sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
     source_shares: list[float] = field(default_factory=list, metadata={"help": "how often each source, all alike"})
     style_swap: float = field(
@@ -60,17 +68,29 @@ class AlignerArguments(TrainingArguments):
         choose_from("--preset", self.preset, tuple(ALIGNER_PRESETS))
         if self.phoneme_accent is not None:
             choose_from("--phoneme_accent", self.phoneme_accent, ACCENTS)
+        if self.train_lip_reader and not self.lip_reader:
+            raise ValueError("--train_lip_reader says what to do with --lip_reader; name one.")
 
 
 def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
     """The aligner to start from."""
+    reader = None
+    if arguments.lip_reader:
+        reader = load_part("lip_reader", arguments.lip_reader)
     if arguments.init_from:
         aligner = FlowDubberAlignerModel.from_pretrained(arguments.init_from, dtype=torch.float32)
     else:
         sizes = dict(ALIGNER_PRESETS[arguments.preset])
         changed = {name: getattr(arguments, name) for name in ("semantic_hidden_size", "phoneme_accent")}
         sizes |= {name: value for name, value in changed.items() if value is not None}
+        if reader is not None:
+            sizes |= FlowDubberAlignerConfig.lip_reader_settings(reader.config)
         aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**sizes))
+    if reader is not None:
+        aligner.take_lip_reader(reader)
+        if not arguments.train_lip_reader:
+            for name, _ in reader.trunk.named_parameters():
+                aligner.lip_encoder.get_parameter(name).requires_grad_(False)
     if arguments.dropout is not None:
         set_dropout(aligner, arguments.dropout)
     return aligner

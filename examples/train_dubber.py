@@ -39,6 +39,7 @@ from flowdubber_hf.models.aligner import FlowDubberAlignerModel
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.models.vocoder import FlowDubberVocoder
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
+from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
 from flowdubber_hf.processing.audio import MEL_SETTINGS, SAMPLING_RATE
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
 from flowdubber_hf.training.checks import of_speakers, usable_clips
@@ -56,7 +57,6 @@ from flowdubber_hf.training.export import (
     BUNDLED,
     DTYPES,
     PIPELINE_FOLDER,
-    build_pipeline,
     model_card,
     push_folder,
     summarize_clips,

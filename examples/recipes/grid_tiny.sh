@@ -90,11 +90,10 @@ states() {
 }
 
 assemble() {
-    rm -rf "$out/pipeline"
-    alone assemble_pipeline --style_encoder "$bundled/style_encoder" --vocoder "$out/vocoder/best" \
-        --speech_tokenizer "$out/speech_tokenizer_voice/best" --semantic_model "$out/semantic/best" \
+    flowdubber assemble "$out/pipeline" --style-encoder "$bundled/style_encoder" --vocoder "$out/vocoder/best" \
+        --speech-tokenizer "$out/speech_tokenizer_voice/best" --semantic-model "$out/semantic/best" \
         --tokenizer "$out/semantic/best" --aligner "$out/dubber_knowledge/best/aligner" \
-        --vector_field "$out/dubber_knowledge/best/vector_field" --output "$out/pipeline"
+        --vector-field "$out/dubber_knowledge/best/vector_field" --overwrite
 }
 
 bundled=$(python -c 'import flowdubber_hf, pathlib; print(pathlib.Path(flowdubber_hf.__file__).parent / "pretrained/flowdubber-grid-tiny")')

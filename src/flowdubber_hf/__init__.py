@@ -25,6 +25,7 @@ from .version import __version__
 _PUBLIC = {
     "pipelines.flowdubber": ("FlowDubberPipeline", "FlowDubberPipelineOutput"),
     "models.aligner": ("FlowDubberAlignerConfig", "FlowDubberAlignerModel"),
+    "models.lip_reader": ("FlowDubberLipReader", "FlowDubberLipReaderConfig"),
     "models.semantic": ("FlowDubberSemanticConfig", "FlowDubberSemanticForConditionalGeneration"),
     "models.speech_tokenizer": ("FlowDubberSpeechTokenizer", "FlowDubberSpeechTokenizerConfig"),
     "models.style": ("FlowDubberStyleEncoder", "FlowDubberStyleEncoderConfig"),
@@ -43,6 +44,7 @@ __all__ = ["__version__", *sorted(_MODULES)]
 
 if TYPE_CHECKING:
     from .models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+    from .models.lip_reader import FlowDubberLipReader, FlowDubberLipReaderConfig
     from .models.semantic import FlowDubberSemanticConfig, FlowDubberSemanticForConditionalGeneration
     from .models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
     from .models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig

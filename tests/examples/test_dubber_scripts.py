@@ -29,7 +29,12 @@ from safetensors.torch import load_file
 
 from components import tiny_aligner, tiny_pipeline
 from dubbing_data import clips, write_dubbing_dataset
-from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf import (
+    FlowDubberAlignerModel,
+    FlowDubberLipReader,
+    FlowDubberLipReaderConfig,
+    FlowDubberPipeline,
+)
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
 from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings
@@ -98,7 +103,7 @@ def scripts(repository):
         spec.loader.exec_module(module)
         return module
 
-    return {name: load(name) for name in ("train_aligner", "train_dubber", "assemble_pipeline", "split_speaker")}
+    return {name: load(name) for name in ("train_aligner", "train_dubber", "split_speaker")}
 
 
 @pytest.fixture
@@ -239,21 +244,29 @@ def test_refuses_what_cannot_work(made, tmp_path, call, capsys):
     )
 
 
-def test_parts_are_put_together(made, tmp_path, call, capsys):
-    options = {"output": tmp_path / "new", "base_pipeline": made / "pipeline", "aligner": made / "aligner"}
-    call("assemble_pipeline", options)
-    assert "aligner/model.safetensors" in capsys.readouterr().out
-    expected = {name: value.half() for name, value in weights(made / "aligner").items()}
-    assert all(torch.equal(value, expected[name]) for name, value in weights(tmp_path / "new" / "aligner").items())
-    FlowDubberPipeline.from_pretrained(tmp_path / "new")
-    for changed, message in (
-        ({}, "exists; choose another folder"),
-        ({"output": tmp_path / "other", "base_pipeline": tmp_path / "none"}, "there is no folder"),
-        ({"output": tmp_path / "other", "aligner": made / "data"}, "does not hold the part aligner"),
-    ):
-        with pytest.raises(SystemExit) as stop:
-            call("assemble_pipeline", {**options, **changed})
-        assert stop.value.code == 2 and message in capsys.readouterr().err
+def test_a_lip_reader_gives_a_new_aligner_its_eyes_and_stays_as_it_is(made, tmp_path, call, capsys):
+    torch.manual_seed(5)
+    sizes = {"stem_size": 4, "stage_sizes": [4, 6], "blocks_per_stage": 1, "activation": "silu"}
+    reader = FlowDubberLipReader(FlowDubberLipReaderConfig(**sizes))
+    reader.save_pretrained(tmp_path / "reader")
+    options = aligner_options(made, tmp_path / "out", lip_reader=tmp_path / "reader", max_steps=1, learning_rate=0.01)
+    del options["init_from"]
+    call("train_aligner", options)
+    aligner = FlowDubberAlignerModel.from_pretrained(tmp_path / "out" / "model" / "aligner")
+    own = aligner.lip_encoder.state_dict()
+    assert aligner.config.lip_activation == "silu" and aligner.config.hidden_size == 160  # the preset's otherwise
+    assert all(torch.equal(own[name], value) for name, value in reader.trunk.state_dict().items())
+    options |= {
+        "output_dir": tmp_path / "moved",
+        "train_lip_reader": True,
+        "init_from": tmp_path / "out/model/aligner",
+    }
+    call("train_aligner", options)
+    moved = FlowDubberAlignerModel.from_pretrained(tmp_path / "moved" / "model" / "aligner").lip_encoder.state_dict()
+    assert not torch.equal(moved["stem.weight"], own["stem.weight"])
+    with pytest.raises(SystemExit):
+        call("train_aligner", options | {"output_dir": tmp_path / "bad", "init_from": made / "aligner"})
+    assert "lip_stage_sizes is [4, 8] here and [4, 6] there" in capsys.readouterr().err
 
 
 def test_a_speaker_is_split_the_same_everywhere(tmp_path, call, capsys):

@@ -182,7 +182,7 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
     assert stopped.returncode != 0 and "train_aligner.py" in first[-1]
     done, second = run_recipe(repository, tmp_path, *arguments, DUBBER_STEPS="7")
     assert done.returncode == 0, done.stderr
-    names = [re.search(r"(prepare|\w+\.py|evaluate)", line)[0] for line in first[:-1] + second]
+    names = [re.search(r"(prepare|assemble|\w+\.py|evaluate)", line)[0] for line in first[:-1] + second]
     assert names == [
         *["prepare"] * 3,
         "train_vocoder.py",
@@ -193,7 +193,7 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
         *["train_semantic_lm.py"] * 2,
         "extract_semantic_features.py",
         "train_dubber.py",
-        "assemble_pipeline.py",
+        "assemble",
         "evaluate",
     ]
     dubber = next(line for line in second if "train_dubber" in line)

@@ -22,9 +22,8 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 from safetensors.torch import load_file, save_file
-from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline, tiny_vector_field
+from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.evaluation import settings
 from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber
@@ -664,16 +663,8 @@ def test_disagreeing_parts_are_refused():
         FlowDubberPipeline(**parts)
 
 
-def hifigan(**changed) -> SpeechT5HifiGan:
-    """The library's vocoder at a size that takes no time; with the family's rates it gives four samples too many."""
-    sizes = {"upsample_initial_channel": 32, "upsample_rates": [8, 5, 2, 2], "upsample_kernel_sizes": [16, 10, 4, 4]}
-    sizes |= {"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1]], "sampling_rate": 16000}
-    torch.manual_seed(0)
-    return SpeechT5HifiGan(SpeechT5HifiGanConfig(**{**sizes, **changed})).eval()
-
-
 def test_library_vocoder_drops_in(tmp_path):
-    pipe = tiny_pipeline(vocoder=hifigan())
+    pipe = tiny_pipeline(vocoder=tiny_hifigan())
     sound = pipe(**inputs()).audios[0]
     assert sound.shape == (20 * 640,)
     pipe.save_pretrained(tmp_path)
@@ -693,7 +684,7 @@ def test_library_vocoder_drops_in(tmp_path):
 )
 def test_library_vocoder_of_another_family_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
-        tiny_pipeline(vocoder=hifigan(**changed))
+        tiny_pipeline(vocoder=tiny_hifigan(**changed))
 
 
 def test_half_a_language_model_is_refused():

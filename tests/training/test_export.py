@@ -23,10 +23,10 @@ from accelerate import Accelerator
 from components import tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import Clip
+from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
 from flowdubber_hf.training import export
 from flowdubber_hf.training.arguments import TrainingArguments
 from flowdubber_hf.training.export import (
-    build_pipeline,
     dataset_licence,
     folder_sizes,
     model_card,

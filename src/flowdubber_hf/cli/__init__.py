@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ..version import __version__
+from .assemble import add_assemble
 from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, Result
 from .config import apply_config, option_value
 from .convert import add_convert
@@ -41,7 +42,7 @@ from .report import check_report_target, is_standard_output, make_report, write_
 COMMANDS = {
     "dubbing": (add_demo, add_dub),
     "your own data": (add_prepare, add_evaluate),
-    "models": (add_convert,),
+    "models": (add_convert, add_assemble),
 }
 EXAMPLES = (
     ("Make a small clip and a voice to try", "flowdubber demo demo"),

@@ -141,6 +141,14 @@ def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path]
         raise ValueError(f"the folder {path.parent} of {name} cannot be written ({error.strerror}).") from error
 
 
+def check_output_folder(folder: Path, overwrite: bool) -> None:
+    """Raises `ValueError` where OUT is there, and not an empty folder, without `--overwrite`."""
+    if folder.is_file():
+        raise ValueError(f"OUT {folder} exists and is a file; name another folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise ValueError(f"OUT {folder} exists; give --overwrite to replace it, or name another folder.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all, replacing one that exists."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -162,14 +170,20 @@ def available_cores() -> int:
     return cores
 
 
-def load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
-    import torch
+def quiet_libraries() -> None:
+    """No warnings and no progress bars of the libraries below: what the user has to know, the command says."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+
+
+def load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
+    import torch
+
+    quiet_libraries()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(available_cores())
 

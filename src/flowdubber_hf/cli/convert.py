@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .common import Result, add_command, add_running_options
+from .common import Result, add_command, add_running_options, check_output_folder, quiet_libraries
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,27 @@ SOURCES = (
         "(transformers' SpeechT5HifiGan). The method's siblings use EmoDubber's: the 16 kHz vocoder that the README of "
         "github.com/GalaxyCong/EmoDubber links to, with config.json of its Vocoder_16KHz folder.",
         licence="other",
-        licence_note="EmoDubber's code is MIT; for the weights it states nothing else.",
+        licence_note="EmoDubber's code is MIT, and for its weights it states nothing else.",
         example="Vocoder_16KHz parts/vocoder",
         function="models.vocoder.conversion:convert_hifigan",
         options={"settings": {"metavar": "FILE", "help": "its config.json, where it is not beside the checkpoint"}},
+    ),
+    Source(
+        kind="lipreader",
+        help="the LRW-trained lip reader, for an aligner's lip encoder",
+        description="The front end (3-D convolution and ResNet-18) of the lip-reading networks that mpc001 publishes on GitHub "
+        "(Lipreading using Temporal Convolutional Networks; resnet18_mstcn or resnet18_dctcn, video) becomes a lip reader: train_aligner.py --preset base --lip_reader "
+        "OUT trains an aligner on its 512-wide features. It wants the package's own mouth crops, 88 x 88 grey at 25 fps.",
+        licence="other",
+        licence_note="its repository allows non-commercial use only, for comparison and benchmarking; LRW has terms of its own.",
+        example="lrw_models parts/lip_reader --activation swish",
+        function="models.lip_reader.conversion:convert_lip_reader",
+        options={
+            "activation": {
+                "choices": ("prelu", "relu", "swish"),
+                "help": "relu_type of the checkpoint's settings; not needed where slopes among the weights tell prelu",
+            }
+        },
     ),
     Source(
         kind="syncnet",
@@ -79,7 +96,7 @@ SOURCES = (
         description="syncnet_v2.model (github.com/joonson/syncnet_python, download_model.sh) becomes a judge for LSE-C and "
         "LSE-D: flowdubber evaluate --syncnet OUT. It takes 224 x 224 colour faces, not mouth crops.",
         licence="other",
-        licence_note="The weights are Chung and Zisserman's (2016); their terms are with the repository "
+        licence_note="that of Chung and Zisserman (2016); their terms are with the repository "
         "github.com/joonson/syncnet_python.",
         example="syncnet_v2.model judges/syncnet-v2",
         function="models.syncnet.conversion:convert_syncnet",
@@ -118,12 +135,16 @@ def _command(source: Source) -> str:
     return f"flowdubber convert {source.kind} {source.example}"
 
 
+def _licence(source: Source) -> str:
+    return source.licence_note if source.licence == "other" else f"{source.licence}. {source.licence_note}"
+
+
 def _add_kind(kinds: Any, source: Source) -> None:
     parser = add_command(
         kinds,
         source.kind,
         summary=source.help,
-        description=f"{source.description} Licence of the weights: {source.licence}. {source.licence_note}",
+        description=f"{source.description} Licence of the weights: {_licence(source)}",
         examples=[
             ("Convert it", _command(source)),
             ("Again, half as large", f"{_command(source)} --dtype float16 --overwrite"),
@@ -149,16 +170,13 @@ def _add_kind(kinds: Any, source: Source) -> None:
 
 def _convert(source: Source, arguments: argparse.Namespace) -> Result:
     output = arguments.output
-    if output.exists() and not (output.is_dir() and (arguments.overwrite or not any(output.iterdir()))):
-        hint = "name another folder" if output.is_file() else "give --overwrite to replace it"
-        raise ValueError(f"OUT {output} exists; {hint}.")
+    check_output_folder(output, arguments.overwrite)
 
     import torch
-    from transformers.utils import logging
 
     from ..data.files import replace_folder
 
-    logging.disable_progress_bar()
+    quiet_libraries()
     module, function = source.function.split(":")
     convert = getattr(importlib.import_module(f"..{module}", __package__), function)
     options = {name: getattr(arguments, name) for name in source.options or {}}
@@ -201,5 +219,5 @@ tags: [flowdubber]
 {source.description}
 
 Converted from `{Path(arguments.source).name}` by flowdubber-hf {__version__} (`flowdubber convert {source.kind}`); the weights
-stay under their own licence: {source.licence}. {source.licence_note}
+stay under their own licence: {_licence(source)}
 """

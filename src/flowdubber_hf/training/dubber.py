@@ -48,12 +48,26 @@ class LossWeights:
     ctc: float = 0.01
 
 
+def keep_frozen_statistics(encoder: nn.Module) -> None:
+    """Sets frozen modules to evaluation mode: they stay as in use, batch norms with their statistics."""
+    for module in encoder.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
+
+
 class FlowDubberAligningModel(nn.Module):
     """The aligner with the loss of stage 1, lips and phonemes alone."""
 
     def __init__(self, aligner: FlowDubberAlignerModel):
         super().__init__()
         self.aligner = aligner
+
+    def train(self, mode: bool = True) -> "FlowDubberAligningModel":
+        """As of any module, but for what is frozen of the lip encoder."""
+        super().train(mode)
+        keep_frozen_statistics(self.aligner.lip_encoder)
+        return self
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """`loss` of a batch with `lips` as crops."""
@@ -73,10 +87,9 @@ class FlowDubberTrainingModel(nn.Module):
         self.aligner, self.vector_field, self.weights = aligner, vector_field, weights or LossWeights()
 
     def train(self, mode: bool = True) -> "FlowDubberTrainingModel":
-        """A frozen lip encoder stays as in use: its batch norms keep their statistics."""
+        """As of any module, but for what is frozen of the lip encoder."""
         super().train(mode)
-        if not any(parameter.requires_grad for parameter in self.aligner.lip_encoder.parameters()):
-            self.aligner.lip_encoder.eval()
+        keep_frozen_statistics(self.aligner.lip_encoder)
         return self
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

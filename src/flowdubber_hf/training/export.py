@@ -21,84 +21,18 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from diffusers import FlowMatchEulerDiscreteScheduler
 from huggingface_hub import HfApi, ModelCardData
-from transformers import PreTrainedTokenizerFast
 
 from ..data.features import Clip
 from ..data.files import replace_folder
-from ..models.aligner import FlowDubberAlignerModel
-from ..models.semantic import FlowDubberSemanticForConditionalGeneration
-from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
-from ..models.style import FlowDubberStyleEncoder
-from ..models.vector_field import FlowDubberVectorField
-from ..models.vocoder import FlowDubberVocoder
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE
-from ..processing.lips import FlowDubberLipFeatureExtractor
 from .arguments import TrainingArguments
 
 
 PIPELINE_FOLDER = "pipeline"
 BUNDLED = "flowdubber-grid-tiny"
 DTYPES = ("float16", "float32")
-LANGUAGE_MODEL_PARTS = ("speech_tokenizer", "semantic_model", "tokenizer")
-PART_CLASSES: Mapping[str, Any] = {
-    "style_encoder": FlowDubberStyleEncoder,
-    "aligner": FlowDubberAlignerModel,
-    "vector_field": FlowDubberVectorField,
-    "vocoder": FlowDubberVocoder,
-    "speech_tokenizer": FlowDubberSpeechTokenizer,
-    "semantic_model": FlowDubberSemanticForConditionalGeneration,
-    "tokenizer": PreTrainedTokenizerFast,
-}
-
-
-def load_part(name: str, folder: str | Path) -> Any:
-    """
-    One part of a pipeline, in float32 and evaluation mode.
-
-    Raises:
-        ValueError: there is no such part, or `folder` does not hold it.
-    """
-    if name not in PART_CLASSES:
-        raise ValueError(f"a pipeline has no part {name!r}; it has {', '.join(PART_CLASSES)}.")
-    if not Path(folder).is_dir():
-        raise ValueError(f"there is no folder {folder} for the part {name}.")
-    options = {} if name == "tokenizer" else {"torch_dtype": torch.float32}
-    try:
-        part = PART_CLASSES[name].from_pretrained(folder, **options)
-    except OSError as error:
-        raise ValueError(f"{folder} does not hold the part {name}: {error}") from error
-    if name == "speech_tokenizer":
-        part.drop_postnet()  # training's; dubbing never asks it
-    return part.eval() if isinstance(part, torch.nn.Module) else part
-
-
-def build_pipeline(parts: Mapping[str, Any], base: str | Path | None = None) -> FlowDubberPipeline:
-    """
-    A pipeline of loaded parts, the others from `base`.
-
-    Args:
-        parts: by name, objects (`None` leaves an optional part out) or folders.
-        base: name or folder of the pipeline that gives what `parts` does not; without one everything but the language
-            model's three must be given.
-
-    Raises:
-        ValueError: a part is missing, or two do not fit each other.
-    """
-    loaded = {name: load_part(name, part) if isinstance(part, (str, Path)) else part for name, part in parts.items()}
-    if base is not None:
-        return FlowDubberPipeline.from_pretrained(base, **loaded)
-    given = {name for name, part in loaded.items() if part is not None}
-    missing = [name for name in PART_CLASSES if name not in given and name not in LANGUAGE_MODEL_PARTS]
-    if missing:
-        raise ValueError(f"the pipeline lacks {', '.join(missing)}; give each a folder, or a base pipeline.")
-    return FlowDubberPipeline(
-        lip_feature_extractor=FlowDubberLipFeatureExtractor(),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True),
-        **{**dict.fromkeys(LANGUAGE_MODEL_PARTS), **loaded},
-    )
 
 
 def write_pipeline(

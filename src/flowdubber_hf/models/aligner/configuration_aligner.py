@@ -13,8 +13,25 @@
 # limitations under the License.
 """Configuration of the FlowDubber aligner."""
 
+from typing import Any
+
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+from flowdubber_hf.models.lip_reader.configuration_lip_reader import ACTIVATIONS, FlowDubberLipReaderConfig
+
+
+# Fields that an aligner shares with a lip reader, under their names there.
+LIP_READER_FIELDS = {
+    "lip_crop_size": "crop_size",
+    "lip_image_mean": "image_mean",
+    "lip_image_std": "image_std",
+    "lip_stem_size": "stem_size",
+    "lip_stem_stride": "stem_stride",
+    "lip_stage_sizes": "stage_sizes",
+    "lip_blocks_per_stage": "blocks_per_stage",
+    "lip_activation": "activation",
+}
 
 
 @strict
@@ -40,6 +57,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             lip-reading ResNet, 4 does both at once for a quarter of the work.
         lip_stage_sizes (`list[int]`, defaults to `[64, 128, 256, 512]`): channels of the residual trunk's stages.
         lip_blocks_per_stage (`int`, defaults to 2): residual blocks in a stage (2 is ResNet-18).
+        lip_activation (`str`, defaults to `"prelu"`): of stem and trunk: `prelu`, `relu` or `silu`.
+        lip_image_mean (`float`, defaults to 0.421), lip_image_std (`float`, defaults to 0.165): how the crops are normalised.
         num_lip_layers (`int`, defaults to 4): temporal convolution blocks over the lip features.
         alignment_temperature (`float`, defaults to 0.1): tau of the contrastive loss and of both attention maps.
         path_steps_per_frame (`int`, defaults to 2): steps of the monotonic search a video frame: 1, 2 or 4. Beyond 1 the
@@ -73,6 +92,9 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     lip_stem_stride: int = 2
     lip_stage_sizes: list[int] | tuple[int, ...] = (64, 128, 256, 512)
     lip_blocks_per_stage: int = 2
+    lip_activation: str = "prelu"
+    lip_image_mean: float | int = 0.421
+    lip_image_std: float | int = 0.165
     num_lip_layers: int = 4
     alignment_temperature: float | int = 0.1
     path_steps_per_frame: int = 2
@@ -89,6 +111,11 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
         self.lip_stage_sizes = list(self.lip_stage_sizes)
         super().__post_init__(**kwargs)
 
+    @staticmethod
+    def lip_reader_settings(config: FlowDubberLipReaderConfig) -> dict[str, Any]:
+        """The fields of an aligner whose lip encoder has a lip reader's stem and trunk."""
+        return {own: getattr(config, name) for own, name in LIP_READER_FIELDS.items()}
+
     def validate_sizes(self):
         """Raises `ValueError` for sizes that do not fit each other."""
         for name in ("num_attention_heads", "num_semantic_heads", "num_fusion_heads"):
@@ -99,6 +126,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             raise ValueError(f"`phoneme_accent` must be us or gb, got {self.phoneme_accent!r}.")
         if not self.alignment_temperature > 0:
             raise ValueError(f"`alignment_temperature` must be positive, got {self.alignment_temperature}.")
+        if self.lip_activation not in ACTIVATIONS:
+            raise ValueError(f"`lip_activation` must be one of {', '.join(ACTIVATIONS)}, got {self.lip_activation!r}.")
         if self.lip_stem_stride not in (2, 4):
             raise ValueError(f"`lip_stem_stride` must be 2 or 4, got {self.lip_stem_stride}.")
         if self.path_steps_per_frame not in (1, 2, 4):

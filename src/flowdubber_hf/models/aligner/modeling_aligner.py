@@ -31,6 +31,8 @@ from flowdubber_hf.models.layers import (
     mask_sequence,
     sinusoids,
 )
+from flowdubber_hf.models.lip_reader import FlowDubberLipReader
+from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
 
 from .alignment import check_phonemes_fit, monotonic_search
 from .configuration_aligner import FlowDubberAlignerConfig
@@ -79,31 +81,6 @@ class FlowDubberAlignerOutput(ModelOutput):
     encoding: FlowDubberAlignerEncoding | None = None
 
 
-class FlowDubberLipBlock(GradientCheckpointingLayer):
-    """ResNet basic block on `(N, C, H, W)`."""
-
-    def __init__(self, in_size: int, out_size: int, stride: int):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_size, out_size, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_size)
-        self.relu1 = nn.PReLU(out_size)
-        self.conv2 = nn.Conv2d(out_size, out_size, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_size)
-        self.relu2 = nn.PReLU(out_size)
-        self.downsample = None
-        if stride != 1 or in_size != out_size:
-            self.downsample = nn.ModuleList(
-                [nn.Conv2d(in_size, out_size, 1, stride=stride, bias=False), nn.BatchNorm2d(out_size)]
-            )
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        residual = hidden_states
-        for layer in self.downsample or ():
-            residual = layer(residual)
-        hidden_states = self.relu1(self.bn1(self.conv1(hidden_states)))
-        return self.relu2(self.bn2(self.conv2(hidden_states)) + residual)
-
-
 class FlowDubberTemporalBlock(GradientCheckpointingLayer):
     """Dilated temporal convolution with a residual: how a mouth shape moves."""
 
@@ -119,28 +96,18 @@ class FlowDubberTemporalBlock(GradientCheckpointingLayer):
         return hidden_states + self.dropout(self.out(update))
 
 
-class FlowDubberLipEncoder(nn.Module):
-    """3-D convolution stem, residual trunk on every frame, temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`.
-
-    Stem and trunk have the shape of the lip-reading ResNet-18 of the paper's family (section 3, lip front end).
-    """
+class FlowDubberLipEncoder(FlowDubberLipTrunk):
+    """A lip reader's stem and trunk, then temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`."""
 
     def __init__(self, config: FlowDubberAlignerConfig):
-        super().__init__()
-        stem = config.lip_stem_size
-        stride = config.lip_stem_stride
-        self.stem = nn.Conv3d(1, stem, (5, 7, 7), stride=(1, stride, stride), padding=(2, 3, 3), bias=False)
-        self.stem_pool = nn.MaxPool2d(3, stride=2, padding=1) if stride == 2 else nn.Identity()
-        self.stem_norm = nn.BatchNorm3d(stem)
-        self.stem_act = nn.PReLU(stem)
-        self.trunk = nn.ModuleList()
-        size = stem
-        for stage, out_size in enumerate(config.lip_stage_sizes):
-            for block in range(config.lip_blocks_per_stage):
-                stride = 2 if stage > 0 and block == 0 else 1
-                self.trunk.append(FlowDubberLipBlock(size, out_size, stride))
-                size = out_size
-        self.projection = nn.Linear(size, config.hidden_size)
+        super().__init__(
+            config.lip_stem_size,
+            config.lip_stem_stride,
+            config.lip_stage_sizes,
+            config.lip_blocks_per_stage,
+            config.lip_activation,
+        )
+        self.projection = nn.Linear(config.lip_stage_sizes[-1], config.hidden_size)
         self.temporal = nn.ModuleList(
             [
                 FlowDubberTemporalBlock(config.hidden_size, 2 ** (layer % 3), config.hidden_dropout)
@@ -149,20 +116,8 @@ class FlowDubberLipEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def frame_features(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """`(B, F, 88, 88)` to the trunk's pooled features `(B, F, lip_stage_sizes[-1])`."""
-        batch, frames = lip_values.shape[:2]
-        if mask is not None:
-            lip_values = lip_values * mask[..., None, None].to(lip_values.dtype)
-        states = self.stem_act(self.stem_norm(self.stem(lip_values[:, None])))
-        states = states.transpose(1, 2).flatten(0, 1)
-        states = self.stem_pool(states)
-        for block in self.trunk:
-            states = block(states)
-        return states.mean(dim=(2, 3)).view(batch, frames, -1)
-
     def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        states = self.projection(self.frame_features(lip_values, mask))
+        states = self.projection(super().forward(lip_values, mask))
         for block in self.temporal:
             states = block(states, mask)
         return self.norm(states)
@@ -404,6 +359,24 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         self.fusion = FlowDubberFusion(config)
         self.ctc_head = nn.Linear(config.hidden_size, config.vocab_size)
         self.post_init()
+
+    def take_lip_reader(self, reader: FlowDubberLipReader) -> None:
+        """
+        Puts a lip reader's weights in the place of the lip encoder's stem and trunk. What stands behind them has to be trained
+        on its features.
+
+        Args:
+            reader ([`FlowDubberLipReader`]): of the sizes that [`~FlowDubberAlignerConfig.lip_reader_settings`] gives.
+
+        Raises:
+            ValueError: its settings are not this aligner's, by name.
+        """
+        for name, value in FlowDubberAlignerConfig.lip_reader_settings(reader.config).items():
+            if value != getattr(self.config, name):
+                raise ValueError(
+                    f"the lip reader does not fit this aligner: {name} is {getattr(self.config, name)} here and {value} there."
+                )
+        self.lip_encoder.load_state_dict({**self.lip_encoder.state_dict(), **reader.trunk.state_dict()})
 
     def encode(
         self,

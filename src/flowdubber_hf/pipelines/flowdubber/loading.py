@@ -94,6 +94,13 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
+def find_pickled(folder: Path) -> list[str]:
+    """Files of a folder and below that hold pickled weights, as paths inside it."""
+    return sorted(
+        str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix.lower() in PICKLED_SUFFIXES
+    )
+
+
 def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str], given: Iterable[str] = ()) -> None:
     """Refuses a checkpoint folder with missing parts or pickled weights, before anything of it is loaded.
 
@@ -106,9 +113,7 @@ def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str],
         ValueError: naming what is missing or refused.
     """
     index, given = read_index(folder), set(given)
-    pickled = sorted(
-        str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix.lower() in PICKLED_SUFFIXES
-    )
+    pickled = find_pickled(folder)
     if pickled:
         raise ValueError(
             f"{folder} holds pickled weights ({', '.join(pickled[:3])}), which can run code when they are read; "
@@ -158,21 +163,26 @@ def check_weights(folder: Path, models: Mapping[str, torch.nn.Module]) -> None:
         ValueError: naming the part and the tensors.
     """
     for name, model in models.items():
-        shapes = _file_shapes(folder / name)
-        if not shapes:
-            raise ValueError(f"{folder / name} holds no safetensors weights.")
-        state = model.state_dict()
-        # a tied tensor is stored under one of its names only
-        stored = {_storage(tensor) for key, tensor in state.items() if key in shapes}
-        missing = [key for key, tensor in state.items() if key not in shapes and _storage(tensor) not in stored]
-        unknown = [key for key in shapes if key not in state]
-        wrong = [key for key, tensor in state.items() if key in shapes and tuple(tensor.shape) != shapes[key]]
-        for problem, keys in (("has wrong-shaped", wrong), ("lacks", missing), ("holds unknown", unknown)):
-            if keys:
-                raise ValueError(
-                    f"{folder / name} {problem} weights ({len(keys)}: {', '.join(keys[:3])}); weights and config.json of "
-                    f"{name!r} do not belong together."
-                )
+        check_part(folder / name, name, model)
+
+
+def check_part(folder: Path, name: str, model: torch.nn.Module) -> None:
+    """As [`check_weights`], of a single part in its own folder."""
+    shapes = _file_shapes(folder)
+    if not shapes:
+        raise ValueError(f"{folder} holds no safetensors weights.")
+    state = model.state_dict()
+    # a tied tensor is stored under one of its names only
+    stored = {_storage(tensor) for key, tensor in state.items() if key in shapes}
+    missing = [key for key, tensor in state.items() if key not in shapes and _storage(tensor) not in stored]
+    unknown = [key for key in shapes if key not in state]
+    wrong = [key for key, tensor in state.items() if key in shapes and tuple(tensor.shape) != shapes[key]]
+    for problem, keys in (("has wrong-shaped", wrong), ("lacks", missing), ("holds unknown", unknown)):
+        if keys:
+            raise ValueError(
+                f"{folder} {problem} weights ({len(keys)}: {', '.join(keys[:3])}); weights and config.json of {name!r} do not "
+                "belong together."
+            )
 
 
 def _storage(tensor: torch.Tensor) -> int:
@@ -208,8 +218,9 @@ def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str]
 
 
 def _setting(part: Any, name: str) -> Any:
-    """A setting of a part's config (an object of transformers or a dict of diffusers), `None` where it has none."""
-    config = getattr(part, "config", None)
+    """A setting of a part's config (an object of transformers or a dict of diffusers) or, where it has no config, of the part
+    itself; `None` where it has none."""
+    config = getattr(part, "config", part)
     return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
 
 
@@ -245,6 +256,9 @@ def _common_settings(parts: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, 
     yield house("aligner", "vocab_size", len(PHONEMES))
     yield house("style_encoder", "style_size", STYLE_SIZE)
     yield pair("aligner", "style_size", "style_encoder", "style_size")
+    yield pair("aligner", "lip_crop_size", "lip_feature_extractor", "input_size")
+    yield pair("aligner", "lip_image_mean", "lip_feature_extractor", "image_mean")
+    yield pair("aligner", "lip_image_std", "lip_feature_extractor", "image_std")
     yield pair("vector_field", "style_size", "aligner", "style_size")
     yield pair("vector_field", "fused_size", "aligner", "hidden_size")
     yield pair("aligner", "semantic_hidden_size", "semantic_model", "hidden_size")

@@ -1,0 +1,100 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Parts in folders of their own: recognised, loaded whole or refused, put together."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import SpeechT5HifiGan
+
+from components import tiny_components, tiny_hifigan, tiny_pipeline
+from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig
+from flowdubber_hf.pipelines.flowdubber.parts import PART_CLASSES, build_pipeline, identify_part, load_part
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Every part of a small pipeline in a folder each."""
+    root = tmp_path_factory.mktemp("parts")
+    tiny_pipeline().save_pretrained(root)
+    return root
+
+
+@pytest.mark.parametrize("name", PART_CLASSES)
+def test_each_part_is_recognised_and_loaded(folder, name):
+    assert identify_part(folder / name)[0] == name
+    part = load_part(name, folder / name)
+    if isinstance(part, torch.nn.Module):
+        assert not part.training
+        expected = tiny_components()[name].state_dict()
+        assert all(torch.equal(value, expected[key]) for key, value in part.state_dict().items())
+
+
+def test_the_library_s_vocoder_and_a_lip_reader(tmp_path):
+    tiny_hifigan().save_pretrained(tmp_path / "vocoder")
+    assert isinstance(load_part("vocoder", tmp_path / "vocoder"), SpeechT5HifiGan)
+    sizes = {"stem_size": 4, "stage_sizes": [4], "blocks_per_stage": 1}
+    FlowDubberLipReader(FlowDubberLipReaderConfig(**sizes)).save_pretrained(tmp_path / "lips")
+    assert identify_part(tmp_path / "lips")[0] == "lip_reader"
+    assert isinstance(load_part("lip_reader", tmp_path / "lips"), FlowDubberLipReader)
+
+
+def test_folders_that_do_not_hold_the_part(folder, tmp_path):
+    with pytest.raises(ValueError, match=r"has no part 'nose'"):
+        load_part("nose", folder)
+    with pytest.raises(ValueError, match="there is no folder"):
+        load_part("vocoder", tmp_path / "none")
+    with pytest.raises(ValueError, match="does not hold the part aligner, but the part vocoder"):
+        load_part("aligner", folder / "vocoder")
+    with pytest.raises(ValueError, match=r"does not hold the part aligner\."):
+        load_part("aligner", folder / "scheduler")
+    assert identify_part(folder / "scheduler") is None
+
+
+def test_half_weights_and_pickles_are_refused(folder, tmp_path):
+    part = tmp_path / "vocoder"
+    shutil.copytree(folder / "vocoder", part)
+    weights = load_file(part / "model.safetensors")
+    first = sorted(weights)[0]
+    save_file({name: value for name, value in weights.items() if name != first}, part / "model.safetensors")
+    with pytest.raises(ValueError, match=rf"lacks weights \(1: {first}\)"):
+        load_part("vocoder", part)
+    (part / "pytorch_model.bin").touch()
+    with pytest.raises(ValueError, match=r"pickled weights \(pytorch_model\.bin\)"):
+        load_part("vocoder", part)
+    (part / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="not valid JSON"):
+        identify_part(part)
+
+
+def test_a_part_takes_the_place_of_another(folder, tmp_path):
+    tiny_hifigan().save_pretrained(tmp_path)
+    pipe = build_pipeline({"vocoder": tmp_path}, folder)
+    assert isinstance(pipe.vocoder, SpeechT5HifiGan)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "hop_length": 256}))
+    with pytest.raises(ValueError, match=r"vocoder\.hop_length is 256, but the package's hop_length is 160"):
+        build_pipeline({"vocoder": tmp_path}, folder)
+
+
+def test_pictures_that_the_aligner_does_not_know(folder):
+    parts = tiny_components()
+    parts["lip_feature_extractor"].image_mean = 0.5
+    with pytest.raises(
+        ValueError, match=r"aligner\.lip_image_mean is 0\.421, but lip_feature_extractor\.image_mean is 0\.5"
+    ):
+        tiny_pipeline(**parts)
