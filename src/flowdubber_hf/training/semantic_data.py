@@ -15,14 +15,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from ..data.features import Clip, FeatureStore
-from ..models.semantic import FlowDubberSemanticConfig, build_prompt
+from ..models.semantic import FlowDubberSemanticConfig, build_prompt, prompt_text
 from ..models.semantic.configuration_semantic import GLOBAL_CODEBOOK_SIZE, NUM_GLOBAL_TOKENS, SEMANTIC_TOKEN_RATE
 from ..processing.audio import SAMPLING_RATE
 from .batching import row_generator
@@ -45,6 +45,7 @@ class SpokenClip:
         semantic_tokens: 50 Hz codes of the whole clip.
         global_tokens: 32 codes of the voice.
         speech: first and last + 1 token of the speech, with a margin of 0.1 s.
+        separator: between a transcript and this text in a prompt.
     """
 
     clip: Clip
@@ -52,6 +53,7 @@ class SpokenClip:
     semantic_tokens: list[int]
     global_tokens: list[int]
     speech: tuple[int, int]
+    separator: str = " "
 
     @property
     def spoken_tokens(self) -> list[int]:
@@ -99,6 +101,18 @@ def read_spoken_clips(
             "dataset with texts" + (" and --speech_tokenizer." if codes == "tokens" else ".")
         )
     return spoken
+
+
+def as_prompted(clips: Sequence[SpokenClip], config: FlowDubberSemanticConfig) -> list[SpokenClip]:
+    """The clips with their texts as the model's prompts hold them, see `FlowDubberSemanticConfig.prompt_text`."""
+    return [
+        replace(
+            item,
+            text=prompt_text(config, item.clip.text or item.text, item.text.split()),
+            separator=config.prompt_separator,
+        )
+        for item in clips
+    ]
 
 
 def check_codes(clips: Sequence[SpokenClip], config: FlowDubberSemanticConfig) -> None:
@@ -198,6 +212,7 @@ def make_sequence(
         reference.text if with_transcript else None,
         reference.global_tokens,
         codes if with_transcript else None,
+        target.separator,
     )
     return SemanticSequence(prompt, len(codes) if with_transcript else 0, target.spoken_tokens)
 

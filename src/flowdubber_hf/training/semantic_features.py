@@ -28,7 +28,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..data.features import save_array, save_text
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, pad_prompts
-from .semantic_data import SpokenClip
+from .semantic_data import SpokenClip, as_prompted
 from .semantic_training import References
 
 
@@ -36,12 +36,14 @@ SETTINGS_NAME = "settings.json"
 
 
 def model_fingerprint(model: FlowDubberSemanticForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> str:
-    """SHA-256 of the model's weights, in full precision, and of its tokenizer."""
+    """SHA-256 of the model's weights, in full precision, of its tokenizer and of what its prompts hold."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(weight.detach().float().cpu().contiguous().numpy())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
+    if model.config.prompt_text != "words":  # the default came first, its caches have no word of it
+        digest.update(model.config.prompt_text.encode())
     return digest.hexdigest()
 
 
@@ -147,6 +149,7 @@ def prompt_for(
         reference.text if with_transcript else None,
         reference.global_tokens,
         reference.semantic_tokens if with_transcript else None,
+        target.separator,
     )
 
 
@@ -183,7 +186,8 @@ def cache_semantic_features(
     Returns:
         `int`: number of files that this process wrote.
     """
-    options, speakers = cache.settings, References(references)
+    options, speakers = cache.settings, References(as_prompted(references, model.config))
+    targets = as_prompted(targets, model.config)
     # Shared out before looking which are there: the other processes write while this one looks.
     wanted = [(target, sample) for target in targets for sample in range(samples)][process::num_processes]
     rows = [

@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerBase
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration
 from .batching import row_generator
 from .semantic_adapters import ADAPTER_FOLDER, Adapter
-from .semantic_data import SemanticSequences, SequenceSettings, SpokenClip, check_codes, collate
+from .semantic_data import SemanticSequences, SequenceSettings, SpokenClip, as_prompted, check_codes, collate
 from .semantic_training import SemanticObjective, evaluate_semantics, positions_in, spoken_vocabulary
 
 
@@ -67,9 +67,9 @@ class SemanticStage:
             raise ValueError(f"`whole_vocabulary_every` must be at least 1, got {whole_vocabulary_every}.")
         check_codes([*clips, *held_out], model.config)
         self.config, self.tokenizer = model.config, tokenizer
-        self.clips, self.held_out = clips, held_out
+        self.clips, self.held_out = as_prompted(clips, model.config), as_prompted(held_out, model.config)
         self.batch_size, self.seed = batch_size, seed
-        self.sequences = SemanticSequences(clips, tokenizer, batch_size, settings, seed)
+        self.sequences = SemanticSequences(self.clips, tokenizer, batch_size, settings, seed)
         self.whole_vocabulary_every = whole_vocabulary_every
         self.vocabulary = spoken_vocabulary(model.config)
         for layer in model.model.layers:

@@ -15,7 +15,7 @@
 
 from .configuration_semantic import FlowDubberSemanticConfig, semantic_config
 from .modeling_semantic import FlowDubberSemanticForConditionalGeneration, FlowDubberSemanticOutput
-from .tokenization_semantic import build_prompt, build_tokenizer, check_tokenizer, pad_prompts
+from .tokenization_semantic import build_prompt, build_tokenizer, check_tokenizer, pad_prompts, prompt_text
 
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "build_tokenizer",
     "check_tokenizer",
     "pad_prompts",
+    "prompt_text",
     "semantic_config",
 ]

@@ -13,10 +13,11 @@
 # limitations under the License.
 """Configuration of the semantic language model: a Qwen2 text configuration plus the ids of the speech tokens.
 
-The layout of the vocabulary is that of Spark-TTS (the paper's semantic model): a text vocabulary first, then the token
-families of `TOKEN_FAMILIES` in their order, then unused rows up to `vocab_size`.
+The layout of the vocabulary is that of Spark-TTS (the paper's semantic model): a text vocabulary first, then families of
+speech tokens in an order that the configuration keeps, then unused rows up to `vocab_size`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
@@ -45,6 +46,27 @@ ATTRIBUTE_FAMILIES = (
     ("emotion", 101),
 )
 
+PROMPT_TEXTS = ("words", "script")
+# Tokens that every prompt and its answer are made of.
+NEEDED_MARKERS = (
+    ("task", "tts"),
+    *((edge, section) for edge in ("start", "end") for section in ("content", "global_token", "semantic_token")),
+)
+
+
+def default_families(
+    global_codebook_size: int, semantic_codebook_size: int, attribute_tokens: bool
+) -> tuple[tuple[str, int | tuple[str, ...]], ...]:
+    """Spark-TTS's families of speech tokens in id order (paper section 6.3)."""
+    return (
+        ("bicodec_global", global_codebook_size),
+        ("bicodec_semantic", semantic_codebook_size),
+        *(ATTRIBUTE_FAMILIES if attribute_tokens else ()),
+        ("task", TASK_NAMES),
+        ("start", SECTION_NAMES),
+        ("end", SECTION_NAMES),
+    )
+
 
 @strict
 class FlowDubberSemanticConfig(PreTrainedConfig):
@@ -64,6 +86,12 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         Global tokens of one voice.
     attribute_tokens (`bool`, *optional*, defaults to `True`):
         Whether the vocabulary carries the attribute families (pitch, speed, loudness, age, gender, emotion).
+    speech_token_families (`list`, *optional*):
+        The families in id order, where they are not those of `default_families`: `[name, count]` for the numbered tokens
+        `<|name_0|>`, `<|name_1|>` ..., `[name, [endings]]` for `<|name_ending|>`.
+    prompt_text (`str`, *optional*, defaults to `"words"`):
+        How a script stands in a prompt: `"words"`, the spoken words in lower case, joined to the transcript's by a space;
+        `"script"`, as it is written, joined to the transcript by nothing (Spark-TTS, paper section 6.4).
     pad_token_id (`int`, *optional*, defaults to 151643):
         Padding.
     end_of_text_token_id (`int`, *optional*, defaults to 151645):
@@ -80,6 +108,8 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
     global_codebook_size: int = GLOBAL_CODEBOOK_SIZE
     num_global_tokens: int = NUM_GLOBAL_TOKENS
     attribute_tokens: bool = True
+    speech_token_families: list | tuple | None = None
+    prompt_text: str = "words"
     tie_word_embeddings: bool = True
     initializer_range: float | int = 0.02
     use_cache: bool = True
@@ -93,8 +123,32 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         self.text_config.tie_word_embeddings = self.tie_word_embeddings
         self.text_config.pad_token_id = self.pad_token_id
+        self._validate_families()
         if self.eos_token_id is None:
             self.eos_token_id = list(self.stop_token_ids)
+
+    def _validate_families(self) -> None:
+        """The families are well formed, hold the codes that the configuration names, and what a prompt is made of."""
+        try:
+            families = self._families()
+            counts = {name: len(endings) for name, endings in families}
+        except (TypeError, ValueError) as error:
+            raise ValueError("speech_token_families must be a list of [name, count] and [name, [endings]].") from error
+        if len(counts) < len(families):
+            raise ValueError("speech_token_families names a family twice.")
+        for family, size in (
+            ("bicodec_global", self.global_codebook_size),
+            ("bicodec_semantic", self.semantic_codebook_size),
+        ):
+            if counts.get(family) != size:
+                raise ValueError(f"the vocabulary has {counts.get(family, 0)} {family} tokens, the codebook {size}.")
+        for family, ending in NEEDED_MARKERS:
+            self.marker_id(family, ending)
+
+    def validate_prompt_text(self) -> None:
+        """The text of a prompt is of a known kind."""
+        if self.prompt_text not in PROMPT_TEXTS:
+            raise ValueError(f"prompt_text must be one of {', '.join(PROMPT_TEXTS)}, got {self.prompt_text!r}.")
 
     def validate_architecture(self) -> None:
         """The speech tokens must fit behind the text tokens and inside the vocabulary."""
@@ -121,17 +175,21 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         return self.text_config.hidden_size
 
     @property
+    def prompt_separator(self) -> str:
+        """What stands between the transcript and the script of a prompt."""
+        return " " if self.prompt_text == "words" else ""
+
+    @property
     def token_families(self) -> tuple[tuple[str, int], ...]:
         """`(family, count)` in id order, the first at `text_vocab_size` (paper section 6.3)."""
-        attributes = ATTRIBUTE_FAMILIES if self.attribute_tokens else ()
-        return (
-            ("bicodec_global", self.global_codebook_size),
-            ("bicodec_semantic", self.semantic_codebook_size),
-            *attributes,
-            ("task", len(TASK_NAMES)),
-            ("start", len(SECTION_NAMES)),
-            ("end", len(SECTION_NAMES)),
+        return tuple((name, len(endings)) for name, endings in self._families())
+
+    def _families(self) -> list[tuple[str, Sequence[int | str]]]:
+        """Each family with the endings of its tokens."""
+        families = self.speech_token_families or default_families(
+            self.global_codebook_size, self.semantic_codebook_size, self.attribute_tokens
         )
+        return [(name, range(content) if isinstance(content, int) else content) for name, content in families]
 
     def family_offset(self, family: str) -> int:
         """Id of the first token of a family of `token_families`."""
@@ -142,17 +200,16 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
             offset += count
         raise ValueError(f"there is no token family {family!r}; known: {[name for name, _ in self.token_families]}.")
 
+    def marker_id(self, family: str, ending: str) -> int:
+        """Id of a token with a name, such as `<|start_content|>` of the family `start`."""
+        endings = dict(self._families()).get(family, ())
+        if ending not in endings:
+            raise ValueError(f"the vocabulary has no token <|{family}_{ending}|>.")
+        return self.family_offset(family) + list(endings).index(ending)
+
     def speech_tokens(self) -> list[str]:
         """All speech tokens, written as in paper section 6.3, in id order."""
-        named = {
-            "task": [f"<|task_{name}|>" for name in TASK_NAMES],
-            "start": [f"<|start_{name}|>" for name in SECTION_NAMES],
-            "end": [f"<|end_{name}|>" for name in SECTION_NAMES],
-        }
-        tokens: list[str] = []
-        for family, count in self.token_families:
-            tokens += named.get(family) or [f"<|{family}_{index}|>" for index in range(count)]
-        return tokens
+        return [f"<|{name}_{ending}|>" for name, endings in self._families() for ending in endings]
 
     @property
     def semantic_token_offset(self) -> int:
@@ -162,17 +219,17 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
     @property
     def start_semantic_token_id(self) -> int:
         """Id of `<|start_semantic_token|>`."""
-        return self.family_offset("start") + SECTION_NAMES.index("semantic_token")
+        return self.marker_id("start", "semantic_token")
 
     @property
     def end_semantic_token_id(self) -> int:
         """Id of `<|end_semantic_token|>`."""
-        return self.family_offset("end") + SECTION_NAMES.index("semantic_token")
+        return self.marker_id("end", "semantic_token")
 
     @property
     def end_global_token_id(self) -> int:
         """Id of `<|end_global_token|>`, the last token of a prompt without a transcript."""
-        return self.family_offset("end") + SECTION_NAMES.index("global_token")
+        return self.marker_id("end", "global_token")
 
     @property
     def stop_token_ids(self) -> tuple[int, int]:

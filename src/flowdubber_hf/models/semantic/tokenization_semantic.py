@@ -127,6 +127,16 @@ def _text_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return ids
 
 
+def prompt_text(config: FlowDubberSemanticConfig, script: str, words: Sequence[str]) -> str:
+    """What stands for a script in the model's prompts.
+
+    Args:
+        script: as it was written.
+        words: as it is spoken, see [`~processing.text.phonemize`].
+    """
+    return " ".join(words) if config.prompt_text == "words" else script.strip()
+
+
 def build_prompt(
     tokenizer: PreTrainedTokenizerBase,
     text: str,
@@ -148,8 +158,8 @@ def build_prompt(
             are not used, since the model could not tell which text they belong to.
         global_tokens (`(32,)`): codes of the reference's voice.
         reference_semantic_tokens (`(length,)`, *optional*): codes of the reference's speech.
-        separator (`str`): between transcript and script. The default keeps their words apart; `""` joins them as
-            Spark-TTS does.
+        separator (`str`): between transcript and script, the model's `config.prompt_separator`. The default keeps words
+            apart; `""` joins as Spark-TTS does.
 
     Returns:
         `list[int]`: token ids.
@@ -188,4 +198,4 @@ def pad_prompts(prompts: Sequence[Sequence[int]], pad_token_id: int) -> tuple[to
     return input_ids, attention_mask
 
 
-__all__ = ["build_prompt", "build_tokenizer", "check_tokenizer", "pad_prompts"]
+__all__ = ["build_prompt", "build_tokenizer", "check_tokenizer", "pad_prompts", "prompt_text"]

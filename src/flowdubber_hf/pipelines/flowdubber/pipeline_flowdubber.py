@@ -35,7 +35,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
 from ...models.aligner.alignment import durations_to_path
 from ...models.saving import PathlessConfigMixin
-from ...models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, check_tokenizer, pad_prompts
+from ...models.semantic import (
+    FlowDubberSemanticForConditionalGeneration,
+    build_prompt,
+    check_tokenizer,
+    pad_prompts,
+    prompt_text,
+)
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
 from ...models.vector_field import FlowDubberVectorField, guide
@@ -562,8 +568,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                     f"({frames / VIDEO_FRAME_RATE:.2f} s); shorten the script or give a longer clip."
                 )
 
+    def _spoken_words(self, text: str) -> list[str]:
+        return phonemize(text, self.aligner.config.phoneme_accent).words
+
     def generate_semantics(
         self,
+        scripts: list[str],
         phonemizations: list[Phonemization],
         reference_text: list[str | None],
         voices: _Voices,
@@ -575,16 +585,18 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         max_new_tokens: int | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The language model's hidden states `(B, L, hidden)` at the speech it writes for each script, and their mask."""
+        config = self.semantic_model.config
         prompts = [
             build_prompt(
                 self.tokenizer,
-                " ".join(phonemization.words),
-                None if text is None else " ".join(phonemize(text, self.aligner.config.phoneme_accent).words),
+                prompt_text(config, script, phonemization.words),
+                None if text is None else prompt_text(config, text, self._spoken_words(text)),
                 global_tokens,
                 semantic_tokens,
+                config.prompt_separator,
             )
-            for phonemization, text, global_tokens, semantic_tokens in zip(
-                phonemizations, reference_text, voices.global_tokens, voices.semantic_tokens, strict=True
+            for script, phonemization, text, global_tokens, semantic_tokens in zip(
+                scripts, phonemizations, reference_text, voices.global_tokens, voices.semantic_tokens, strict=True
             )
         ]
         model = self._enter(self.semantic_model)
@@ -908,6 +920,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         if self.semantic_model is not None and "semantics" not in without:
             with watch.stage("semantics"):
                 features, features_mask = self.generate_semantics(
+                    scripts,
                     phonemizations,
                     reference_texts,
                     voices,
