@@ -168,7 +168,7 @@ def test_where_a_checkpoint_is(tmp_path):
 def test_only_named_files_come_from_the_hub(tmp_path, monkeypatch):
     asked = {}
 
-    def snapshot(repository, allow_patterns):
+    def snapshot(repository, revision, allow_patterns):
         asked[repository] = allow_patterns
         return tmp_path
 

@@ -18,14 +18,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.utils import parametrizations
 from transformers import AutoModel
 
 from flowdubber_hf.models.speech_tokenizer import (
     SPEECH_TOKENIZER_PRESETS,
     FlowDubberSpeechTokenizer,
     FlowDubberSpeechTokenizerConfig,
-    convert_bicodec_state_dict,
 )
 from flowdubber_hf.models.speech_tokenizer.front_end import mel_features, normalize_volume, unfold_mel
 from flowdubber_hf.models.speech_tokenizer.quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer
@@ -443,6 +441,11 @@ class TestErrors:
         with pytest.raises(Exception, match=message):
             FlowDubberSpeechTokenizerConfig(**{**SMALL, **change})
 
+    @pytest.mark.parametrize("tail", [-1, 81])
+    def test_more_silence_than_a_token_needs(self, tail):
+        with pytest.raises(Exception, match=r"wav2vec2_tail.*0 \.\. 80"):
+            FlowDubberSpeechTokenizerConfig(**SMALL_WAV2VEC2, wav2vec2_tail=tail)
+
     def test_wav2vec2_that_padding_would_change(self):
         settings = {**SMALL_WAV2VEC2["wav2vec2_config"], "feat_extract_norm": "group"}
         with pytest.raises(Exception, match="feat_extract_norm"):
@@ -481,30 +484,3 @@ class TestSizes:
         with torch.device("meta"):
             model = FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS["tiny"]))
         assert sum(parameter.numel() for parameter in model.parameters()) < 3e6
-
-
-class TestConversion:
-    def test_weight_norm_is_folded(self):
-        model = make_model()
-        bicodec = make_model()
-        # BiCodec normalises the quantiser's projections and every convolution of the wave generator.
-        modules = [bicodec.quantizer.in_project, bicodec.quantizer.out_project]
-        modules += [m for m in bicodec.decoder.modules() if isinstance(m, torch.nn.Conv1d | torch.nn.ConvTranspose1d)]
-        for module in modules:
-            parametrizations.weight_norm(module)
-            with torch.no_grad():
-                module.parametrizations.weight.original0.mul_(1.5)
-        source = {**bicodec.state_dict(), "mel_transformer.mel_scale.fb": torch.zeros(1)}
-        model.load_state_dict(convert_bicodec_state_dict(source))
-        sound = make_sound(1, 9600)
-        ours, theirs = model.encode(sound), bicodec.encode(sound)
-        assert torch.equal(ours.semantic_tokens, theirs.semantic_tokens)
-        assert torch.allclose(
-            model.decode(ours.semantic_tokens, ours.global_tokens),
-            bicodec.decode(theirs.semantic_tokens, theirs.global_tokens),
-            atol=1e-5,
-        )
-
-    def test_half_a_pair(self):
-        with pytest.raises(ValueError, match="weight_g"):
-            convert_bicodec_state_dict({"decoder.model.0.weight_v": torch.ones(1, 1, 1)})

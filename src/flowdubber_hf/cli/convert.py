@@ -52,6 +52,26 @@ class Source:
 
 SOURCES = (
     Source(
+        kind="spark-tts",
+        help="Spark-TTS, a semantic_model, a tokenizer and a speech_tokenizer",
+        description="Spark-TTS-0.5B (the Hub's SparkAudio/Spark-TTS-0.5B, 3.9 GB) becomes the three parts of the language "
+        "model: LLM a semantic_model and a tokenizer, BiCodec with wav2vec2-large-xlsr-53 a speech_tokenizer, whose weights "
+        "stay float32 since rounded ones choose other codes. It is read tensor by tensor; wav2vec2's pytorch_model.bin, a "
+        "pickle, as plain tensors.",
+        licence="cc-by-nc-sa-4.0",
+        licence_note="The weights are SparkAudio's: not for commercial use, and what is made of them stays under the same "
+        "licence. wav2vec2-large-xlsr-53 is Facebook AI's (apache-2.0).",
+        example="SparkAudio/Spark-TTS-0.5B parts/spark_tts",
+        function="models.spark_tts:convert_spark_tts",
+        options={
+            "revision": {"metavar": "NAME", "help": "branch, tag or commit of a Hub id"},
+            "keep_postnet": {
+                "action": "store_true",
+                "help": "keep BiCodec's postnet, which only training the speech tokenizer further asks",
+            },
+        },
+    ),
+    Source(
         kind="ge2e",
         help="Resemblyzer's voice encoder, a style_encoder",
         description="Resemblyzer's GE2E speaker encoder (pretrained.pt) becomes a style_encoder. SOURCE may be the word "
@@ -164,7 +184,7 @@ def _add_kind(kinds: Any, source: Source) -> None:
         help="of the written weights; float16 halves them (default %(default)s)",
     )
     output("--overwrite", action="store_true", help="replace OUT if it exists")
-    add_running_options(parser, quiet="no last lines")
+    add_running_options(parser)
     parser.set_defaults(run=lambda arguments: _convert(source, arguments))
 
 
@@ -182,9 +202,11 @@ def _convert(source: Source, arguments: argparse.Namespace) -> Result:
     options = {name: getattr(arguments, name) for name in source.options or {}}
     parts = convert(arguments.source, file=arguments.file, **options)
     parts = dict(parts) if isinstance(parts, Mapping) else {"": parts}
-    models = [part for part in parts.values() if isinstance(part, torch.nn.Module)]
+    models = [part for part in parts.values() if hasattr(part, "num_parameters")]
     for model in models:
         model.to(getattr(torch, arguments.dtype))
+        if hasattr(model, "progress"):
+            model.progress = not arguments.quiet
 
     def write(folder: Path) -> None:
         for name, part in parts.items():
@@ -192,9 +214,12 @@ def _convert(source: Source, arguments: argparse.Namespace) -> Result:
         (folder / "README.md").write_text(_card(source, arguments), encoding="utf-8")
 
     replace_folder(output, write)
-    weights = sum(parameter.numel() for model in models for parameter in model.parameters())
+    weights = sum(model.num_parameters() for model in models)
+    left_out = [what for model in models for what in getattr(model, "left_out", ())]
     if not arguments.quiet:
         print(f"wrote {', '.join(filter(None, parts)) or source.kind} with {weights:,} weights to {output}")
+        if left_out:
+            print(f"left out: {'; '.join(left_out)}")
         print(f"to check it: {shlex.join(['flowdubber', 'doctor', str(output)])}")
     names = {
         "kind": source.kind,
@@ -202,7 +227,8 @@ def _convert(source: Source, arguments: argparse.Namespace) -> Result:
         "output": str(output),
         "parts": list(filter(None, parts)),
     }
-    return Result({**names, "weights": weights, "dtype": arguments.dtype, "license": source.licence})
+    sizes = {"weights": weights, "dtype": arguments.dtype, "left_out": left_out}
+    return Result({**names, **sizes, "license": source.licence})
 
 
 def _card(source: Source, arguments: argparse.Namespace) -> str:

@@ -67,14 +67,14 @@ def fetch_files(source: str | Path, names: Sequence[str], optional: Sequence[str
         ValueError: a file is missing, or the Hub cannot be reached.
     """
     if is_hub_id(source):
-        folder = _snapshot(str(source), [*names, *optional])
+        folder = fetch_snapshot(str(source), [*names, *optional])
     elif Path(source).is_dir():
         folder = Path(source)
     else:
         raise ValueError(f"there is no folder {source}; give a folder or a Hub id (owner/name).")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise ValueError(f"{source} lacks {_listed(missing)}.")
+        raise ValueError(f"{source} lacks {listed(missing)}.")
     return folder
 
 
@@ -95,7 +95,9 @@ def locate(source: str | Path, known: Sequence[str], file: str | None = None, be
         return Path(source)
     if is_hub_id(source):
         wanted = [file] if file else [name for name in known if "*" not in name]
-        folder = _snapshot(str(source), [pattern for name in (*wanted, *beside) for pattern in (name, f"*/{name}")])
+        folder = fetch_snapshot(
+            str(source), [pattern for name in (*wanted, *beside) for pattern in (name, f"*/{name}")]
+        )
         present = sorted(folder.rglob("*"))
     elif Path(source).is_dir():
         folder = Path(source)
@@ -112,13 +114,18 @@ def locate(source: str | Path, known: Sequence[str], file: str | None = None, be
             return fits[0]
         if fits:
             names = [str(path.relative_to(folder)) for path in fits]
-            raise ValueError(f"{source} has several files that fit ({_listed(names)}); name one with --file.")
+            raise ValueError(f"{source} has several files that fit ({listed(names)}); name one with --file.")
     raise ValueError(f"{source} has no file {' or '.join(known)}; name the checkpoint with --file.")
 
 
-def _snapshot(repository: str, patterns: Sequence[str]) -> Path:
+def fetch_snapshot(repository: str, patterns: Sequence[str], revision: str | None = None) -> Path:
+    """The local folder of a Hub repository, of which only the files that fit a pattern are fetched.
+
+    Raises:
+        ValueError: there is no such repository or revision, or the Hub cannot be reached.
+    """
     try:
-        return Path(snapshot_download(repository, allow_patterns=list(patterns)))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise ValueError(
             f"there is no folder {repository} here, and the Hub's repository of that name cannot be fetched "
@@ -227,10 +234,11 @@ _NUMPY_SCALARS = [
 
 
 def _read_pickled(file: Path) -> Any:
-    _check_archive(file)
+    archive = _is_archive(file)
     try:
         with torch.serialization.safe_globals(_NUMPY_SCALARS):
-            return torch.load(file, map_location="cpu", weights_only=True)
+            # An archive's tensors stay on the disk until they are looked at.
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=archive)
     except pickle.UnpicklingError as error:
         foreign = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
         if foreign:
@@ -244,8 +252,9 @@ def _read_pickled(file: Path) -> Any:
         raise ValueError(f"{file} cannot be read as plain tensors ({_reason(error)}).") from error
 
 
-def _check_archive(file: Path) -> None:
-    """Refuses the two archives of `torch` that cannot be read without running them, and compressed ones."""
+def _is_archive(file: Path) -> bool:
+    """Whether `torch.save` wrote an archive; refuses the two of `torch` that cannot be read without running them, and
+    compressed ones."""
     with file.open("rb") as stream:
         start = stream.read(512)
     if start[257:262] == b"ustar":
@@ -253,7 +262,7 @@ def _check_archive(file: Path) -> None:
             f"{file} is in the tar format of PyTorch before 0.2, which cannot be read safely; save it again with a newer one."
         )
     if not start.startswith(b"PK"):
-        return
+        return False
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
@@ -265,6 +274,7 @@ def _check_archive(file: Path) -> None:
         )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise ValueError(f"{file} is a compressed archive, which torch.save never writes; it is refused.")
+    return True
 
 
 def _reason(error: Exception) -> str:
@@ -348,7 +358,7 @@ def check_names(
             and (tensors[name].shape, tensors[name].is_floating_point()) != (value.shape, value.is_floating_point())
         ],
     }
-    told = [f"{problem} {_listed(names)}" for problem, names in problems.items() if names]
+    told = [f"{problem} {listed(names)}" for problem, names in problems.items() if names]
     if told:
         raise ValueError(f"{what}: the checkpoint {'; it '.join(told)}.")
 
@@ -372,12 +382,13 @@ def load_strictly(
     found = {name: tensors[other] for name, other in public.items() if other in tensors}
     broken = [public[name] for name, tensor in found.items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise ValueError(f"{what}: the checkpoint has values that are not finite in {_listed(broken)}.")
+        raise ValueError(f"{what}: the checkpoint has values that are not finite in {listed(broken)}.")
     model.load_state_dict({**own, **found})
     model.eval()
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are."""
     shown = ", ".join(names[:SHOWN_NAMES])
     return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
 
@@ -385,8 +396,10 @@ def _listed(names: Sequence[str]) -> str:
 __all__ = [
     "check_names",
     "fetch_files",
+    "fetch_snapshot",
     "fold_weight_norm",
     "is_hub_id",
+    "listed",
     "load_strictly",
     "locate",
     "read_json",

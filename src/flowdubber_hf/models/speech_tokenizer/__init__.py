@@ -16,7 +16,6 @@
 from transformers import AutoConfig, AutoModel
 
 from .configuration_speech_tokenizer import SPEECH_TOKENIZER_PRESETS, FlowDubberSpeechTokenizerConfig
-from .conversion import convert_bicodec_state_dict
 from .modeling_speech_tokenizer import (
     FlowDubberSpeechTokenizer,
     FlowDubberSpeechTokenizerEncoderOutput,

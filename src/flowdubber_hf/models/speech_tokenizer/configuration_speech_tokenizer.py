@@ -24,6 +24,8 @@ from flowdubber_hf.processing.audio import MEL_SETTINGS
 
 FEATURE_TYPES = ("mel", "wav2vec2")
 MEL_FRAMES_PER_TOKEN = 2
+# wav2vec2's convolutions see 400 samples a step of 320.
+WAV2VEC2_OVERLAP = 80
 
 # wav2vec2-large-xlsr-53: the front end of BiCodec.
 XLSR_SETTINGS = {
@@ -85,6 +87,9 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
             The front end for `"wav2vec2"`; wav2vec2-large-xlsr-53's when not given. `None` for `"mel"`.
         wav2vec2_layers (`list[int]`, *optional*, defaults to `[11, 14, 16]`):
             Hidden states that are averaged.
+        wav2vec2_tail (`int`, *optional*, defaults to 80):
+            Silent samples that the Wav2Vec2 model hears behind the sound. 80 give a token for every full 320 samples; with
+            0, as in Spark-TTS, a second has 49.
         mel_settings (`dict`, *optional*):
             Settings of the log-mel spectrogram of `"mel"`. Filled in when not given; others than the package's are refused.
         volume_normalize (`bool`, *optional*, defaults to `True`):
@@ -148,6 +153,7 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
     feature_std: float | int = 1.0
     wav2vec2_config: dict | PreTrainedConfig | None = None
     wav2vec2_layers: list[int] | tuple[int, ...] = (11, 14, 16)
+    wav2vec2_tail: int = WAV2VEC2_OVERLAP
     mel_settings: dict | None = None
     volume_normalize: bool = True
 
@@ -231,6 +237,16 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
                 "`wav2vec2_config` needs `feat_extract_norm='layer'` and `do_stable_layer_norm=True`: other variants "
                 "let padding change the features."
             )
+        field, hop = 1, 1
+        for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+            field, hop = field + (kernel - 1) * hop, hop * stride
+        if hop != self.hop_length or field - hop != WAV2VEC2_OVERLAP:
+            raise ValueError(
+                f"the convolutions of `wav2vec2_config` see {field} samples a step of {hop}, not "
+                f"{self.hop_length + WAV2VEC2_OVERLAP} a step of {self.hop_length}."
+            )
+        if not 0 <= self.wav2vec2_tail <= WAV2VEC2_OVERLAP:
+            raise ValueError(f"`wav2vec2_tail` must lie in 0 .. {WAV2VEC2_OVERLAP}, got {self.wav2vec2_tail}.")
         if not self.wav2vec2_layers or max(self.wav2vec2_layers) > config.num_hidden_layers:
             raise ValueError(
                 f"`wav2vec2_layers` {list(self.wav2vec2_layers)} must lie within the {config.num_hidden_layers} layers."

@@ -25,15 +25,12 @@ from transformers.audio_utils import mel_filter_bank
 
 from flowdubber_hf.processing.audio import HOP_LENGTH, N_FFT, log_mel
 
-from .configuration_speech_tokenizer import MEL_FRAMES_PER_TOKEN, FlowDubberSpeechTokenizerConfig
+from .configuration_speech_tokenizer import MEL_FRAMES_PER_TOKEN, WAV2VEC2_OVERLAP, FlowDubberSpeechTokenizerConfig
 
 
 MIN_SAMPLES = N_FFT
 TARGET_VOLUME = 0.2
 LOG_FLOOR = 1e-5
-
-# wav2vec2's convolutions see 400 samples a step of 320: this many more at the end give one step for every full 320.
-WAV2VEC2_TAIL = 80
 
 
 def sample_lengths(input_values: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
@@ -120,19 +117,26 @@ def unfold_mel(features: torch.Tensor, config: FlowDubberSpeechTokenizerConfig) 
     return mel.reshape(batch, bins, -1) * config.feature_std + config.feature_mean
 
 
-def wav2vec2_inputs(input_values: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Zero-mean, unit-variance rows with the tail that makes 50 steps a second, and their mask."""
+def token_counts(lengths: torch.Tensor, config: FlowDubberSpeechTokenizerConfig) -> torch.Tensor:
+    """Semantic tokens of sounds of `lengths` samples."""
+    missing = 0 if config.feature_type == "mel" else WAV2VEC2_OVERLAP - config.wav2vec2_tail
+    return (lengths - missing) // config.hop_length
+
+
+def wav2vec2_inputs(input_values: torch.Tensor, lengths: torch.Tensor, tail: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Zero-mean, unit-variance rows with `tail` silent samples behind each, and their mask."""
     mask = length_mask(lengths, input_values.shape[1])
     count = lengths[:, None]
     mean = torch.where(mask, input_values, 0).sum(1, keepdim=True) / count
     variance = torch.where(mask, (input_values - mean).square(), 0).sum(1, keepdim=True) / count
     values = torch.where(mask, (input_values - mean) / torch.sqrt(variance + 1e-7), 0)
-    values = F.pad(values, (0, WAV2VEC2_TAIL))
-    return values, length_mask(lengths + WAV2VEC2_TAIL, values.shape[1])
+    values = F.pad(values, (0, tail))
+    return values, length_mask(lengths + tail, values.shape[1])
 
 
 @lru_cache(maxsize=4)
-def _speaker_filters(num_bins: int, n_fft: int, fmin: float, sampling_rate: int) -> torch.Tensor:
+def speaker_filters(num_bins: int, n_fft: int, fmin: float, sampling_rate: int) -> torch.Tensor:
+    """Slaney mel filters of unit area `(num_bins, n_fft // 2 + 1)`, from `fmin` Hz to half the sampling rate."""
     filters = mel_filter_bank(
         num_frequency_bins=n_fft // 2 + 1,
         num_mel_filters=num_bins,
@@ -164,7 +168,7 @@ def speaker_mel(clip: torch.Tensor, config: FlowDubberSpeechTokenizerConfig) -> 
         pad_mode="reflect",
         return_complex=True,
     )
-    filters = _speaker_filters(
+    filters = speaker_filters(
         config.speaker_mel_bins, config.speaker_n_fft, float(config.speaker_fmin), config.sampling_rate
     )
     mel = filters.to(clip.device) @ spectrum.abs()

@@ -30,6 +30,7 @@ from .front_end import (
     reference_clip,
     sample_lengths,
     speaker_mel,
+    token_counts,
     unfold_mel,
     wav2vec2_inputs,
 )
@@ -253,7 +254,8 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             attention_mask (`torch.Tensor` of shape `(batch, samples)`, *optional*): real samples; padding on the right.
 
         Returns:
-            Normalised features `(batch, feature_size, samples // 320)`, zero at padding, and the mask `(batch, tokens)`.
+            Normalised features `(batch, feature_size, tokens)`, zero at padding, and the mask `(batch, tokens)`; one token
+            for every full 320 samples, but see `wav2vec2_tail` of the configuration.
         """
         lengths = sample_lengths(input_values, attention_mask)
         with torch.no_grad():
@@ -262,11 +264,11 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
                     features = mel_features(input_values, lengths, self.config)
             else:
                 features = self._wav2vec2_features(input_values, lengths)
-        mask = length_mask(lengths // self.config.hop_length, features.shape[2])
+        mask = length_mask(token_counts(lengths, self.config), features.shape[2])
         return (features * mask[:, None]).to(self.encoder.project.weight.dtype), mask
 
     def _wav2vec2_features(self, input_values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        values, mask = wav2vec2_inputs(input_values.float(), lengths)
+        values, mask = wav2vec2_inputs(input_values.float(), lengths, self.config.wav2vec2_tail)
         output = self.wav2vec2(values.to(self.wav2vec2.dtype), attention_mask=mask.long(), output_hidden_states=True)
         layers = [output.hidden_states[layer] for layer in self.config.wav2vec2_layers]
         mean = torch.stack(layers).float().mean(dim=0).transpose(1, 2)

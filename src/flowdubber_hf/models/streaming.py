@@ -1,0 +1,287 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checkpoints larger than memory: known by their headers, converted tensor by tensor, written in shards."""
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from tqdm.auto import tqdm
+from transformers import GenerationConfig, PreTrainedModel
+
+from .foreign import WEIGHT_NORM_ENDINGS, listed, read_json, weight_from_norm
+
+
+SHARD_BYTES = 10**9
+WEIGHTS_NAME = "model.safetensors"
+INDEX_NAME = "model.safetensors.index.json"
+
+
+class StoredTensors(Mapping[str, torch.Tensor]):
+    """The tensors of a folder's `model.safetensors`, or of the shards that its index names; one is read when asked for.
+
+    Raises:
+        ValueError: there is no such file, the index names files elsewhere, or a file is damaged.
+    """
+
+    def __init__(self, folder: Path):
+        self._files: dict[str, Path] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for file in _weight_files(folder):
+            with _opened(file) as tensors:
+                for name in tensors.keys():  # noqa: SIM118
+                    if name in self._files:
+                        raise ValueError(f"{folder} holds the tensor {name!r} twice.")
+                    self._files[name] = file
+                    self.shapes[name] = tuple(tensors.get_slice(name).get_shape())
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        with _opened(self._files[name]) as tensors:
+            return tensors.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / WEIGHTS_NAME).is_file():
+        return [folder / WEIGHTS_NAME]
+    if not (folder / INDEX_NAME).is_file():
+        raise ValueError(f"{folder} has neither {WEIGHTS_NAME} nor {INDEX_NAME}.")
+    names = read_json(folder / INDEX_NAME).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise ValueError(f"{folder / INDEX_NAME} has no weight_map.")
+    files = sorted({str(name) for name in names.values()})
+    for name in files:
+        if Path(name).name != name or not (folder / name).is_file():
+            raise ValueError(f"{folder / INDEX_NAME} names {name!r}, which is no file of that folder.")
+    return [folder / name for name in files]
+
+
+def _opened(file: Path) -> safe_open:
+    try:
+        return safe_open(file, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{file} cannot be read as safetensors ({error}); it is damaged.") from error
+
+
+def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes, without reading what is stored."""
+    if isinstance(tensors, StoredTensors):
+        return tensors.shapes
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one tensor comes from a checkpoint's.
+
+    Attributes:
+        tensors: the checkpoint.
+        names: of its tensors that are needed.
+        make: of them; the only one as it is where not given.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    names: tuple[str, ...]
+    make: Callable[..., torch.Tensor] | None = None
+
+    def cook(self) -> torch.Tensor:
+        """The tensor.
+
+        Raises:
+            ValueError: a value that is not finite.
+        """
+        found = [self.tensors[name] for name in self.names]
+        for name, tensor in zip(self.names, found, strict=True):
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise ValueError(f"the tensor {name!r} has values that are not finite; the checkpoint is damaged.")
+        return found[0] if self.make is None else self.make(*found)
+
+
+def _folded(magnitude: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+    return weight_from_norm(magnitude.float(), direction.float()).to(direction.dtype)
+
+
+def plan_weights(
+    model: torch.nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    what: str,
+    names: Iterable[str] | None = None,
+    public_name: Callable[[str], str] = str,
+    unused: Sequence[str] = (),
+) -> dict[str, Recipe]:
+    """Where each tensor of a model comes from; nothing is read yet.
+
+    A weight may be stored as the two halves of a weight normalisation, in PyTorch's old or new names; they are folded.
+
+    Args:
+        model: with the tensors wanted; may be on the meta device.
+        tensors: the checkpoint, in public names.
+        what: its name in errors.
+        names: of the model's tensors that the checkpoint has to give; all where not given.
+        public_name: a tensor's own name to its public one.
+        unused: beginnings of public names that are left out on purpose.
+
+    Raises:
+        ValueError: tensors that are missing, unexpected or of another shape, by their public names.
+    """
+    shapes = shapes_of(tensors)
+    recipes, taken = {}, set()
+    lacking, misshapen = [], []
+    state = model.state_dict()
+    for name in state if names is None else names:
+        recipe, expected = _recipe(tensors, public_name(name), tuple(state[name].shape))
+        recipes[name] = recipe
+        for part, shape in zip(recipe.names, expected, strict=True):
+            taken.add(part)
+            if part not in shapes:
+                lacking.append(part)
+            elif shapes[part] != shape:
+                misshapen.append(f"{part} {shapes[part]} instead of {shape}")
+    extra = [name for name in shapes if name not in taken and not name.startswith(tuple(unused))]
+    problems = (("lacks", lacking), ("has unexpected", extra), ("has other shapes of", misshapen))
+    told = [f"{problem} {listed(names)}" for problem, names in problems if names]
+    if told:
+        raise ValueError(f"{what}: the checkpoint {'; it '.join(told)}.")
+    return recipes
+
+
+def _recipe(
+    tensors: Mapping[str, torch.Tensor], public: str, shape: tuple[int, ...]
+) -> tuple[Recipe, list[tuple[int, ...]]]:
+    """How a tensor is made and the shapes that its parts must have."""
+    stem = public.removesuffix(".weight")
+    for endings in WEIGHT_NORM_ENDINGS if stem != public else ():
+        pair = tuple(stem + ending for ending in endings)
+        if any(name in tensors for name in pair):
+            magnitude = (*shape[:1], *[1] * (len(shape) - 1))
+            return Recipe(tensors, pair, _folded), [magnitude, shape]
+    return Recipe(tensors, (public,)), [shape]
+
+
+def _size(tensor: torch.Tensor, dtype: torch.dtype | None) -> int:
+    if not tensor.is_floating_point():
+        return tensor.numel() * tensor.element_size()
+    return tensor.numel() * (dtype or torch.float32).itemsize
+
+
+def write_weights(
+    recipes: Mapping[str, Recipe],
+    model: torch.nn.Module,
+    folder: Path,
+    dtype: torch.dtype | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    progress: bool = False,
+) -> None:
+    """Writes a model's tensors as `from_pretrained` reads them, with no more than a shard of them in memory.
+
+    Args:
+        recipes: by the model's own names.
+        model: whose tensors they are, for their sizes; may be on the meta device.
+        folder: that gets `model.safetensors`, or shards and their index.
+        dtype: of the stored floating-point numbers; as in the checkpoint where not given.
+        shard_bytes: most of a shard, unless one tensor alone has more.
+        progress: show a bar.
+
+    Raises:
+        ValueError: values that are not finite.
+    """
+    state = model.state_dict()
+    shards: list[list[str]] = [[]]
+    filled = 0
+    for name in recipes:
+        size = _size(state[name], dtype)
+        if shards[-1] and filled + size > shard_bytes:
+            shards.append([])
+            filled = 0
+        shards[-1].append(name)
+        filled += size
+    files, total = {}, 0
+    with tqdm(total=len(recipes), desc=folder.name, unit="tensor", disable=not progress) as bar:
+        for number, names in enumerate(shards, start=1):
+            file = WEIGHTS_NAME if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+            made = {}
+            for name in names:
+                tensor = recipes[name].cook()
+                made[name] = tensor.to(dtype if dtype and tensor.is_floating_point() else tensor.dtype).contiguous()
+                files[name] = file
+                total += made[name].nbytes
+                bar.update()
+            save_file(made, folder / file, metadata={"format": "pt"})
+    if len(shards) > 1:
+        index = {"metadata": {"total_size": total}, "weight_map": files}
+        (folder / INDEX_NAME).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+class PlannedModel:
+    """A model whose weights still lie in another project's checkpoint; it is saved as a loaded one would be.
+
+    Args:
+        model: on the meta device.
+        recipes: of all its tensors.
+        generation_config: to save beside it.
+        fixed_dtype: whether the weights stay as they are stored, whatever is asked for.
+        left_out: what of the checkpoint is not needed, in words.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        recipes: Mapping[str, Recipe],
+        generation_config: GenerationConfig | None = None,
+        fixed_dtype: bool = False,
+        left_out: Sequence[str] = (),
+    ):
+        self.model, self.recipes, self.generation_config = model, recipes, generation_config
+        self.fixed_dtype, self.left_out = fixed_dtype, tuple(left_out)
+        self.dtype: torch.dtype | None = None
+        self.progress = False
+
+    def num_parameters(self) -> int:
+        """Numbers in the weights, buffers left out."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def to(self, dtype: torch.dtype) -> "PlannedModel":
+        """Chooses what the weights are stored in."""
+        if not self.fixed_dtype:
+            self.dtype = dtype
+        return self
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All tensors at once, for models that fit into memory."""
+        return {name: recipe.cook() for name, recipe in self.recipes.items()}
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Writes configuration and weights, see [`write_weights`]."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = copy.deepcopy(self.model.config)
+        config.architectures = [type(self.model).__name__]
+        if self.dtype is not None:
+            config.dtype = self.dtype
+        config.save_pretrained(folder)
+        if self.generation_config is not None:
+            self.generation_config.save_pretrained(folder)
+        write_weights(self.recipes, self.model, folder, self.dtype, progress=self.progress)
+
+
+__all__ = ["PlannedModel", "Recipe", "StoredTensors", "plan_weights", "shapes_of", "write_weights"]
