@@ -40,7 +40,7 @@ from flowdubber_hf.models.speech_tokenizer import FlowDubberSpeechTokenizer, Flo
 from flowdubber_hf.models.speech_tokenizer.conversion import bicodec_config, plan_bicodec, wav2vec2_config
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.pipelines.flowdubber.loading import check_weights
-from flowdubber_hf.training.export import load_part
+from flowdubber_hf.pipelines.flowdubber.parts import load_part
 from spark_tts import (
     FAMILIES,
     PUBLISHED,
