@@ -27,6 +27,7 @@ import torch
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from flowdubber_hf.models.sources import part_folder
 from flowdubber_hf.pipelines.flowdubber.parts import load_part
 from flowdubber_hf.processing.text import ACCENTS
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
@@ -47,7 +48,9 @@ class AlignerArguments(TrainingArguments):
     phoneme_accent: str | None = field(
         default=None, metadata={"help": "us or gb, whose name of the letter z; the preset's where not given"}
     )
-    init_from: str | None = field(default=None, metadata={"help": "aligner folder to start from"})
+    init_from: str | None = field(
+        default=None, metadata={"help": "aligner to start from: its folder or Hub id, or a pipeline that has one"}
+    )
     lip_reader: str | None = field(
         default=None,
         metadata={
@@ -78,7 +81,9 @@ def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
     if arguments.lip_reader:
         reader = load_part("lip_reader", arguments.lip_reader)
     if arguments.init_from:
-        aligner = FlowDubberAlignerModel.from_pretrained(arguments.init_from, dtype=torch.float32)
+        aligner = FlowDubberAlignerModel.from_pretrained(
+            part_folder(arguments.init_from, "aligner"), dtype=torch.float32
+        )
     else:
         sizes = dict(ALIGNER_PRESETS[arguments.preset])
         changed = {name: getattr(arguments, name) for name in ("semantic_hidden_size", "phoneme_accent")}

@@ -30,6 +30,7 @@ import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.sources import part_folder
 from flowdubber_hf.models.speech_tokenizer import (
     SPEECH_TOKENIZER_PRESETS,
     FlowDubberSpeechTokenizer,
@@ -48,7 +49,7 @@ class SpeechTokenizerArguments(TrainingArguments):
     """What is trained, on what and for how long. A row of a batch is a voice, of which two segments are heard."""
 
     preset: str = field(default="tiny", metadata={"help": "sizes: tiny or base, where there is no --init_from"})
-    init_from: str | None = field(default=None, metadata={"help": "folder of a trained model to train further"})
+    init_from: str | None = field(default=None, metadata={"help": "model to train further: its folder or Hub id"})
     freeze_semantic: bool = field(
         default=False, metadata={"help": "train the voice and the decoders only; semantic tokens stay what they are"}
     )
@@ -81,7 +82,9 @@ class SpeechTokenizerArguments(TrainingArguments):
 def load_tokenizer(arguments: SpeechTokenizerArguments) -> FlowDubberSpeechTokenizer:
     """The model to start from."""
     if arguments.init_from:
-        return FlowDubberSpeechTokenizer.from_pretrained(arguments.init_from, dtype=torch.float32)
+        return FlowDubberSpeechTokenizer.from_pretrained(
+            part_folder(arguments.init_from, "speech_tokenizer"), dtype=torch.float32
+        )
     return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[arguments.preset]))
 
 

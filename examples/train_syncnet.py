@@ -27,6 +27,7 @@ import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.sources import part_folder
 from flowdubber_hf.models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
 from flowdubber_hf.training.loop import make_accelerator, train
@@ -38,7 +39,9 @@ from flowdubber_hf.training.syncnet_stage import SyncNetSettings, SyncNetStage
 class SyncNetArguments(TrainingArguments):
     """What to train on, how long and where to."""
 
-    init_from: str | None = field(default=None, metadata={"help": "folder of a saved judge to start from"})
+    init_from: str | None = field(
+        default=None, metadata={"help": "judge to start from: a bundled name, a folder or a Hub id"}
+    )
     num_frames: int = field(default=50, metadata={"help": "video frames a cut, 25 a second"})
     num_swapped: int = field(default=2, metadata={"help": "other clips' sounds that a cut is compared with"})
     speaker_balance: float = field(default=0.5, metadata={"help": "1 draws clips alike, 0 speakers"})
@@ -51,7 +54,7 @@ class SyncNetArguments(TrainingArguments):
 def load_model(arguments: SyncNetArguments) -> FlowDubberSyncNet:
     """The judge to start from."""
     if arguments.init_from:
-        return FlowDubberSyncNet.from_pretrained(arguments.init_from, dtype=torch.float32)
+        return FlowDubberSyncNet.from_pretrained(part_folder(arguments.init_from, "syncnet"), dtype=torch.float32)
     return FlowDubberSyncNet(FlowDubberSyncNetConfig())
 
 

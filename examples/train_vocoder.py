@@ -28,6 +28,7 @@ import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.sources import part_folder
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
 from flowdubber_hf.training.loop import make_accelerator, train
@@ -39,7 +40,9 @@ from flowdubber_hf.training.vocoder_stage import VocoderSettings, VocoderStage
 class VocoderArguments(TrainingArguments):
     """What to train on, how long and where to."""
 
-    init_from: str | None = field(default=None, metadata={"help": "folder of a saved vocoder to start from"})
+    init_from: str | None = field(
+        default=None, metadata={"help": "vocoder to start from: its folder or Hub id, or a pipeline that has one"}
+    )
     num_frames: int = field(default=128, metadata={"help": "mel frames a cut, 100 a second"})
     video_share: float = field(default=0.5, metadata={"help": "share of cuts from clips with video"})
     soften_from: float = field(default=0.5, metadata={"help": "part of the steps after which mels are softened"})
@@ -62,7 +65,7 @@ class VocoderArguments(TrainingArguments):
 def load_vocoder(arguments: VocoderArguments) -> FlowDubberVocoder:
     """The vocoder to start from."""
     if arguments.init_from:
-        return FlowDubberVocoder.from_pretrained(arguments.init_from, dtype=torch.float32)
+        return FlowDubberVocoder.from_pretrained(part_folder(arguments.init_from, "vocoder"), dtype=torch.float32)
     return FlowDubberVocoder(FlowDubberVocoderConfig())
 
 

@@ -6,7 +6,7 @@
 # CLIPS is any folder that `flowdubber prepare` takes: a metadata.jsonl or .csv with file_name and text beside the clips, or
 # a corpus. Fifty clips are enough for a voice. OUT gets data/, states/ (of the frozen language model), dubber/ and, as
 # dubber/pipeline, the finished model. Give the same command again after a stop. From the environment:
-#   MODEL      pipeline to start from: a folder or a bundled name (default: flowdubber-grid-tiny)
+#   MODEL      pipeline to start from: a bundled name, a folder or a Hub id (default: flowdubber-grid-tiny)
 #   STEPS      steps (default 300); LEARNING_RATE (default 2e-4); BATCH_SIZE (default 16)
 #   LAUNCH     how scripts start, e.g. "accelerate launch --num_processes 4" (default: python)
 #   PREPARE    more options of `flowdubber prepare`, e.g. "--corpus grid --num_proc 2"; a tenth of the clips validates
@@ -23,10 +23,12 @@ launch=${LAUNCH:-python}
 model=$(python - "${MODEL:-flowdubber-grid-tiny}" <<'PYTHON'
 import sys
 
-from flowdubber_hf.pipelines.flowdubber.loading import local_checkpoint
+from flowdubber_hf import FlowDubberPipeline
 
-folder = local_checkpoint(sys.argv[1])
-sys.exit(f"finetune.sh: {sys.argv[1]} is neither a folder nor a bundled checkpoint") if folder is None else print(folder)
+try:
+    print(FlowDubberPipeline.download(sys.argv[1]))
+except ValueError as error:
+    sys.exit(f"finetune.sh: MODEL: {error}")
 PYTHON
 )
 

@@ -23,65 +23,13 @@ import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 from safetensors.torch import load_file, save_file
 
+from calls import SCRIPTS, batch_inputs, frames, generator, inputs, same_dub, single_inputs, voice
 from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.evaluation import settings
 from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber
 from flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber import path_words
 from flowdubber_hf.processing.text import phonemize
-
-
-FPS = 25
-SCRIPTS = ("bin blue now", "set red at two")
-BOXES = ((8, 8, 40, 40), (4, 6, 44, 46))
-
-
-def frames(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 255, (count, 48, 48, 3), dtype=np.uint8)
-
-
-def voice(seconds: float = 1.2, seed: int = 0) -> np.ndarray:
-    time = np.arange(int(seconds * 16000)) / 16000
-    noise = np.random.default_rng(seed).normal(size=len(time)) * 0.02
-    return (0.3 * np.sin(2 * np.pi * (120 + 30 * seed) * time) + noise).astype(np.float32)
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator("cpu").manual_seed(seed)
-
-
-def inputs(**changed) -> dict:
-    return {
-        "script": SCRIPTS[0],
-        "video": frames(20),
-        "reference_audio": voice(),
-        "fps": FPS,
-        "reference_sampling_rate": 16000,
-        "mouth_box": BOXES[0],
-        "num_inference_steps": 2,
-        "semantic_max_new_tokens": 6,
-        "generator": generator(),
-        "output_type": "pt",
-        **changed,
-    }
-
-
-def batch_inputs(**changed) -> dict:
-    lists = {
-        "script": list(SCRIPTS),
-        "video": [frames(20), frames(27, seed=1)],
-        "reference_audio": [voice(), voice(1.6, seed=1)],
-        "mouth_box": list(BOXES),
-        "generator": [generator(0), generator(1)],
-    }
-    return inputs(**{**lists, **changed})
-
-
-def single_inputs(row: int, **changed) -> dict:
-    """One row of `batch_inputs`, with a generator of its own."""
-    batch = batch_inputs()
-    lists = ("script", "video", "reference_audio", "mouth_box")
-    return inputs(**{name: batch[name][row] for name in lists}, **{"generator": generator(row), **changed})
 
 
 @pytest.fixture(scope="module")
@@ -448,10 +396,8 @@ def test_guidance_and_transcripts_need_the_language_model():
 # ---------------------------------------------------------------------------------------------------- saving, loading, placing
 
 
-def test_save_and_load_give_the_same_sound(saved, reference_output):
-    loaded = FlowDubberPipeline.from_pretrained(saved)
-    loaded.set_progress_bar_config(disable=True)
-    torch.testing.assert_close(loaded(**inputs()).audios[0], reference_output.audios[0], atol=5e-5, rtol=1e-4)
+def test_save_and_load_give_the_same_dub(pipe, saved):
+    same_dub(pipe, FlowDubberPipeline.from_pretrained(saved))
 
 
 def test_index_holds_no_local_path(saved, tmp_path):
@@ -466,11 +412,8 @@ def test_optional_components_survive_saving(tmp_path):
     pipe = tiny_pipeline(language_model=False)
     pipe.save_pretrained(tmp_path)
     loaded = FlowDubberPipeline.from_pretrained(tmp_path)
-    loaded.set_progress_bar_config(disable=True)
     assert all(loaded.components[name] is None for name in LANGUAGE_MODEL)
-    options = inputs(guidance_scale=1)
-    expected = pipe(**inputs(guidance_scale=1)).audios[0]
-    torch.testing.assert_close(loaded(**options).audios[0], expected, atol=5e-5, rtol=1e-4)
+    same_dub(pipe, loaded, guidance_scale=1)
 
 
 def test_language_model_can_be_left_out_when_loading(saved):
@@ -538,14 +481,12 @@ def as_published(folder):
     return index
 
 
-def test_published_form_loads_without_running_its_code(copied, reference_output):
+def test_published_form_loads_without_running_its_code(pipe, copied):
     index = as_published(copied)
     assert sum(entry[0].startswith("flowdubber_") for entry in index.values() if isinstance(entry, list)) == 7
     for file in copied.rglob("*.py"):
         file.write_text("raise RuntimeError('code of the repository was run')\n")
-    loaded = FlowDubberPipeline.from_pretrained(copied)
-    loaded.set_progress_bar_config(disable=True)
-    torch.testing.assert_close(loaded(**inputs()).audios[0], reference_output.audios[0], atol=5e-5, rtol=1e-4)
+    same_dub(pipe, FlowDubberPipeline.from_pretrained(copied))
 
 
 def test_plain_diffusers_loads_the_published_form_only_with_consent(copied):

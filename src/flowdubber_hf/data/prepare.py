@@ -36,6 +36,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from ..extras import require_extra
+from ..models.sources import part_folder
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 from ..version import __version__
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
@@ -175,7 +176,10 @@ def _check_settings(settings: PrepareSettings) -> None:
 def _model_folder(name: str, part: str, option: str) -> Path | None:
     if name == "none":
         return None
-    folder = Path(__file__).parents[1] / "pretrained" / BUNDLED_CHECKPOINT / part if name == "bundled" else Path(name)
+    try:
+        folder = part_folder(BUNDLED_CHECKPOINT if name == "bundled" else name, part)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from error
     if not (folder / "config.json").is_file():
         raise ValueError(f"{option}: {folder} holds no model (no config.json); give its folder, bundled or none.")
     return folder

@@ -194,10 +194,8 @@ def model_folder(name: str) -> Path:
         ValueError: there is no such checkpoint.
     """
     from ..pipelines.flowdubber import FlowDubberPipeline
-    from ..pipelines.flowdubber.loading import local_checkpoint, read_index
+    from ..pipelines.flowdubber.loading import read_index
 
-    folder = local_checkpoint(name)
-    if folder is None:
-        folder = Path(FlowDubberPipeline.download(name))
+    folder = Path(FlowDubberPipeline.download(name))
     read_index(folder)
     return folder

@@ -43,12 +43,9 @@ from .cepstrum import MODES
 from .timing import WordTime
 
 
-require_extra("eval", "evaluate", "datasets", what="flowdubber_hf.metrics.evaluate_metrics")
-
-import evaluate  # noqa: E402
-from datasets import Array3D, Features, Value  # noqa: E402
-from datasets import Sequence as ListOf  # noqa: E402
-
+evaluate: Any = require_extra("eval", "evaluate", what=__name__)
+datasets: Any = require_extra("eval", "datasets", what=__name__)
+Array3D, Features, ListOf, Value = datasets.Array3D, datasets.Features, datasets.Sequence, datasets.Value
 
 SOUND = ListOf(Value("float32"))
 TEXT = Value("string")

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..models.sources import part_folder
 from ..models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 
@@ -60,20 +61,21 @@ def load_syncnet(name: str | Path = DEFAULT_SYNCNET) -> FlowDubberSyncNet:
     Raises:
         ValueError: there is none of that name.
     """
-    bundled = Path(__file__).parents[1] / "pretrained" / name
-    source = next((folder for folder in (Path(name), bundled) if folder.is_dir()), name)
     try:
-        kind = FlowDubberSyncNetConfig.get_config_dict(source)[0].get("model_type")
+        folder = part_folder(name, "syncnet")
+    except ValueError as error:
+        raise ValueError(f"there is no judge of lip-sync {str(name)!r}: {error}") from error
+    try:
+        kind = FlowDubberSyncNetConfig.get_config_dict(folder)[0].get("model_type")
         if kind != FlowDubberSyncNetConfig.model_type:
             found = f"a model of the type {kind!r}" if kind else "no config.json that says so"
             raise ValueError(f"{name} holds no judge of lip-sync but {found}.")
         model, report = FlowDubberSyncNet.from_pretrained(
-            source, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
     except OSError as error:
         raise ValueError(
-            f"there is no judge of lip-sync {str(name)!r}: it is neither bundled ({DEFAULT_SYNCNET}), nor a folder with "
-            "config.json and model.safetensors, nor a repository of the Hub that can be read from here."
+            f"{name} holds no judge of lip-sync: config.json and model.safetensors are needed ({error})."
         ) from error
     if report["missing_keys"]:
         raise ValueError(f"{name} lacks weights of the judge of lip-sync, {min(report['missing_keys'])} for one.")

@@ -13,8 +13,9 @@
 # limitations under the License.
 """Lip encoder, phoneme encoder, dual contrastive aligning, semantic-aware phoneme learning, fusion."""
 
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
+from ...processing.lips import FlowDubberLipFeatureExtractor
 from .alignment import dual_contrastive_loss, durations_to_path, monotonic_search
 from .configuration_aligner import FlowDubberAlignerConfig
 from .modeling_aligner import (
@@ -27,3 +28,4 @@ from .modeling_aligner import (
 
 AutoConfig.register("flowdubber_aligner", FlowDubberAlignerConfig, exist_ok=True)
 AutoModel.register(FlowDubberAlignerConfig, FlowDubberAlignerModel, exist_ok=True)
+AutoFeatureExtractor.register(FlowDubberAlignerConfig, FlowDubberLipFeatureExtractor, exist_ok=True)

@@ -33,6 +33,7 @@ from flowdubber_hf.models.layers import (
 )
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
 from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
+from flowdubber_hf.models.sources import BundledNames
 
 from .alignment import check_phonemes_fit, monotonic_search
 from .configuration_aligner import FlowDubberAlignerConfig
@@ -309,7 +310,7 @@ def _interpolate_frames(scores: torch.Tensor, frame_mask: torch.Tensor, steps: i
     return F.interpolate(scores, scale_factor=steps, mode="linear", align_corners=False)
 
 
-class FlowDubberAlignerPreTrainedModel(PreTrainedModel):
+class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):
     config: FlowDubberAlignerConfig
     base_model_prefix = "aligner"
     main_input_name = "input_ids"

@@ -38,6 +38,8 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention, Qwen2Decode
 from transformers.processing_utils import Unpack
 from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 
+from flowdubber_hf.models.sources import BundledNames
+
 from .configuration_semantic import FlowDubberSemanticConfig
 
 
@@ -98,7 +100,7 @@ def _uniform_numbers(
     return torch.rand(rows, steps, generator=generator, device=source).to(device)
 
 
-class FlowDubberSemanticPreTrainedModel(PreTrainedModel):
+class FlowDubberSemanticPreTrainedModel(BundledNames, PreTrainedModel):
     """Weights, loading and attention support of the semantic model."""
 
     config: FlowDubberSemanticConfig

@@ -22,6 +22,8 @@ from transformers import PreTrainedModel, Wav2Vec2Model
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.sources import BundledNames
+
 from .configuration_speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from .front_end import (
     length_mask,
@@ -153,7 +155,7 @@ class SpeakerEncoder(nn.Module):
         return self.d_vector(self.quantizer.detokenize(tokens))
 
 
-class FlowDubberSpeechTokenizerPreTrainedModel(PreTrainedModel):
+class FlowDubberSpeechTokenizerPreTrainedModel(BundledNames, PreTrainedModel):
     """Weight initialisation and loading of the speech tokenizer."""
 
     config: FlowDubberSpeechTokenizerConfig

@@ -13,5 +13,11 @@
 # limitations under the License.
 """Reference voice to style vector."""
 
+from transformers import AutoConfig, AutoModel
+
 from .configuration_style import FlowDubberStyleEncoderConfig
 from .modeling_style import FlowDubberStyleEncoder, FlowDubberStyleEncoderOutput
+
+
+AutoConfig.register(FlowDubberStyleEncoderConfig.model_type, FlowDubberStyleEncoderConfig, exist_ok=True)
+AutoModel.register(FlowDubberStyleEncoderConfig, FlowDubberStyleEncoder, exist_ok=True)

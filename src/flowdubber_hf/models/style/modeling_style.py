@@ -27,6 +27,8 @@ from transformers import initialization as init
 from transformers.audio_utils import mel_filter_bank
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.sources import BundledNames
+
 from .configuration_style import FlowDubberStyleEncoderConfig
 
 
@@ -71,7 +73,7 @@ def trim_silence(waveform: torch.Tensor, sampling_rate: int, below_speech_db: fl
     return slices[widened].reshape(-1) if widened.any() else waveform
 
 
-class FlowDubberStyleEncoder(PreTrainedModel):
+class FlowDubberStyleEncoder(BundledNames, PreTrainedModel):
     """Sound of a voice to its style vector.
 
     Example:

@@ -13,5 +13,11 @@
 # limitations under the License.
 """Whether mouths and sound belong together."""
 
+from transformers import AutoConfig, AutoModel
+
 from .configuration_syncnet import FlowDubberSyncNetConfig, syncnet_v2_config
 from .modeling_syncnet import FlowDubberSyncNet, FlowDubberSyncNetOutput
+
+
+AutoConfig.register(FlowDubberSyncNetConfig.model_type, FlowDubberSyncNetConfig, exist_ok=True)
+AutoModel.register(FlowDubberSyncNetConfig, FlowDubberSyncNet, exist_ok=True)

@@ -27,6 +27,8 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.sources import BundledNames
+
 from ...processing.audio import SAMPLES_PER_VIDEO_FRAME, log_mel
 from .configuration_syncnet import FlowDubberSyncNetConfig, complete_layer
 from .mfcc import mfcc
@@ -103,7 +105,7 @@ def _standardize(values: torch.Tensor, time: int) -> torch.Tensor:
     return values / values.flatten(1).std(dim=1).clamp(min=1e-3).view(-1, *[1] * (values.ndim - 1))
 
 
-class FlowDubberSyncNet(PreTrainedModel):
+class FlowDubberSyncNet(BundledNames, PreTrainedModel):
     """Mouths and sound to embeddings whose distance tells whether they belong together.
 
     Example:

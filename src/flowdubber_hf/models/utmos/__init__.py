@@ -13,5 +13,11 @@
 # limitations under the License.
 """UTMOS: sound to the naturalness that listeners would give it."""
 
+from transformers import AutoConfig, AutoModel
+
 from .configuration_utmos import FlowDubberUtmosConfig
 from .modeling_utmos import FlowDubberUtmos, FlowDubberUtmosOutput
+
+
+AutoConfig.register(FlowDubberUtmosConfig.model_type, FlowDubberUtmosConfig, exist_ok=True)
+AutoModel.register(FlowDubberUtmosConfig, FlowDubberUtmos, exist_ok=True)

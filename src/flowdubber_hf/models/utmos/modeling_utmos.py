@@ -26,6 +26,8 @@ from transformers import PreTrainedModel, Wav2Vec2Model
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.sources import BundledNames
+
 from .configuration_utmos import FlowDubberUtmosConfig
 
 
@@ -51,7 +53,7 @@ def unpadded_rows(input_values: torch.Tensor, attention_mask: torch.Tensor) -> l
     return [row[None, :length] for row, length in zip(input_values, lengths, strict=True)]
 
 
-class FlowDubberUtmos(PreTrainedModel):
+class FlowDubberUtmos(BundledNames, PreTrainedModel):
     """Sound to its naturalness as a mean opinion score.
 
     Example:

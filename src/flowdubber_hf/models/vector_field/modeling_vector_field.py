@@ -32,6 +32,7 @@ from flowdubber_hf.models.layers import (
     sinusoids,
 )
 from flowdubber_hf.models.saving import PathlessConfigMixin
+from flowdubber_hf.models.sources import BundledNames
 
 
 @dataclass
@@ -212,7 +213,7 @@ class FlowDubberUNetStage(nn.Module):
         return states
 
 
-class FlowDubberVectorField(ModelMixin, PathlessConfigMixin):
+class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin):
     r"""
     The SATL prior mu and the U-Net velocity v(phi_t, t | mu, s). The defaults are the paper family's (`base`).
 

@@ -13,5 +13,11 @@
 # limitations under the License.
 """Log-mel to waveform."""
 
+from transformers import AutoConfig, AutoModel
+
 from .configuration_vocoder import FlowDubberVocoderConfig
 from .modeling_vocoder import FlowDubberVocoder, FlowDubberVocoderFilterOutput, FlowDubberVocoderPitchOutput
+
+
+AutoConfig.register(FlowDubberVocoderConfig.model_type, FlowDubberVocoderConfig, exist_ok=True)
+AutoModel.register(FlowDubberVocoderConfig, FlowDubberVocoder, exist_ok=True)

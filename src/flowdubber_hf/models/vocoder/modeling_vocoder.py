@@ -32,6 +32,8 @@ from transformers import initialization as init
 from transformers.audio_utils import hertz_to_mel, mel_to_hertz
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.sources import BundledNames
+
 from .configuration_vocoder import FlowDubberVocoderConfig
 
 
@@ -178,7 +180,7 @@ class FlowDubberVocoderBackbone(nn.Module):
         return self.conv_out(self.norm_out(hidden_states))
 
 
-class FlowDubberVocoderPreTrainedModel(PreTrainedModel):
+class FlowDubberVocoderPreTrainedModel(BundledNames, PreTrainedModel):
     """Weight initialisation and loading."""
 
     config: FlowDubberVocoderConfig

@@ -13,7 +13,6 @@
 # limitations under the License.
 """Where a checkpoint comes from, and whether it is whole, safe to read and at one with itself."""
 
-import importlib.resources
 import json
 import math
 import os
@@ -26,11 +25,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
+from ...models.sources import INDEX_FILE, WEIGHT_STEMS, choose_weights, variants_of, weight_pattern
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
 
 
-INDEX_FILE = "model_index.json"
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 STYLE_SIZE = 256  # GE2E-compatible voice vectors
 
@@ -48,32 +47,6 @@ def choose_device(name: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try cpu.") from error
     return name
-
-
-def bundled_checkpoints() -> dict[str, Path]:
-    """Names and folders of the checkpoints inside the package."""
-    root = Path(str(importlib.resources.files("flowdubber_hf"))) / "pretrained"
-    return {folder.name: folder for folder in sorted(root.glob("*")) if (folder / INDEX_FILE).is_file()}
-
-
-def local_checkpoint(name: str | Path) -> Path | None:
-    """The folder that `name` stands for: a folder that exists or a bundled checkpoint; `None` for a Hub id.
-
-    Raises:
-        ValueError: `name` is a file, or a path that does not exist.
-    """
-    path = Path(name)
-    if path.is_dir():
-        return path
-    bundled = bundled_checkpoints()
-    if str(name) in bundled:
-        return bundled[str(name)]
-    if path.exists():
-        raise ValueError(f"{name} is a file; give the folder of a checkpoint.")
-    looks_like_a_path = path.is_absolute() or str(name).startswith((".", "~")) or str(name).count("/") > 1
-    if looks_like_a_path or not str(name):
-        raise ValueError(f"there is no folder {str(name)!r}; bundled checkpoints: {', '.join(bundled) or 'none'}.")
-    return None
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -131,10 +104,53 @@ def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str],
             raise ValueError(f"{folder} lacks the part {name!r} (there is no folder {name}/ or it is empty).")
 
 
-def _file_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors in a part's safetensors files; only the headers are read."""
+def weight_files(folder: Path, variant: str | None = None) -> list[Path]:
+    """
+    The safetensors files that loading reads from a part's folder, by the names that both libraries give them.
+
+    Args:
+        folder: of one model.
+        variant: a part without files of the variant is read from its plain ones, as diffusers does.
+
+    Returns:
+        One file, the shards that an index names, or nothing.
+
+    Raises:
+        ValueError: a damaged index, shards that are missing, or both a whole file and shards.
+    """
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    files = choose_weights(names, variant)
+    pattern = weight_pattern(variant)
+    used = variant if any(pattern.fullmatch(name) for name in files) else None
+    suffix = ".safetensors.index.json" if used is None else f".safetensors.index.{used}.json"
+    indices = [folder / f"{stem}{suffix}" for stem in WEIGHT_STEMS if f"{stem}{suffix}" in names]
+    whole = [folder / name for name in files if "-of-" not in name]
+    if len(whole) + len(indices) > 1:
+        both = ", ".join(path.name for path in (*whole, *indices))
+        raise ValueError(f"{folder} holds weights twice ({both}); remove those that are not meant.")
+    if not indices and len(files) > len(whole):
+        raise ValueError(f"{folder} holds shards of weights without their index *{suffix}.")
+    return [folder / name for name in _shards(indices[0])] if indices else whole
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files that an index of shards names, all of them there."""
+    try:
+        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{index} is no index of safetensors shards.") from error
+    for name in shards:
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise ValueError(f"{index} names {name!r}, which is no safetensors file beside it.")
+        if not (index.parent / name).is_file():
+            raise ValueError(f"{index.parent} lacks {name}, which {index.name} names.")
+    return shards
+
+
+def _file_shapes(folder: Path, variant: str | None) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors of a part; only the headers of its files are read."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for file in sorted(folder.glob("*.safetensors")):
+    for file in weight_files(folder, variant):
         try:
             with safe_open(file, framework="pt") as tensors:
                 shapes |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
@@ -143,14 +159,36 @@ def _file_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check_weight_files(folder: Path, parts: Iterable[str]) -> None:
-    """Raises `ValueError` if the safetensors file of a part is damaged."""
-    for name in parts:
-        if (folder / name).is_dir():
-            _file_shapes(folder / name)
+def check_weight_files(folder: Path, parts: Iterable[str], variant: str | None = None) -> None:
+    """Refuses damaged weights, and a variant that the checkpoint does not have, before anything is loaded.
+
+    Args:
+        folder: the checkpoint.
+        parts: names of those that are read from it.
+        variant: that is asked for, `None` for the plain weights.
+
+    Raises:
+        ValueError: saying which file or variant.
+    """
+    found: set[str] = set()
+    weightless = []
+    has_variant = variant is None
+    for part in (folder / name for name in parts):
+        names = [path.name for path in part.iterdir()] if part.is_dir() else []
+        found.update(variants_of(names))
+        has_variant = has_variant or any(map(weight_pattern(variant).fullmatch, names))
+        if variants_of(names) and not choose_weights(names, variant):
+            weightless.append(part.name)
+        _file_shapes(part, variant)
+    others = f"it has {', '.join(sorted(found))}" if found else "it has plain weights only; leave `variant` out"
+    if not has_variant:
+        raise ValueError(f"{folder} holds no weights of the variant {variant!r}; {others}.")
+    if weightless:
+        wanted = "plain weights" if variant is None else f"weights of the variant {variant!r}"
+        raise ValueError(f"{folder} holds no {wanted} of {', '.join(weightless)}; {others}: give it as `variant`.")
 
 
-def check_weights(folder: Path, models: Mapping[str, torch.nn.Module]) -> None:
+def check_weights(folder: Path, models: Mapping[str, torch.nn.Module], variant: str | None = None) -> None:
     """Refuses files that do not hold exactly the tensors of the models loaded from them.
 
     The libraries only warn about a tensor that is missing and leave it random, which would dub noise.
@@ -158,17 +196,18 @@ def check_weights(folder: Path, models: Mapping[str, torch.nn.Module]) -> None:
     Args:
         folder: the checkpoint.
         models: name of the part to the model; one on the meta device is compared by names and shapes alone.
+        variant: that they were loaded from, see [`weight_files`].
 
     Raises:
         ValueError: naming the part and the tensors.
     """
     for name, model in models.items():
-        check_part(folder / name, name, model)
+        check_part(folder / name, name, model, variant)
 
 
-def check_part(folder: Path, name: str, model: torch.nn.Module) -> None:
+def check_part(folder: Path, name: str, model: torch.nn.Module, variant: str | None = None) -> None:
     """As [`check_weights`], of a single part in its own folder."""
-    shapes = _file_shapes(folder)
+    shapes = _file_shapes(folder, variant)
     if not shapes:
         raise ValueError(f"{folder} holds no safetensors weights.")
     state = model.state_dict()
@@ -190,13 +229,14 @@ def _storage(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str]) -> None:
+def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str], variant: str | None = None) -> None:
     """After a load that failed: builds each part's model without memory and compares it with its file.
 
     Args:
         folder: the checkpoint.
         index: part to the module and name of its class, as loading resolves them.
         parts: those that were read from the folder.
+        variant: of the weights.
 
     Raises:
         ValueError: naming the part, if a part's weights are the reason. Returns if they are not.
@@ -214,7 +254,7 @@ def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str]
                     model = part.from_config(part.load_config(folder / name))
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"{folder / name} cannot be loaded: {error}") from error
-        check_weights(folder, {name: model})
+        check_weights(folder, {name: model}, variant)
 
 
 def _setting(part: Any, name: str) -> Any:

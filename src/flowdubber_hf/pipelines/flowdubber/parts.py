@@ -25,6 +25,7 @@ from ...models.aligner import FlowDubberAlignerModel
 from ...models.foreign import read_json
 from ...models.lip_reader import FlowDubberLipReader
 from ...models.semantic import FlowDubberSemanticForConditionalGeneration
+from ...models.sources import CONFIG_FILE, part_folder
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
 from ...models.syncnet import FlowDubberSyncNet
@@ -53,7 +54,6 @@ COMPANION_CLASSES: Mapping[str, tuple[Any, ...]] = {
     "syncnet": (FlowDubberSyncNet,),
     "utmos": (FlowDubberUtmos,),
 }
-CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 
 
@@ -84,24 +84,26 @@ def identify_part(folder: str | Path) -> tuple[str, Any] | None:
     return ("tokenizer", PreTrainedTokenizerFast) if (folder / TOKENIZER_FILE).is_file() else None
 
 
-def load_part(name: str, folder: str | Path) -> Any:
+def load_part(name: str, source: str | Path) -> Any:
     """
     A part from its folder, in float32 and evaluation mode.
 
     Args:
         name: of `PART_CLASSES` or `COMPANION_CLASSES`.
-        folder: with config.json and safetensors.
+        source: folder or Hub id with config.json and safetensors, or those or the bundled name of a pipeline that has the
+            part.
 
     Raises:
-        ValueError: there is no such part, or `folder` does not hold it whole: another part, pickled weights, tensors that
+        ValueError: there is no such part, or `source` does not hold it whole: another part, pickled weights, tensors that
             are missing, unknown or of another shape.
     """
     known = {**PART_CLASSES, **COMPANION_CLASSES}
     if name not in known:
         raise ValueError(f"a pipeline has no part {name!r}; it has {', '.join(PART_CLASSES)}.")
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder} for the part {name}.")
+    try:
+        folder = part_folder(source, name)
+    except ValueError as error:
+        raise ValueError(f"the part {name}: {error}") from error
     found = identify_part(folder)
     if name == "tokenizer" and (folder / TOKENIZER_FILE).is_file():
         found = name, PreTrainedTokenizerFast  # a language model's folder may hold its tokenizer too
@@ -130,8 +132,8 @@ def build_pipeline(parts: Mapping[str, Any], base: str | Path | None = None) -> 
     A pipeline of loaded parts, the others from `base`.
 
     Args:
-        parts: by name, objects (`None` leaves an optional part out) or folders.
-        base: name or folder of the pipeline that gives what `parts` does not; without one everything but the language
+        parts: by name, objects (`None` leaves an optional part out), or what [`load_part`] takes.
+        base: bundled name, folder or Hub id of the pipeline that gives what `parts` does not; without one everything but the language
             model's three must be given.
 
     Raises:

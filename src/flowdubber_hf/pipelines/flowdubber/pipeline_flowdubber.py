@@ -27,8 +27,6 @@ import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import replace_example_docstring
 from diffusers.utils.torch_utils import randn_tensor
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -42,6 +40,7 @@ from ...models.semantic import (
     pad_prompts,
     prompt_text,
 )
+from ...models.sources import FETCH_OPTIONS, fetch_checkpoint, local_checkpoint
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
 from ...models.vector_field import FlowDubberVectorField, guide
@@ -71,7 +70,6 @@ from .loading import (
     check_weight_files,
     check_weights,
     explain_failure,
-    local_checkpoint,
 )
 from .pipeline_output import FlowDubberPipelineOutput
 
@@ -285,21 +283,23 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
 
     @classmethod
     def download(cls, pretrained_model_name, **kwargs) -> str:
-        """Fetches a checkpoint of the Hub, never its code or pickled weights, and returns its local folder.
+        """The local folder of a checkpoint; one of the Hub is fetched, never its code or pickled weights.
+
+        Args:
+            pretrained_model_name (`str`): a bundled name, a folder, `ORG/NAME` or `ORG/NAME@REVISION`.
+            kwargs: `revision`, `cache_dir`, `token`, `local_files_only`, `force_download` and `variant` of
+                `from_pretrained`; parts that are given as objects are not fetched.
 
         Raises:
-            ValueError: there is no such repository, or it cannot be reached.
+            ValueError: there is no such checkpoint, or it cannot be reached; says why, and what to do.
         """
-        allowed = ("revision", "cache_dir", "token", "local_files_only", "force_download")
-        options = {key: kwargs[key] for key in allowed if kwargs.get(key) is not None}
-        patterns = ["*.py", "*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.pickle"]
-        try:
-            return snapshot_download(pretrained_model_name, ignore_patterns=patterns, **options)
-        except (HfHubHTTPError, HFValidationError, OSError) as error:
-            raise ValueError(
-                f"there is no checkpoint {str(pretrained_model_name)!r}: it is neither bundled, nor a folder, nor a "
-                f"repository of the Hub that can be reached ({type(error).__name__})."
-            ) from error
+        folder = local_checkpoint(pretrained_model_name)
+        if folder is not None:
+            return str(folder)
+        expected, _ = cls._get_signature_keys(cls)
+        parts = [name for name in expected if name not in kwargs]
+        options = {name: kwargs[name] for name in (*FETCH_OPTIONS, "variant") if name in kwargs}
+        return str(fetch_checkpoint(str(pretrained_model_name), parts, **options))
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "FlowDubberPipeline":
@@ -307,32 +307,35 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         Loads a checkpoint: the name of a bundled one (`"flowdubber-grid-tiny"`), a folder, or a Hub id.
 
         Args:
-            pretrained_model_name_or_path (`str` or `Path`): see above; the network is used for Hub ids only.
+            pretrained_model_name_or_path (`str` or `Path`): see above, a Hub id also as `ORG/NAME@REVISION`; the network is
+                used for Hub ids only.
             dtype (`torch.dtype` or `dict`, *optional*, defaults to `torch.float32`): of the models; weights stored in half
                 precision are widened.
-            kwargs: as `DiffusionPipeline.from_pretrained`, parts included (`scheduler=...`).
+            variant (`str`, *optional*): `"fp16"` reads `model.fp16.safetensors` where a part has it.
+            kwargs: as `DiffusionPipeline.from_pretrained`: `revision`, `cache_dir`, `token`, `local_files_only`,
+                `force_download`, parts (`scheduler=...`).
 
         Raises:
-            ValueError: no such checkpoint; missing, damaged or wrong-shaped parts; pickled weights; parts whose settings
-                disagree.
+            ValueError: no such checkpoint or variant; missing, damaged or wrong-shaped parts; pickled weights; parts whose
+                settings disagree.
         """
-        folder = local_checkpoint(pretrained_model_name_or_path)
-        if folder is None:
-            folder = Path(cls.download(str(pretrained_model_name_or_path), **kwargs))
+        folder = Path(cls.download(pretrained_model_name_or_path, **kwargs))
+        variant = kwargs.get("variant")
         expected, _ = cls._get_signature_keys(cls)
         given = {name for name in expected if name in kwargs}
+        read = sorted(set(expected) - given)
         required = [name for name in expected if name not in cls._optional_components]
         check_folder(folder, required, cls._optional_components, given)
-        check_weight_files(folder, set(expected) - given)
+        check_weight_files(folder, read, variant)
         if kwargs.get("torch_dtype") is None and kwargs.get("dtype") is None:
             kwargs["dtype"] = torch.float32
         try:
             pipe = super().from_pretrained(str(folder), **{"use_safetensors": True, **kwargs})
         except (ValueError, OSError, RuntimeError, LookupError, TypeError, AttributeError, SafetensorError) as error:
-            explain_failure(folder, cls.load_config(str(folder)), sorted(set(expected) - given))
+            explain_failure(folder, cls.load_config(str(folder)), read, variant)
             raise ValueError(f"{folder} cannot be loaded: {error}") from error
         models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
-        check_weights(folder, {name: model for name, model in models.items() if name not in given})
+        check_weights(folder, {name: model for name, model in models.items() if name not in given}, variant)
         return pipe
 
     # ------------------------------------------------------------------------------------------------ state of a call

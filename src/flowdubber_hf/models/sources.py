@@ -1,0 +1,265 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where weights come from: a checkpoint inside the package by its name, a folder, or a repository of the Hub."""
+
+import importlib.resources
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import constants, get_cached_repo_tree, snapshot_download
+from huggingface_hub.errors import (
+    CachedRepoTreeNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    IncompleteSnapshotError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import httpx
+
+
+INDEX_FILE = "model_index.json"
+CONFIG_FILE = "config.json"
+# What loading may need of a repository besides the weights; code and pickled weights are never fetched.
+TEXT_SUFFIXES = (".json", ".txt", ".jinja")
+WEIGHT_STEMS = ("model", "diffusion_pytorch_model")  # as transformers and diffusers name their files
+# Options of `from_pretrained` that say how something is fetched.
+FETCH_OPTIONS = ("revision", "cache_dir", "token", "local_files_only", "force_download")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names
+
+
+def bundled_checkpoints() -> dict[str, Path]:
+    """Names and folders of the checkpoints inside the package: pipelines, and models that stand alone."""
+    root = Path(str(importlib.resources.files("flowdubber_hf"))) / "pretrained"
+    return {
+        folder.name: folder
+        for folder in sorted(root.glob("*"))
+        if (folder / INDEX_FILE).is_file() or (folder / CONFIG_FILE).is_file()
+    }
+
+
+def local_checkpoint(name: str | Path) -> Path | None:
+    """The folder that `name` stands for: a folder that exists or a bundled checkpoint; `None` for a Hub id.
+
+    Raises:
+        ValueError: `name` is a file, or a path that does not exist.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return path
+    bundled = bundled_checkpoints()
+    if str(name) in bundled:
+        return bundled[str(name)]
+    if path.exists():
+        raise ValueError(f"{name} is a file; give the folder of a checkpoint.")
+    looks_like_a_path = path.is_absolute() or str(name).startswith((".", "~")) or str(name).count("/") > 1
+    if looks_like_a_path or not str(name):
+        raise ValueError(f"there is no folder {str(name)!r}; bundled checkpoints: {', '.join(bundled) or 'none'}.")
+    return None
+
+
+def split_revision(name: str, revision: str | None = None) -> tuple[str, str | None]:
+    """`"ORG/NAME@REVISION"` as repository and revision, for the places that take one word.
+
+    Raises:
+        ValueError: `revision` is given too and differs.
+    """
+    repo_id, _, inside = name.partition("@")
+    if inside and revision and inside != revision:
+        raise ValueError(f"{name} names the revision {inside}, but {revision} is asked for too; give one of them.")
+    return repo_id, inside or revision
+
+
+class BundledNames:
+    """Lets the `from_pretrained` of a model take the name of a bundled checkpoint, with `subfolder=` in a pipeline."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the library's; the first argument may also be the name of a checkpoint inside the package."""
+        name = pretrained_model_name_or_path
+        if isinstance(name, str) and not Path(name).is_dir():
+            name = bundled_checkpoints().get(name, name)
+        return super().from_pretrained(name, *args, **kwargs)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Weight files
+
+
+def weight_pattern(variant: str | None) -> re.Pattern[str]:
+    """Names of the safetensors files of a variant, whole or in shards; of the plain files for `None`.
+
+    Raises:
+        ValueError: no variant has such a name.
+    """
+    if variant is not None and not re.fullmatch(r"\w+", variant):
+        raise ValueError(f"a variant is a word like fp16, got {variant!r}.")
+    dotted = "" if variant is None else rf"\.{variant}"
+    return re.compile(rf"({'|'.join(WEIGHT_STEMS)}){dotted}(-\d{{5}}-of-\d{{5}})?\.safetensors")
+
+
+def variants_of(names: Iterable[str]) -> list[str]:
+    """The variants that safetensors files of these names belong to."""
+    any_variant = re.compile(rf"(?:{'|'.join(WEIGHT_STEMS)})\.(\w+)(?:-\d{{5}}-of-\d{{5}})?\.safetensors")
+    return sorted({match[1] for match in map(any_variant.fullmatch, names) if match})
+
+
+def choose_weights(names: Collection[str], variant: str | None) -> list[str]:
+    """Which of a part's files hold its weights: those of the variant, or the plain ones where it has none of that."""
+    for wanted in dict.fromkeys((variant, None)):
+        pattern = weight_pattern(wanted)
+        chosen = sorted(name for name in names if pattern.fullmatch(name))
+        if chosen:
+            return chosen
+    return []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The Hub
+
+
+def fetch(name: str, allow_patterns: list[str], **options: Any) -> Path:
+    """
+    Files of a repository on the Hub, from the cache where they are there.
+
+    Args:
+        name: `ORG/NAME` or `ORG/NAME@REVISION`.
+        allow_patterns: of the files, as `snapshot_download` takes them.
+        options: `revision`, `cache_dir`, `token`, `local_files_only`, `force_download`; others are ignored.
+
+    Returns:
+        The folder of the snapshot in the cache, named by the commit.
+
+    Raises:
+        ValueError: they cannot be had; says why, and what to do.
+    """
+    options = {key: options[key] for key in FETCH_OPTIONS if options.get(key) is not None}
+    repo_id, options["revision"] = split_revision(name, options.get("revision"))
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=allow_patterns, **options))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+        raise ValueError(explain(error, repo_id, options)) from error
+
+
+def explain(error: Exception, repo_id: str, options: Mapping[str, Any]) -> str:
+    """Why a repository of the Hub cannot be read or written, and what to do, in a sentence or two."""
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
+        error = error.__cause__  # the Hub did answer, and the cache could not help
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    offline = constants.is_offline_mode() or options.get("local_files_only")
+    if isinstance(error, HFValidationError):
+        return (
+            f"{repo_id!r} is neither a bundled checkpoint ({', '.join(bundled_checkpoints())}), nor a folder, nor a name "
+            "that a repository of the Hub can have (ORG/NAME)."
+        )
+    if isinstance(error, LocalTokenNotFoundError):
+        return "token=True asks for the saved token, but none is saved; run `hf auth login` or set HF_TOKEN."
+    if isinstance(error, GatedRepoError):
+        return (
+            f"{repo_id} is gated: ask for access at {constants.ENDPOINT}/{repo_id}, then give a token of that account "
+            "(HF_TOKEN, `hf auth login` or `token`)."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"there is no checkpoint {repo_id!r}: it is neither bundled, nor a folder, nor a repository of the Hub that can "
+            "be seen from here. A private one needs a token that may read it (HF_TOKEN, `hf auth login` or `token`)."
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return f"{repo_id} has no branch, tag or commit {options.get('revision')!r}."
+    if status == 401:
+        return f"the Hub does not know the token (401); check HF_TOKEN, `hf auth login` or `token` for {repo_id}."
+    if status == 403:
+        return f"the token may not do this with {repo_id} (403); give one with the right to it."
+    if status is not None:
+        return f"the Hub answered {status} for {repo_id}; try again later. ({_first_line(error)})"
+    if isinstance(error, LocalEntryNotFoundError):
+        part = "only a part of " if isinstance(error, IncompleteSnapshotError) else ""
+        what = f"{part}{repo_id}" + (f" at {options['revision']}" if options.get("revision") else "")
+        in_cache = f"{what} is in the cache" if part else f"{what} is neither bundled, nor a folder, nor in the cache"
+        if offline:
+            return (
+                f"{in_cache}, and offline mode (HF_HUB_OFFLINE or local_files_only) forbids to fetch it; load it once "
+                "with a connection."
+            )
+        return f"{in_cache}, and the Hub ({constants.ENDPOINT}) cannot be reached ({_cause(error)})."
+    return f"{repo_id} cannot be fetched from the Hub ({type(error).__name__}: {_first_line(error)})."
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {_first_line(cause)}"
+
+
+def fetch_checkpoint(name: str, parts: Collection[str], variant: str | None = None, **options: Any) -> Path:
+    """
+    A pipeline's index, card and parts from the Hub; of the weights only those of the variant.
+
+    Args:
+        name: see [`fetch`], as `options`.
+        parts: names of the folders to fetch.
+        variant: of the weights, `None` for the plain ones; a part without that variant comes with its plain weights.
+
+    Raises:
+        ValueError: see [`fetch`].
+    """
+    repo_id, options["revision"] = split_revision(name, options.get("revision"))
+    texts = [INDEX_FILE, "README.md", "LICENSE*"]
+    texts += [f"{part}/*{suffix}" for part in parts for suffix in TEXT_SUFFIXES]
+    folder = fetch(repo_id, texts, **options)
+    try:
+        paths = [
+            file.path for file in get_cached_repo_tree(repo_id, revision=folder.name, cache_dir=folder.parents[2])
+        ]
+    except CachedRepoTreeNotFoundError:  # of a cache that was copied here
+        paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+    weights = []
+    for part in parts:
+        names = [path.removeprefix(f"{part}/") for path in paths if path.startswith(f"{part}/")]
+        weights += [f"{part}/{chosen}" for chosen in choose_weights(names, variant)]
+    return fetch(repo_id, texts + weights, **{**options, "revision": folder.name})
+
+
+def part_folder(name: str | Path, part: str, **options: Any) -> Path:
+    """
+    The folder of one model.
+
+    Args:
+        name: the model's own folder or Hub id, or those or the bundled name of a pipeline that has it as `part`.
+        part: its name in a pipeline.
+        options: see [`fetch`].
+
+    Raises:
+        ValueError: there is none.
+    """
+    folder = local_checkpoint(name)
+    if folder is None:
+        index = fetch(str(name), [INDEX_FILE, CONFIG_FILE], **options)
+        if (index / INDEX_FILE).is_file():
+            folder = fetch_checkpoint(str(name), [part], **options)
+        else:
+            texts = [f"*{suffix}" for suffix in TEXT_SUFFIXES]
+            folder = fetch(str(name), [*texts, *(f"{stem}*.safetensors" for stem in WEIGHT_STEMS)], **options)
+    return folder / part if (folder / INDEX_FILE).is_file() else folder
