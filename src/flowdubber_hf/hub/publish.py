@@ -1,0 +1,63 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a name on the command line stands for, made ready for the Hub, and sent."""
+
+import tempfile
+from pathlib import Path
+
+from ..models.sources import INDEX_FILE, local_checkpoint
+from ..pipelines.flowdubber import FlowDubberPipeline
+from .contents import Contents, read_contents
+from .staging import stage_for_hub, stage_model_for_hub
+from .upload import Sent, Target, send
+
+
+def stage(source: str | Path | FlowDubberPipeline, folder: Path, target: Target, card: Path | None = None) -> Contents:
+    """
+    Makes ready what is sent: a pipeline or one model is written to `folder`, a dataset or a Space is taken as it is.
+
+    Args:
+        source: a pipeline, or a bundled name, folder or Hub id of a pipeline or a model; folder of a dataset or a Space.
+        folder: to write; must not exist, or be empty.
+        target: where it goes.
+        card: of a pipeline or model, in place of the README.md beside it.
+
+    Raises:
+        ValueError: there is nothing of the kind, or something in it must not be sent.
+    """
+    if target.repo_type != "model":
+        if card is not None:
+            raise ValueError(f"the card of a {target.repo_type} is the README.md in its folder.")
+        return read_contents(Path(source), target.repo_type)
+    if _is_pipeline(source):
+        return stage_for_hub(source, folder, card=card, repo_id=target.repo_id)
+    return stage_model_for_hub(source, folder, card=card, repo_id=target.repo_id)
+
+
+def _is_pipeline(source: str | Path | FlowDubberPipeline) -> bool:
+    if isinstance(source, FlowDubberPipeline):
+        return True
+    local = local_checkpoint(source)
+    return ((local or Path(FlowDubberPipeline.download(source))) / INDEX_FILE).is_file()
+
+
+def push(source: str | Path | FlowDubberPipeline, target: Target, card: Path | None = None) -> Sent:
+    """
+    Stages and sends, as [`stage`] and [`~hub.upload.send`] say.
+
+    Raises:
+        ValueError: see there.
+    """
+    with tempfile.TemporaryDirectory(prefix="flowdubber-hub-") as temporary:
+        return send(stage(source, Path(temporary) / "staged", target, card), target)
