@@ -16,13 +16,21 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 
+if TYPE_CHECKING:
+    from hub_server import HubServer
+
+
 # Before any test module is imported, and with it the libraries that read these once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # its protocol is no HTTP interface that a test could stand in for
+os.environ.pop("HF_TOKEN", None)
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
 sys.path.insert(0, str(Path(__file__).parent))  # for `components`; pytest's importlib mode adds no path itself
 
@@ -56,3 +64,22 @@ def data_folder() -> Path:
 def shared_data(data_folder: Path) -> Path:
     """Another name of `data_folder`."""
     return data_folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["HubServer"]:
+    """A stand-in for the Hub that this process's libraries talk to, with a cache of its own and no saved token."""
+    from huggingface_hub import constants, hf_api
+
+    from hub_server import HubServer
+
+    with HubServer().running() as server:
+        # HF_ENDPOINT and the others are read once, at the library's import.
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        monkeypatch.setattr(hf_api.api, "endpoint", server.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+        yield server

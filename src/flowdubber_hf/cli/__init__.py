@@ -35,6 +35,7 @@ from .dub import add_dub
 from .evaluate import add_evaluate
 from .help import MainParser, format_examples
 from .prepare import add_prepare
+from .push import add_push
 from .report import check_report_target, is_standard_output, make_report, write_report
 
 
@@ -42,7 +43,7 @@ from .report import check_report_target, is_standard_output, make_report, write_
 COMMANDS = {
     "dubbing": (add_demo, add_dub),
     "your own data": (add_prepare, add_evaluate),
-    "models": (add_convert, add_assemble),
+    "models": (add_convert, add_assemble, add_push),
 }
 EXAMPLES = (
     ("Make a small clip and a voice to try", "flowdubber demo demo"),
@@ -65,6 +66,7 @@ DOCUMENTATION = {
     "docs/data.md": "own clips as training data",
     "docs/training.md": "training and fine-tuning",
     "docs/evaluation.md": "measuring",
+    "docs/hub.md": "publishing, and loading what is published",
 }
 
 

@@ -172,12 +172,9 @@ def available_cores() -> int:
 
 def quiet_libraries() -> None:
     """No warnings and no progress bars of the libraries below: what the user has to know, the command says."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
+    from ..pipelines.flowdubber.loading import silence_libraries
 
-    for logging in (diffusers_logging, transformers_logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+    silence_libraries()
 
 
 def load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":

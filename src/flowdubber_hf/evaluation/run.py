@@ -38,13 +38,13 @@ from tqdm.auto import tqdm
 from ..data.files import replace_file
 from ..data.workers import single_thread, start_worker
 from ..extras import require_extra
-from ..pipelines.flowdubber.loading import choose_device
+from ..pipelines.flowdubber.loading import choose_device, silence_libraries
 from ..processing.audio import SAMPLING_RATE
 from ..version import __version__
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
 from .scorers import EXTRA, Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
-from .sounds import call_arguments, model_folder, silence_libraries
+from .sounds import call_arguments, model_folder
 from .summary import paper_table, summarize_columns, write_tables
 from .takes import require_selection
 from .work import (

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler, SchedulerMixin
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
 
 from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME, log_mel
 from ..processing.text import phonemize
@@ -62,13 +60,6 @@ class Made:
     takes: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
-def silence_libraries() -> None:
-    """Progress bars and remarks of the libraries' loading do not belong beside the command's own bar."""
-    for logging in (diffusers_logging, transformers_logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-
 def _scheduler(solver: str) -> SchedulerMixin:
     """A solver of the flow on the method's own grid (no shift)."""
     if solver == "euler":
@@ -85,7 +76,7 @@ def load_pipeline(settings: EvaluateSettings) -> "FlowDubberPipeline":
         ValueError: no such model or device.
     """
     from ..pipelines.flowdubber import FlowDubberPipeline
-    from ..pipelines.flowdubber.loading import choose_device
+    from ..pipelines.flowdubber.loading import choose_device, silence_libraries
 
     silence_libraries()
     pipe = FlowDubberPipeline.from_pretrained(settings.model).to(choose_device(settings.device))

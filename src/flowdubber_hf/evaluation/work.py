@@ -30,13 +30,14 @@ import numpy as np
 
 from ..data.files import replace_file
 from ..data.hashing import hash_json
+from ..pipelines.flowdubber.loading import silence_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
 from .clips import Clip, hash_file
 from .samples import Sample
 from .scorers import Scorer, registry
 from .settings import EvaluateSettings
-from .sounds import Made, SoundMaker, silence_libraries
+from .sounds import Made, SoundMaker
 
 
 SOUNDS_NAME = "sounds"

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError, safe_open
 
 
 CARD_NAME = "README.md"
@@ -41,6 +42,7 @@ _OTHER_WEIGHTS = frozenset([".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", "
 # One import from the package and nothing else: what plain diffusers needs beside the weights.
 _SHIM = re.compile(r"from flowdubber_hf import [A-Za-z]+\n")
 _LOCAL_PATH = re.compile(r"(?:file://)?(?:/[^/\s\"']+/[^\s\"']|~[\w-]*/|[A-Za-z]:\\+[^\s\"'])")
+_READ_WHOLE = frozenset([".md", ".txt", ".jinja", ".jsonl", ".csv", ".tsv", ".py", ".toml", ".yaml", ".yml"])
 # Vocabularies and long records: their text is data, not settings.
 NOT_SETTINGS = frozenset(["tokenizer.json", "vocab.json"])
 _SHOWN = 5
@@ -75,12 +77,9 @@ class Contents:
 
     def table(self) -> str:
         """The files with their sizes, one a line, and their sum."""
-        lines = [f"{_megabytes(file.size)}  {file.path}" for file in self.files]
-        return "\n".join([*lines, f"{_megabytes(self.total)}  in all, {len(self.files)} files"])
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:10.3f} MB"
+        width = len(f"{self.total:,}")
+        lines = [f"{file.size:>{width},} bytes  {file.path}" for file in self.files]
+        return "\n".join([*lines, f"{self.total:,} bytes  in all, {len(self.files)} files"])
 
 
 def read_contents(folder: Path, repo_type: str = "model") -> Contents:
@@ -92,12 +91,18 @@ def read_contents(folder: Path, repo_type: str = "model") -> Contents:
         repo_type: `"model"`, `"dataset"` or `"space"`.
 
     Raises:
-        ValueError: see [`list_files`]; a path of this machine in a JSON file; no card, or one that the Hub would refuse.
+        ValueError: see [`list_files`]; a path of this machine in one of them; damaged JSON or weights; no card, or one that
+            the Hub would refuse.
     """
     paths, left_out = list_files(folder, repo_type)
+    own = [f"{place}/" for place in (Path.home(), folder.resolve()) if place != place.parent]
     for name, path in paths.items():
         if path.suffix == ".json" and path.name not in NOT_SETTINGS:
             _check_json(name, path)
+        elif path.suffix == ".safetensors":
+            _check_metadata(name, path)
+        elif path.suffix in _READ_WHOLE:
+            _check_text(name, path, own)
     check_card(folder, repo_type)
     return Contents(folder, tuple(StagedFile(name, path.stat().st_size) for name, path in paths.items()), left_out)
 
@@ -184,10 +189,35 @@ def _check_json(name: str, path: Path) -> None:
         raise ValueError(f"{path} is not valid JSON ({error}).") from error
     for key, value in _strings(content):
         if _LOCAL_PATH.match(value):
-            raise ValueError(
-                f"{name} holds a path of this machine ({key}: {value!r}), which tells others about it and helps nobody; "
-                "remove it."
-            )
+            raise _path_found(name, f"{key}: {value!r}")
+
+
+def _check_metadata(name: str, path: Path) -> None:
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            metadata = tensors.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as safetensors ({error}); it is damaged.") from error
+    for key, value in metadata.items():
+        if _LOCAL_PATH.match(value):
+            raise _path_found(name, f"{key}: {value!r}")
+
+
+def _check_text(name: str, path: Path, own: list[str]) -> None:
+    """In prose a path may be an example; only the user's home and the folder itself are surely of this machine."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8.") from error
+    for place in own:
+        if place in text:
+            raise _path_found(name, repr(place))
+
+
+def _path_found(name: str, what: str) -> ValueError:
+    return ValueError(
+        f"{name} holds a path of this machine ({what}), which tells others about it and helps nobody; remove it."
+    )
 
 
 def _strings(content: Any, key: str = "") -> Iterator[tuple[str, str]]:

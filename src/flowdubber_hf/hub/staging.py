@@ -190,7 +190,8 @@ def publish_index(folder: Path) -> dict[str, Any]:
         The new index.
 
     Raises:
-        ValueError: a part whose class is neither of transformers, nor of diffusers, nor of this package.
+        ValueError: a part that is not there, or whose class is neither of transformers, nor of diffusers, nor of this
+            package.
     """
     shims = {module: shim for shim, module in HUB_MODULES.items()}
     index = read_index(folder)
@@ -201,6 +202,8 @@ def publish_index(folder: Path) -> dict[str, Any]:
         if name.startswith("_") or not isinstance(entry, list) or entry[0] is None:
             continue
         module, class_name = entry
+        if not (folder / name).is_dir():
+            raise ValueError(f"the checkpoint lacks the part {name!r}, which its {INDEX_FILE} names.")
         if module in LIBRARIES:
             continue
         shim = module if module in HUB_MODULES else shims.get(module)

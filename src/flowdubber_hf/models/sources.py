@@ -133,6 +133,29 @@ def choose_weights(names: Collection[str], variant: str | None) -> list[str]:
     return []
 
 
+def check_variant(names: Mapping[str, Collection[str]], variant: str | None, where: str | Path) -> None:
+    """
+    Refuses a variant that no part has, and parts that have only others.
+
+    Args:
+        names: the files of each part that is read.
+        variant: that is asked for, `None` for the plain weights.
+        where: they lie, for the message.
+
+    Raises:
+        ValueError: saying which variants there are.
+    """
+    found = variants_of(name for part in names.values() for name in part)
+    others = f"it has {', '.join(found)}" if found else "it has plain weights only; leave `variant` out"
+    pattern = weight_pattern(variant)
+    if variant is not None and not any(pattern.fullmatch(name) for part in names.values() for name in part):
+        raise ValueError(f"{where} holds no weights of the variant {variant!r}; {others}.")
+    without = [part for part, files in names.items() if variants_of(files) and not choose_weights(files, variant)]
+    if without:
+        wanted = "plain weights" if variant is None else f"weights of the variant {variant!r}"
+        raise ValueError(f"{where} holds no {wanted} of {', '.join(without)}; {others}: give it as `variant`.")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The Hub
 
@@ -223,7 +246,7 @@ def fetch_checkpoint(name: str, parts: Collection[str], variant: str | None = No
         variant: of the weights, `None` for the plain ones; a part without that variant comes with its plain weights.
 
     Raises:
-        ValueError: see [`fetch`].
+        ValueError: see [`fetch`] and [`check_variant`].
     """
     repo_id, options["revision"] = split_revision(name, options.get("revision"))
     texts = [INDEX_FILE, "README.md", "LICENSE*"]
@@ -235,10 +258,9 @@ def fetch_checkpoint(name: str, parts: Collection[str], variant: str | None = No
         ]
     except CachedRepoTreeNotFoundError:  # of a cache that was copied here
         paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
-    weights = []
-    for part in parts:
-        names = [path.removeprefix(f"{part}/") for path in paths if path.startswith(f"{part}/")]
-        weights += [f"{part}/{chosen}" for chosen in choose_weights(names, variant)]
+    names = {part: [path[len(part) + 1 :] for path in paths if path.startswith(f"{part}/")] for part in parts}
+    check_variant(names, variant, repo_id)
+    weights = [f"{part}/{chosen}" for part in parts for chosen in choose_weights(names[part], variant)]
     return fetch(repo_id, texts + weights, **{**options, "revision": folder.name})
 
 

@@ -14,6 +14,7 @@
 """What comes after training: one pipeline folder of trained and given parts, its model card, and the way to the Hub."""
 
 import platform
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,10 +22,13 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from huggingface_hub import HfApi, ModelCardData
+from huggingface_hub import ModelCardData
 
 from ..data.features import Clip
 from ..data.files import replace_folder
+from ..hub import Target, push
+from ..hub.contents import CARD_NAME, front_matter
+from ..hub.staging import PLACEHOLDER
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE
 from .arguments import TrainingArguments
@@ -48,7 +52,7 @@ def write_pipeline(
     def write(folder: Path) -> None:
         pipeline.save_pretrained(folder)
         if card is not None:
-            (folder / "README.md").write_text(card, encoding="utf-8")
+            (folder / CARD_NAME).write_text(card, encoding="utf-8")
 
     replace_folder(Path(output), write)
     return Path(output)
@@ -90,20 +94,11 @@ def summarize_clips(clips: Iterable[Clip]) -> list[DataSummary]:
 
 def dataset_licence(folder: str | Path) -> str:
     """The licence that the front matter of a dataset's card names, or that it names none."""
-    card = Path(folder) / "README.md"
-    if not card.is_file():
+    try:
+        front = front_matter((Path(folder) / CARD_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return "not stated"
-    front = card.read_text(encoding="utf-8").split("---\n")
-    if len(front) < 3:
-        return "not stated"
-    return str(_front_matter(front[1]).get("license") or "not stated")
-
-
-def _front_matter(text: str) -> dict[str, Any]:
-    import yaml
-
-    values = yaml.safe_load(text)
-    return values if isinstance(values, dict) else {}
+    return str(front.get("license") or "not stated")
 
 
 def machine() -> str:
@@ -149,22 +144,7 @@ def model_card(
         base: pipeline that the other parts come from, `None` if none.
         num_processes: that trained.
     """
-    licences = {dataset_licence(folder) for folder in arguments.dataset}
-    front = ModelCardData(
-        language="en",
-        license="other",
-        license_name="see-the-section-licence",
-        library_name="diffusers",
-        pipeline_tag="text-to-speech",
-        tags=["flowdubber", "dubbing", "lip-sync", "flow-matching"],
-        base_model=base if base and base.count("/") == 1 and not Path(base).exists() else None,
-    )
-    options = [
-        (f"`{key}`", _number(value))
-        for key, value in asdict(arguments).items()
-        if key not in _UNTOLD and value not in (None, []) and not _is_path(value)
-    ]
-    figures = [(f"`{key}`", _number(value)) for key, value in summary.items() if key.startswith(("val_", "best_"))]
+    front = _front(base_model=base if base and base.count("/") == 1 and not Path(base).exists() else None)
     rest = "the other parts were given" if base is None else f"the other parts are those of `{Path(base).name}`"
     clips = [
         (row.source, "video and sound" if row.video else "sound", row.clips, row.speakers, f"{row.hours:.2f}")
@@ -183,7 +163,7 @@ checkpoint.
 ```python
 from flowdubber_hf import FlowDubberPipeline
 
-pipe = FlowDubberPipeline.from_pretrained("{arguments.hub_model_id or "PATH-OF-THIS-FOLDER"}")
+pipe = FlowDubberPipeline.from_pretrained("{arguments.hub_model_id or PLACEHOLDER}")
 dub = pipe(script="what is said", video="clip.mp4", reference_audio="voice.wav")
 pipe.save_video(dub, "dubbed.mp4")
 ```
@@ -194,7 +174,75 @@ Trained in this run: {", ".join(trained)}; {rest}.
 
 {_table(("source", "kind", "clips", "speakers", "hours"), clips)}
 
-{summary.get("steps", arguments.max_steps)} steps of {arguments.batch_size} clips in {summary.get("minutes", 0.0):.1f} minutes on
+{_run_section(arguments, summary, num_processes)}
+
+## Licence
+
+{_licence_of_data(arguments)}
+{"" if base is None else f"- Parts of `{Path(base).name}`: under that model's licence."}
+
+{_OUT_OF_SCOPE}
+"""
+
+
+def part_card(arguments: TrainingArguments, summary: Mapping[str, Any], num_processes: int = 1) -> str:
+    """
+    The card of one part that a run trained, filled from the run itself.
+
+    Args:
+        arguments, summary, num_processes: as of [`model_card`].
+    """
+    name = (arguments.hub_model_id or Path(arguments.output_dir).absolute().name).split("/")[-1]
+    data = ", ".join(f"`{Path(folder).name}`" for folder in arguments.dataset)
+    return f"""---
+{_front().to_yaml()}
+---
+
+# {name}
+
+One part of a model of the FlowDubber method (ACM Multimedia 2025, arXiv 2505.01263), trained with `flowdubber-hf`. Not the
+authors' checkpoint. `examples/assemble_pipeline.py` of the package puts parts together as a pipeline.
+
+## Training
+
+Prepared datasets: {data}.
+
+{_run_section(arguments, summary, num_processes)}
+
+## Licence
+
+{_licence_of_data(arguments)}
+
+{_OUT_OF_SCOPE}
+"""
+
+
+_OUT_OF_SCOPE = """## Out of scope
+
+Dubbing a person, or lending a person's voice, without their consent; impersonation and deception; getting past voice
+checks. Say that the speech is synthetic where you publish it."""
+
+
+def _front(**more: Any) -> ModelCardData:
+    return ModelCardData(
+        language="en",
+        license="other",
+        license_name="see-the-section-licence",
+        library_name="diffusers",
+        pipeline_tag="text-to-speech",
+        tags=["flowdubber", "dubbing", "lip-sync", "flow-matching"],
+        **more,
+    )
+
+
+def _run_section(arguments: TrainingArguments, summary: Mapping[str, Any], num_processes: int) -> str:
+    options = [
+        (f"`{key}`", _number(value))
+        for key, value in asdict(arguments).items()
+        if key not in _UNTOLD and value not in (None, []) and not _is_path(value)
+    ]
+    figures = [(f"`{key}`", _number(value)) for key, value in summary.items() if key.startswith(("val_", "best_"))]
+    return f"""{summary.get("steps", arguments.max_steps)} steps of {arguments.batch_size} clips in {summary.get("minutes", 0.0):.1f} minutes on
 {machine()}, {num_processes} process{"es" if num_processes > 1 else ""}.
 
 {_table(("option", "value"), options)}
@@ -203,45 +251,47 @@ Trained in this run: {", ".join(trained)}; {rest}.
 
 At the last step, and the best (`best_`). Losses do not tell how the speech sounds: `flowdubber evaluate` does.
 
-{_table(("figure", "value"), figures)}
+{_table(("figure", "value"), figures)}"""
 
-## Licence
 
-- Code: `flowdubber-hf`, Apache-2.0.
-- Training data as its cards state it: {", ".join(sorted(licences))}. Whoever publishes these weights states the licence of
-  the weights and names the data here.
-{"" if base is None else f"- Parts of `{Path(base).name}`: under that model's licence."}
-
-## Out of scope
-
-Dubbing a person, or lending a person's voice, without their consent; impersonation and deception; getting past voice
-checks. Say that the speech is synthetic where you publish it.
-"""
+def _licence_of_data(arguments: TrainingArguments) -> str:
+    licences = sorted({dataset_licence(folder) for folder in arguments.dataset})
+    return f"""- Code: `flowdubber-hf`, Apache-2.0.
+- Training data as its cards state it: {", ".join(licences)}. Whoever publishes these weights states the licence of
+  the weights and names the data here."""
 
 
 def _is_path(value: Any) -> bool:
     return isinstance(value, str) and "/" in value
 
 
-def push_folder(folder: str | Path, arguments: TrainingArguments, accelerator: Accelerator) -> None:
+def push_folder(
+    folder: str | Path, arguments: TrainingArguments, accelerator: Accelerator, card: str | None = None
+) -> None:
     """Sends a folder to `--hub_model_id` as one commit, where `--push_to_hub` asks for it; by the main process.
 
+    Args:
+        folder: a pipeline or one model.
+        arguments: of the run.
+        accelerator: whose main process sends.
+        card: of [`part_card`], for a folder that has none.
+
     Raises:
-        ValueError: the Hub refuses.
+        ValueError: something must not be sent, or the Hub refuses.
     """
     if not arguments.push_to_hub or not accelerator.is_main_process:
         return
-    api = HfApi()
+    target = Target(arguments.hub_model_id, private=arguments.hub_private, message="Model trained with flowdubber-hf")
     try:
-        api.create_repo(arguments.hub_model_id, private=arguments.hub_private, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=arguments.hub_model_id,
-            folder_path=folder,
-            commit_message="Model trained with flowdubber-hf",
-        )
-    except OSError as error:  # also all errors of HTTP
-        raise ValueError(f"--push_to_hub: the Hub refused {arguments.hub_model_id}: {error}") from error
-    accelerator.print(f"sent {folder} to {commit}")
+        with tempfile.TemporaryDirectory() as temporary:
+            file = None
+            if card is not None and not (Path(folder) / CARD_NAME).is_file():
+                file = Path(temporary) / CARD_NAME
+                file.write_text(card, encoding="utf-8")
+            sent = push(folder, target, file)
+    except ValueError as error:
+        raise ValueError(f"--push_to_hub: {error}") from error
+    accelerator.print(f"sent {folder}: {sent.url}")
 
 
 def folder_sizes(folder: str | Path) -> str:

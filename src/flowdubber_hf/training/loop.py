@@ -481,8 +481,9 @@ def train(
     checkpoint, path = find_checkpoint(arguments), Path(arguments.output_dir) / SUMMARY_NAME
     if checkpoint is not None and step_of(checkpoint) >= arguments.max_steps and path.is_file():
         accelerator.print(f"{arguments.output_dir} has all {arguments.max_steps} steps")
-        _push(stage, arguments, accelerator, push)
-        return json.loads(path.read_text(encoding="utf-8"))
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        _push(stage, arguments, accelerator, summary, push)
+        return summary
     if arguments.sample_steps:
         check_samples(stage)
     run = _Run(stage, arguments, accelerator, checkpoint)
@@ -496,12 +497,16 @@ def train(
         f"{summary['steps']} steps in {summary['minutes']:.1f} min, {summary['samples_per_second']:.1f} clips a second, "
         f"{100 * summary['model_share_of_time']:.0f} % of it the model's, peak memory {peak_memory_gb():.2f} GB"
     )
-    _push(stage, arguments, accelerator, push)
+    _push(stage, arguments, accelerator, summary, push)
     return summary
 
 
-def _push(stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, push: bool) -> None:
-    from .export import push_folder  # loads the pipeline, which few stages need
+def _push(
+    stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, summary: dict[str, Any], push: bool
+) -> None:
+    if not push or not arguments.push_to_hub:
+        return
+    from .export import part_card, push_folder  # loads the pipeline, which few stages need
 
-    if push:
-        push_folder(Path(arguments.output_dir) / (BEST_FOLDER if stage.best else MODEL_FOLDER), arguments, accelerator)
+    folder = Path(arguments.output_dir) / (BEST_FOLDER if stage.best else MODEL_FOLDER)
+    push_folder(folder, arguments, accelerator, part_card(arguments, summary, accelerator.num_processes))

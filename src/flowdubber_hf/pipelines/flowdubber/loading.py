@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
-from ...models.sources import INDEX_FILE, WEIGHT_STEMS, choose_weights, variants_of, weight_pattern
+from ...models.sources import INDEX_FILE, WEIGHT_STEMS, check_variant, choose_weights, weight_pattern
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
 
@@ -47,6 +49,13 @@ def choose_device(name: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try cpu.") from error
     return name
+
+
+def silence_libraries() -> None:
+    """Progress bars and remarks of the libraries' loading do not belong beside a command's own lines."""
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -170,22 +179,11 @@ def check_weight_files(folder: Path, parts: Iterable[str], variant: str | None =
     Raises:
         ValueError: saying which file or variant.
     """
-    found: set[str] = set()
-    weightless = []
-    has_variant = variant is None
-    for part in (folder / name for name in parts):
-        names = [path.name for path in part.iterdir()] if part.is_dir() else []
-        found.update(variants_of(names))
-        has_variant = has_variant or any(map(weight_pattern(variant).fullmatch, names))
-        if variants_of(names) and not choose_weights(names, variant):
-            weightless.append(part.name)
+    folders = {name: folder / name for name in parts if (folder / name).is_dir()}
+    names = {name: [path.name for path in part.iterdir()] for name, part in folders.items()}
+    check_variant(names, variant, folder)
+    for part in folders.values():
         _file_shapes(part, variant)
-    others = f"it has {', '.join(sorted(found))}" if found else "it has plain weights only; leave `variant` out"
-    if not has_variant:
-        raise ValueError(f"{folder} holds no weights of the variant {variant!r}; {others}.")
-    if weightless:
-        wanted = "plain weights" if variant is None else f"weights of the variant {variant!r}"
-        raise ValueError(f"{folder} holds no {wanted} of {', '.join(weightless)}; {others}: give it as `variant`.")
 
 
 def check_weights(folder: Path, models: Mapping[str, torch.nn.Module], variant: str | None = None) -> None:

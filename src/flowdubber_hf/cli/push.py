@@ -1,0 +1,158 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`flowdubber push`: publish a model, a prepared dataset or a Space on the Hub."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common import DEFAULT_MODEL, Result, add_command, add_running_options, quiet_libraries
+
+
+if TYPE_CHECKING:
+    from ..hub import Contents, Sent, Target
+
+
+def add_push(commands: Any) -> None:
+    push = add_command(
+        commands,
+        "push",
+        usage="flowdubber push [SOURCE] --repo ORG/NAME [options]          (only shows what would be sent)\n"
+        "       flowdubber push [SOURCE] --repo ORG/NAME --yes [options]",
+        summary="publish a model, a dataset or a Space on the Hub",
+        description="Writes SOURCE as it is published, checks it, and lists every file with its size. Nothing is sent unless "
+        "--yes is given; then all files go in one commit, or none. Refused are weights that are not safetensors, links that "
+        "lead out of the folder, files that belong to something else, paths of this machine, and a missing card.",
+        examples=[
+            ("Look at what would be sent of the bundled model", "flowdubber push --repo USER/my-dubber"),
+            (
+                "Send a model of one's own, for oneself first",
+                "flowdubber push outputs/dubber/pipeline --repo USER/my-dubber --private --yes",
+            ),
+            (
+                "Propose new weights to a model of somebody else",
+                'flowdubber push outputs/dubber/pipeline --repo ORG/NAME --create-pr --message "Trained longer" --yes',
+            ),
+            (
+                "A dataset that flowdubber prepare made, without its folder work/",
+                "flowdubber push outputs/data/my_clips --repo USER/my-clips --repo-type dataset --yes",
+            ),
+        ],
+        notes="The token that writes is that of HF_TOKEN or of `hf auth login`. Publish only what its licences and the people "
+        "heard and seen in it allow.\n\nMore: docs/hub.md.",
+    )
+    given = push.add_argument_group("input").add_argument
+    given(
+        "source",
+        nargs="?",
+        default=DEFAULT_MODEL,
+        metavar="SOURCE",
+        help="bundled name, folder or Hub id of a pipeline or a model, or the folder of a dataset or a Space (default: "
+        f"{DEFAULT_MODEL})",
+    )
+    given("--card", type=Path, metavar="FILE", help="card of a model (default: the README.md beside it)")
+    target = push.add_argument_group("where it goes").add_argument
+    target("--repo", required=True, metavar="ORG/NAME", help="repository on the Hub, made where it is missing")
+    target("--repo-type", default="model", choices=("model", "dataset", "space"), help="default %(default)s")
+    target("--private", action="store_true", default=None, help="a repository that is made is private")
+    target(
+        "--revision",
+        "--branch",
+        metavar="BRANCH",
+        help="commit to this branch, made where it is missing (default main)",
+    )
+    target("--create-pr", action="store_true", help="open a pull request to main; the repository must exist")
+    target("--message", metavar="TEXT", help="of the commit")
+    target(
+        "--delete",
+        nargs="+",
+        default=(),
+        metavar="PATTERN",
+        help='the same commit removes such files of the repository ("*.safetensors"), unless they are sent',
+    )
+    target(
+        "--token", metavar="TOKEN", help="in place of HF_TOKEN; others on this machine can see it in the command line"
+    )
+    output = push.add_argument_group("output").add_argument
+    output("--output", type=Path, metavar="FOLDER", help="keep what is sent of a model in this folder, to look at")
+    running = add_running_options(push, quiet="no list of files, no progress bar, no last line")
+    choice = running.add_mutually_exclusive_group()
+    choice.add_argument("--yes", action="store_true", help="send it")
+    choice.add_argument("--dry-run", action="store_true", help="send nothing (default)")
+    push.set_defaults(run=_push)
+
+
+def _push(arguments: argparse.Namespace) -> Result:
+    from ..hub import Target, send, stage
+
+    quiet_libraries()
+    target = Target(
+        arguments.repo,
+        repo_type=arguments.repo_type,
+        revision=arguments.revision,
+        create_pr=arguments.create_pr,
+        private=arguments.private,
+        message=arguments.message,
+        token=arguments.token,
+        delete=tuple(arguments.delete),
+    )
+    if arguments.output is not None and target.repo_type != "model":
+        raise ValueError(f"--output: a {target.repo_type} is sent as it lies in its folder.")
+    with tempfile.TemporaryDirectory(prefix="flowdubber-push-") as temporary:
+        contents = stage(arguments.source, arguments.output or Path(temporary) / "staged", target, arguments.card)
+        if not arguments.quiet:
+            print(_description(contents, target))
+        sent = _send(send, contents, target, arguments.quiet) if arguments.yes else None
+    if not arguments.quiet:
+        print(f"sent: {sent.url}" if sent else f"nothing was sent to {target.repo_id}; give --yes to send it.")
+    return Result(_report(contents, target, sent))
+
+
+def _send(send: Any, contents: "Contents", target: "Target", quiet: bool) -> "Sent":
+    from huggingface_hub.utils import disable_progress_bars
+
+    if quiet or not sys.stderr.isatty():
+        disable_progress_bars()
+    try:
+        return send(contents, target)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; {target.repo_id} has all files or none of them: look whether the commit is there."
+        ) from None
+
+
+def _description(contents: "Contents", target: "Target") -> str:
+    lines = [contents.table()]
+    if contents.left_out:
+        lines.append(f"left out: {', '.join(contents.left_out)}")
+    if target.delete:
+        lines.append(f"removed, unless they are above: {', '.join(target.delete)}")
+    return "\n".join(lines)
+
+
+def _report(contents: "Contents", target: "Target", sent: "Sent | None") -> dict[str, Any]:
+    return {
+        "repo": target.repo_id,
+        "repo_type": target.repo_type,
+        "revision": target.revision,
+        "files": [{"path": file.path, "bytes": file.size} for file in contents.files],
+        "bytes": contents.total,
+        "left_out": list(contents.left_out),
+        "sent": sent is not None,
+        "commit": sent and sent.commit,
+        "url": sent and sent.url,
+        "pull_request": sent and sent.pull_request,
+    }
