@@ -13,8 +13,6 @@
 # limitations under the License.
 """What comes after training: the card holds the run's facts, nothing is sent unless asked, and then in one commit."""
 
-import json
-
 import pytest
 import torch
 import yaml
@@ -24,16 +22,17 @@ from components import tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import Clip
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
-from flowdubber_hf.training import export
 from flowdubber_hf.training.arguments import TrainingArguments
 from flowdubber_hf.training.export import (
     dataset_licence,
     folder_sizes,
     model_card,
+    part_card,
     push_folder,
     summarize_clips,
     write_pipeline,
 )
+from hub_server import WRITER
 
 
 def options(tmp_path, **changed) -> TrainingArguments:
@@ -100,42 +99,40 @@ def test_a_pipeline_of_parts_alone(tmp_path):
         build_pipeline({**parts, "nose": str(tmp_path)})
 
 
-class Hub:
-    """Stands for `HfApi`."""
-
-    def __init__(self, refuses: bool = False):
-        self.calls, self.refuses = [], refuses
-
-    def __call__(self):
-        return self
-
-    def create_repo(self, repo_id, **rest):
-        if self.refuses:
-            raise OSError("401")
-        self.calls.append(("create_repo", repo_id, rest))
-
-    def upload_folder(self, **rest):
-        self.calls.append(("upload_folder", rest["repo_id"], rest))
-        return "https://hub/commit"
+@pytest.fixture
+def pipeline(tmp_path):
+    """A pipeline folder with its card, as training writes it."""
+    card = model_card("it", options(tmp_path), {}, [], ["aligner"], None)
+    return write_pipeline(tiny_pipeline(language_model=False), tmp_path / "pipeline", card)
 
 
-def test_nothing_is_sent_unless_asked(tmp_path, monkeypatch):
-    hub = Hub()
-    monkeypatch.setattr(export, "HfApi", hub)
-    push_folder(tmp_path, options(tmp_path, hub_model_id="me/it"), Accelerator(cpu=True))
-    assert hub.calls == []
+def test_nothing_is_sent_unless_asked(hub, pipeline, tmp_path):
+    push_folder(pipeline, options(tmp_path, hub_model_id="me/it"), Accelerator(cpu=True))
+    assert hub.requests == []
 
 
-def test_a_folder_goes_to_the_hub_in_one_commit(tmp_path, monkeypatch):
-    hub = Hub()
-    monkeypatch.setattr(export, "HfApi", hub)
-    push_folder(tmp_path, options(tmp_path, push_to_hub=True, hub_model_id="me/it"), Accelerator(cpu=True))
-    assert [call[:2] for call in hub.calls] == [("create_repo", "me/it"), ("upload_folder", "me/it")]
-    assert hub.calls[0][2] == {"private": True, "exist_ok": True} and hub.calls[1][2]["folder_path"] == tmp_path
-    json.dumps(hub.calls[1][2]["commit_message"])
+def test_a_pipeline_goes_to_the_hub_in_one_commit(hub, pipeline, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", WRITER)
+    push_folder(pipeline, options(tmp_path, push_to_hub=True, hub_model_id="me/it"), Accelerator(cpu=True))
+    repository = hub.model("me/it")
+    assert repository.private and len(repository.commits) == 2
+    assert 'from_pretrained("me/it")' in repository.files["README.md"].decode()
+    assert FlowDubberPipeline.from_pretrained("me/it").semantic_model is None
 
 
-def test_a_refusal_of_the_hub_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "HfApi", Hub(refuses=True))
-    with pytest.raises(ValueError, match="the Hub refused me/it: 401"):
-        push_folder(tmp_path, options(tmp_path, push_to_hub=True, hub_model_id="me/it"), Accelerator(cpu=True))
+def test_a_part_goes_to_the_hub_with_a_card_of_its_own(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", WRITER)
+    folder = tmp_path / "run" / "best"
+    tiny_components()["vocoder"].save_pretrained(folder)
+    arguments = options(tmp_path, push_to_hub=True, hub_model_id="me/vocoder", max_steps=7)
+    card = part_card(arguments, {"steps": 7, "minutes": 1.0, "val_mel": 0.5})
+    push_folder(folder, arguments, Accelerator(cpu=True), card)
+    files = hub.model("me/vocoder").files
+    assert set(files) == {"README.md", "config.json", "model.safetensors"}
+    assert "| `val_mel` | 0.5 |" in files["README.md"].decode() and "consent" in files["README.md"].decode()
+    assert not (folder / "README.md").exists()
+
+
+def test_a_refusal_of_the_hub_is_told(hub, pipeline, tmp_path):
+    with pytest.raises(ValueError, match=r"--push_to_hub: nothing was committed, .*hf auth login"):
+        push_folder(pipeline, options(tmp_path, push_to_hub=True, hub_model_id="me/it"), Accelerator(cpu=True))

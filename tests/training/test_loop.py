@@ -161,10 +161,13 @@ def test_loader_processes_make_the_same_batches(straight, tmp_path):
 def test_model_is_sent_where_asked(straight, monkeypatch):
     sent = []
     monkeypatch.setattr(
-        "flowdubber_hf.training.export.push_folder", lambda folder, arguments, accelerator: sent.append(folder)
+        "flowdubber_hf.training.export.push_folder", lambda folder, *rest: sent.append((folder, rest[-1]))
     )
     run(straight, resume_from_checkpoint="latest")
-    assert sent == [straight / "best"]
+    assert sent == []
+    run(straight, resume_from_checkpoint="latest", push_to_hub=True, hub_model_id="me/it")
+    ((folder, card),) = sent
+    assert folder == straight / "best" and "# it\n" in card
 
 
 def test_another_folder_goes_on_from_a_checkpoint(straight, tmp_path):
