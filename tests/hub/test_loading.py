@@ -29,7 +29,7 @@ from flowdubber_hf.evaluation.sounds import model_folder
 from flowdubber_hf.hub import Target, push, stage_for_hub
 from flowdubber_hf.metrics.sync import load_syncnet
 from flowdubber_hf.models.sources import part_folder, split_revision
-from flowdubber_hf.training.export import build_pipeline, load_part
+from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline, load_part
 from hub_server import READER, WRITER
 
 

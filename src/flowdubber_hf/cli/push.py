@@ -30,8 +30,7 @@ def add_push(commands: Any) -> None:
     push = add_command(
         commands,
         "push",
-        usage="flowdubber push [SOURCE] --repo ORG/NAME [options]          (only shows what would be sent)\n"
-        "       flowdubber push [SOURCE] --repo ORG/NAME --yes [options]",
+        usage="flowdubber push [SOURCE] --repo ORG/NAME [--yes] [options]",
         summary="publish a model, a dataset or a Space on the Hub",
         description="Writes SOURCE as it is published, checks it, and lists every file with its size. Nothing is sent unless "
         "--yes is given; then all files go in one commit, or none. Refused are weights that are not safetensors, links that "
