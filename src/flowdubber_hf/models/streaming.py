@@ -28,7 +28,7 @@ from transformers import GenerationConfig, PreTrainedModel
 from .foreign import WEIGHT_NORM_ENDINGS, listed, read_json, weight_from_norm
 
 
-SHARD_BYTES = 10**9
+SHARD_BYTES = 500 * 10**6
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
 
@@ -54,6 +54,9 @@ class StoredTensors(Mapping[str, torch.Tensor]):
     def __getitem__(self, name: str) -> torch.Tensor:
         with _opened(self._files[name]) as tensors:
             return tensors.get_tensor(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files  # the default would read the tensor
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
