@@ -22,9 +22,11 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_features import SemanticCache
+from flowdubber_hf.training.semantic_model import load_model
 from flowdubber_hf.training.semantic_stage import SemanticStage
 from stages import check_resume, check_two_processes, load_script, log_of, run_here, write_dataset
 from training.test_semantic_training import write_qwen2
@@ -90,6 +92,23 @@ def test_first_stage_on_phones(train, tmp_path):
     train(*more, "--codes", "phones", "--init_from", str(spelling), "--output_dir", str(phones))
     train(*more, "--init_from", str(phones), "--output_dir", str(tokens))
     assert (tokens / "model" / "model.safetensors").is_file()
+
+
+def test_base_starts_from_a_plain_qwen2_with_one_option(train, tmp_path):
+    qwen = write_qwen2(tmp_path / "qwen")
+    options = ["--preset", "base", "--init_from", str(tmp_path / "qwen"), "--learning_rate", "1e-9"]
+    train(*options, "--max_steps", "1", "--output_dir", str(tmp_path / "run"))
+    model, tokenizer = load_model(tmp_path / "run")
+    families = dict(model.config.token_families)
+    assert families["bicodec_semantic"] == 8192 and families["emotion"] == 101
+    assert model.config.vocab_size >= len(tokenizer) == 300 + 13493
+    text = tokenizer("bin blue now")["input_ids"]
+    assert text == AutoTokenizer.from_pretrained(tmp_path / "qwen")("bin blue now")["input_ids"]
+    ids = torch.tensor([text])
+    with torch.no_grad():  # it still reads as before, and its new tokens are as likely as others
+        logits = model(input_ids=ids).logits
+        torch.testing.assert_close(logits[..., :300], qwen(input_ids=ids).logits[..., :300], atol=1e-4, rtol=1e-4)
+    assert logits[..., 300:].std() < 2 * logits[..., :300].std()
 
 
 def test_low_rank_training_of_a_plain_qwen2(train, tmp_path):

@@ -27,6 +27,7 @@ from flowdubber_hf.models.semantic import (
     build_tokenizer,
     check_tokenizer,
     pad_prompts,
+    prompt_text,
     semantic_config,
 )
 from flowdubber_hf.models.semantic.modeling_semantic import sample_tokens
@@ -135,6 +136,56 @@ class TestConfiguration:
             semantic_config("tiny", text_config={"use_sliding_window": True, "max_window_layers": 0})
         with pytest.raises(StrictDataclassClassValidationError, match="end_of_text_token_id"):
             semantic_config("tiny", end_of_text_token_id=600)
+
+
+class TestFamilies:
+    """A vocabulary of another order than the default one."""
+
+    FAMILIES = (
+        ("mood", 3),
+        ("end", ["semantic_token", "global_token", "content"]),
+        ("bicodec_semantic", 512),
+        ("start", ["content", "global_token", "semantic_token"]),
+        ("bicodec_global", 4096),
+        ("task", ["tts"]),
+    )
+
+    def test_ids_follow_the_order(self, tmp_path):
+        config = semantic_config("tiny", speech_token_families=self.FAMILIES)
+        assert config.speech_tokens()[:4] == ["<|mood_0|>", "<|mood_1|>", "<|mood_2|>", "<|end_semantic_token|>"]
+        assert config.end_semantic_token_id == 515 and config.end_global_token_id == 516
+        assert config.semantic_token_offset == 518 and config.start_semantic_token_id == 518 + 512 + 2
+        assert config.eos_token_id == [515, 1]
+        config.save_pretrained(tmp_path)
+        assert FlowDubberSemanticConfig.from_pretrained(tmp_path).speech_tokens() == config.speech_tokens()
+        tokenizer = build_tokenizer("tiny", config=config)
+        prompt = build_prompt(tokenizer, "bin", None, [3], None)
+        assert prompt[0] == config.marker_id("task", "tts") and prompt[-1] == config.end_global_token_id
+
+    @pytest.mark.parametrize(
+        ("families", "message"),
+        [
+            (FAMILIES[1:5], r"no token <\|task_tts\|>"),
+            ((*FAMILIES, ("mood", 2)), "names a family twice"),
+            (
+                (*FAMILIES[:2], ("bicodec_semantic", 9), *FAMILIES[3:]),
+                "has 9 bicodec_semantic tokens, the codebook 512",
+            ),
+            ([["mood"]], r"must be a list of \[name, count\]"),
+            ([["mood", 1.5]], r"must be a list of \[name, count\]"),
+        ],
+    )
+    def test_refused(self, families, message):
+        with pytest.raises(ValueError, match=message):
+            semantic_config("tiny", speech_token_families=families)
+
+    def test_texts_of_prompts(self):
+        words = semantic_config("tiny")
+        assert prompt_text(words, " Bin 2! ", ["bin", "two"]) == "bin two" and words.prompt_separator == " "
+        script = semantic_config("tiny", prompt_text="script")
+        assert prompt_text(script, " Bin 2! ", ["bin", "two"]) == "Bin 2!" and script.prompt_separator == ""
+        with pytest.raises(StrictDataclassClassValidationError, match="one of words, script"):
+            semantic_config("tiny", prompt_text="letters")
 
 
 class TestTokenizer:

@@ -16,6 +16,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,11 @@ from flowdubber_hf.training.semantic_data import (
     SemanticSequence,
     SemanticSequences,
     SequenceSettings,
+    as_prompted,
     check_codes,
     codes_needed,
     collate,
+    make_sequence,
     read_spoken_clips,
 )
 from flowdubber_hf.training.semantic_features import (
@@ -116,6 +119,22 @@ class TestSequences:
             read_spoken_clips(store, [])
         with pytest.raises(ValueError, match="none of 7 clips"):
             read_spoken_clips(store, [item.clip for item in clips], max_tokens=10)
+
+    def test_texts_are_what_the_models_prompts_hold(self, clips, model, tokenizer):
+        written = [replace(item, clip=replace(item.clip, text=f"{item.text.title()}!")) for item in clips]
+        assert as_prompted(written, model.config) == written  # words
+        model.config.prompt_text = "script"
+        target, reference = as_prompted(written, model.config)[:2]
+        assert target.text == written[0].clip.text and target.text.endswith("!")
+        prompt = tokenizer.decode(make_sequence(tokenizer, target, reference, True).prompt[2:12])
+        assert prompt.startswith(f"{reference.text}{target.text}".lower()[:12])
+        silent = replace(clips[0], clip=replace(clips[0].clip, text=None))
+        assert as_prompted([silent], model.config)[0].text == clips[0].text
+
+    def test_states_of_other_prompts_are_other_states(self, model, tokenizer):
+        words = model_fingerprint(model, tokenizer)
+        model.config.prompt_text = "script"
+        assert model_fingerprint(model, tokenizer) != words
 
     def test_codes_must_fit_the_model(self, clips, model):
         model.config.semantic_codebook_size = 100

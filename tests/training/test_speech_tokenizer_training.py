@@ -247,6 +247,10 @@ class TestStage:
         published.drop_postnet()
         with pytest.raises(ValueError, match="without its postnet"):
             make_stage(store, tokenizer=published)
+        converted = small_tokenizer()
+        converted.config.feature_type, converted.config.wav2vec2_tail = "wav2vec2", 0
+        with pytest.raises(ValueError, match="set wav2vec2_tail to 80"):
+            make_stage(store, tokenizer=converted)
 
     def test_validation(self, store):
         stage = make_stage(store)

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerOutput
+from ..models.speech_tokenizer.configuration_speech_tokenizer import WAV2VEC2_OVERLAP
 from .speech_tokenizer_data import IGNORED, PHONEME_CLASSES
 
 
@@ -74,7 +75,7 @@ class SpeechTokenizerObjective(nn.Module):
         freeze_semantic: fix what decides the semantic tokens, and train the voice and the decoders only.
 
     Raises:
-        ValueError: the tokenizer was published without its postnet.
+        ValueError: the tokenizer was published without its postnet, or gives fewer tokens than one for every 320 samples.
     """
 
     def __init__(
@@ -88,7 +89,13 @@ class SpeechTokenizerObjective(nn.Module):
         if tokenizer.postnet is None:
             raise ValueError(
                 "this speech tokenizer was published without its postnet, which training needs; start from the folder "
-                "of a training run."
+                "of a training run, or convert Spark-TTS with --keep-postnet."
+            )
+        config = tokenizer.config
+        if config.feature_type == "wav2vec2" and config.wav2vec2_tail < WAV2VEC2_OVERLAP:
+            raise ValueError(
+                f"this speech tokenizer gives no token for a segment's last samples; set wav2vec2_tail to {WAV2VEC2_OVERLAP} "
+                "in its config.json to train it, which adds one token to every sound."
             )
         self.tokenizer = tokenizer
         self.weights = weights or SpeechTokenizerLossWeights()
