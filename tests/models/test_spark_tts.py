@@ -41,6 +41,7 @@ from flowdubber_hf.models.speech_tokenizer.conversion import bicodec_config, pla
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.pipelines.flowdubber.loading import check_weights
 from flowdubber_hf.pipelines.flowdubber.parts import load_part
+from flowdubber_hf.training.semantic_model import load_model
 from spark_tts import (
     FAMILIES,
     PUBLISHED,
@@ -291,6 +292,11 @@ class TestFolder:
         assert not list(out.rglob("*.bin"))
         card = (out / "README.md").read_text()
         assert card.startswith("---\nlicense: cc-by-nc-sa-4.0\n") and "not for commercial use" in card
+
+    def test_training_starts_from_the_folder(self, out, model, tokenizer):
+        found, its_tokenizer = load_model(out)
+        assert its_tokenizer.get_vocab() == tokenizer.get_vocab()
+        assert torch.equal(found.lm_head.weight, model.lm_head.weight)
 
     def test_weights_are_the_public_ones(self, spark, out):
         speech = FlowDubberSpeechTokenizer.from_pretrained(out / "speech_tokenizer")
