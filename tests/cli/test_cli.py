@@ -182,6 +182,20 @@ def test_overwrite(arguments, capsys, tmp_path):
     assert output.stat().st_size > 1000
 
 
+def test_dry_run_writes_nothing(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("flowdubber_hf.batch.dubbing.load_pipeline", None)
+    assert cli.main(arguments(dry_run=True)) == 0
+    assert "can be dubbed; nothing was loaded or written" in capsys.readouterr().out
+    refused(capsys, arguments(dry_run=True, mouth_box="0,0,9000,9000"), "--mouth-box", "inside the picture")
+    refused(capsys, arguments(dry_run=True, script="place blue at f two now " * 8), "--script", "phonemes")
+    assert files(tmp_path / "out") == []
+
+
+def test_options_of_a_batch(arguments, capsys):
+    refused(capsys, arguments(num_proc=2), "--num-proc", "--batch")
+    refused(capsys, arguments(format="wav"), "--format", "--batch")
+
+
 def test_mouth_box(arguments, capsys):
     assert cli.main(arguments(mouth_box="120,140,240,230", quiet=True)) == 0
 
@@ -225,23 +239,23 @@ def test_wrong_command_line(capsys, argv):
         ("script", " ", ["script is empty"]),
         ("script", "?! ...", []),
         ("script", "place blue at f two now " * 8, ["phonemes", "frames"]),
-        ("steps", 0, ["num_inference_steps"]),
+        ("steps", 0, ["--steps"]),
         ("steps", "many", ["--steps", "many"]),
-        ("guidance_scale", "nan", ["guidance_scale"]),
+        ("guidance_scale", "nan", ["--guidance-scale"]),
         ("guidance_scale", "strong", ["--guidance-scale"]),
         ("temperature", -1, ["temperature"]),
         ("seed", -1, ["--seed"]),
         ("device", "abacus", ["--device abacus"]),
         ("device", "cuda:99", ["--device cuda:99"]),
         ("mouth_box", "1,2,3", ["mouth-box"]),
-        ("mouth_box", "50,50,10,90", ["mouth_box"]),
+        ("mouth_box", "50,50,10,90", ["--mouth-box"]),
         ("mouth_box", "0,0,9000,9000", ["mouth_box"]),
         ("model", "./nowhere", ["no folder"]),
         ("model", "flowdubber-grid-huge", ["flowdubber-grid-huge", "neither"]),
         ("output", "dubbed", ["must end in"]),
         ("output", "dubbed.ogg", ["must end in"]),
         ("output", "nowhere/dubbed.mp4", ["no folder nowhere"]),
-        ("reference_text", " ", ["reference_text"]),
+        ("reference_text", " ", ["--reference-text"]),
         ("reference_text", "set red", ["leave it out"]),
         ("guidance_scale", 1.4, ["no language model"]),
     ],
@@ -373,7 +387,3 @@ def test_interruption_leaves_nothing(capsys, arguments, monkeypatch, tmp_path, m
     assert cli.main(arguments()) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert files(tmp_path / "out") == []
-
-
-def test_available_cores_is_positive():
-    assert cli.common.available_cores() >= 1

@@ -30,6 +30,7 @@ import pytest
 from clips import head_frames, noise_frames, write_clip
 from flowdubber_hf.cli import main
 from flowdubber_hf.data import prepare as module
+from flowdubber_hf.data import workers
 from flowdubber_hf.data.adapters import Recording
 from flowdubber_hf.data.clip_work import Outcome, WorkSettings
 from flowdubber_hf.data.codec import to_pcm16
@@ -417,7 +418,7 @@ def test_a_clip_that_kills_its_process_is_dropped(monkeypatch):
             done(Outcome(recording.id))
         return []
 
-    monkeypatch.setattr(module, "_run_pool", run_pool)
+    monkeypatch.setattr(workers, "run_pool", run_pool)
     outcomes = module.run_work(WorkSettings(Path(), Path()), clips, 2, progress=False)
     assert [outcome.dropped and outcome.dropped[0] for outcome in outcomes] == [None, None, "crash", None, None, None]
 

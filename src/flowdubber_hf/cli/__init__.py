@@ -22,6 +22,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # --help, --version
         return int(stop.code or 0)
     except KeyboardInterrupt as stop:
-        return call.fail(EXIT_INTERRUPTED, "interrupted", [str(stop) or "interrupted."])
+        return call.fail(EXIT_INTERRUPTED, "interrupted", stop)
     except (ValueError, OSError, ImportError) as error:
-        problems = getattr(error, "problems", None) or [error]
-        return call.fail(EXIT_BAD_INPUT, "bad_input", [" ".join(str(problem).split()) for problem in problems])
+        return call.fail(EXIT_BAD_INPUT, "bad_input", error)
     except Exception as error:  # a bug: who reports it needs the place, a program the report
         traceback.print_exc()
-        return call.fail(EXIT_FAILED, "unexpected", [f"{type(error).__name__}: {' '.join(str(error).split())}"])
+        return call.fail(EXIT_FAILED, "unexpected", error)
 
 
 class _Call:
@@ -138,11 +138,19 @@ class _Call:
             self.report(result.exit_code, error, **result.report)
         return result.exit_code
 
-    def fail(self, exit_code: int, kind: str, problems: Sequence[str]) -> int:
+    def fail(self, exit_code: int, kind: str, error: BaseException) -> int:
+        """Says what is wrong: a line, or a line for each of several problems."""
+        problems = getattr(error, "problems", None)
+        message = str(error) if problems else " ".join(str(error).split()) or kind
+        if exit_code == EXIT_FAILED:
+            message = f"{type(error).__name__}: {message}"
         opening = "flowdubber:" if exit_code == EXIT_INTERRUPTED else "flowdubber: error:"
-        for problem in problems:
-            print(f"{opening} {problem}", file=sys.stderr)
-        self.report(exit_code, {"kind": kind, "message": "\n".join(problems)})
+        for line in message.splitlines():
+            print(f"{opening} {line}", file=sys.stderr)
+        details = {"kind": kind, "message": message}
+        if problems:
+            details["problems"] = [asdict(problem) for problem in problems]
+        self.report(exit_code, details)
         return exit_code
 
     def report(self, exit_code: int, error: dict[str, Any] | None, **fields: Any) -> None:

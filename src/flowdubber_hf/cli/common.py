@@ -11,26 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the subcommands share: how they are described, how they end, files that are written, models that are loaded.
+"""What the subcommands share: how they are described, how they end, files that are written.
 
 A subcommand is a module with a function `add_X(commands)`, which makes a parser with [`add_command`], adds options in argument groups
 (input, output, ...), closes them with [`add_running_options`] and sets `run`, a function from the parsed options to a [`Result`].
 Heavy imports happen inside of `run`.
 """
 
-import argparse
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .help import Parser, format_examples
-
-
-if TYPE_CHECKING:
-    from ..pipelines.flowdubber import FlowDubberPipeline
 
 
 DEFAULT_MODEL = "flowdubber-grid-tiny"
@@ -149,45 +143,8 @@ def check_output_folder(folder: Path, overwrite: bool) -> None:
         raise ValueError(f"OUT {folder} exists; give --overwrite to replace it, or name another folder.")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, replacing one that exists."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def available_cores() -> int:
-    """Processor cores this process may use: its affinity, and a container's quota if there is one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        cores = min(cores, max(1, -(-int(quota) // int(period))))
-    except (OSError, ValueError):  # no container, or "max": no quota
-        pass
-    return cores
-
-
 def quiet_libraries() -> None:
     """No warnings and no progress bars of the libraries below: what the user has to know, the command says."""
     from ..pipelines.flowdubber.loading import silence_libraries
 
     silence_libraries()
-
-
-def load_pipeline(arguments: argparse.Namespace) -> "FlowDubberPipeline":
-    import torch
-
-    quiet_libraries()
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(available_cores())
-
-    from ..pipelines.flowdubber import FlowDubberPipeline
-    from ..pipelines.flowdubber.loading import choose_device
-
-    device = choose_device(arguments.device)
-    pipe = FlowDubberPipeline.from_pretrained(arguments.model).to(device)
-    pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
-    return pipe

@@ -11,23 +11,31 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`flowdubber dub`: dub a clip."""
+"""`flowdubber dub`: dub a clip, or those of a listing."""
 
 import argparse
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..batch.jobs import (
+    OUTPUT_SUFFIXES,
+    DubJob,
+    check_clip,
+    check_content,
+    check_files_and_text,
+    check_sampling,
+    check_takes,
+    parse_mouth_box,
+)
 from ..extras import pip_line
-from .common import DEFAULT_MODEL, Result, add_command, add_running_options, check_target, load_pipeline
+from .common import DEFAULT_MODEL, EXIT_DONE, EXIT_FAILED, Result, add_command, add_running_options, check_target
+from .help import UsageError
 
 
-if TYPE_CHECKING:
-    from ..pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
-
-
-OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
+_ONE_CLIP = ("video", "script", "reference", "output")
 
 
 def add_dub(commands: Any) -> None:
@@ -35,10 +43,14 @@ def add_dub(commands: Any) -> None:
         commands,
         "dub",
         usage="flowdubber dub --video CLIP --script TEXT --reference VOICE\n"
-        "                      --output FILE [options]",
-        summary="dub a clip",
+        "                      --output FILE [options]\n"
+        "       flowdubber dub --batch LISTING --output FOLDER [options]",
+        summary="dub a clip, or many",
         description="Dubs a clip of a speaker: speech that says the script in the voice of the reference, in time with the lips, "
-        "exactly as long as the clip. The clip's own picture is copied, its own sound is not used.",
+        "exactly as long as the clip. The clip's own picture is copied, its own sound is not used.\n\n"
+        "With --batch it dubs the clips of a listing, a line each: the whole listing is checked before a model is loaded, a clip "
+        "that fails does not stop the others, and the same command given again goes on where it stopped, or does the lines "
+        "that have changed.",
         examples=[
             (
                 "A dubbed video",
@@ -54,20 +66,27 @@ def add_dub(commands: Any) -> None:
                 'flowdubber dub --video clip.mp4 --script "bin blue at f two now" --reference voice.wav --best-of 5 '
                 "--device cuda --output dubbed.mp4",
             ),
+            ("Check a listing, and do nothing else", "flowdubber dub --batch jobs.jsonl --output dubs --dry-run"),
+            (
+                "Many clips in four processes, one voice for all lines that name none",
+                "flowdubber dub --batch jobs.jsonl --reference voice.wav --output dubs --num-proc 4",
+            ),
+            (
+                "Many clips on two graphics cards",
+                "accelerate launch --num_processes 2 -m flowdubber_hf dub --batch jobs.jsonl --output dubs",
+            ),
         ],
-        notes="The words are English. --best-of needs the extra:\n"
-        f"    {pip_line('eval', ['resemblyzer'])}\n\nMore: docs/cli.md.",
+        notes="A listing has lines of JSON, or rows of CSV below a header:\n"
+        '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
+        "Paths are relative to the listing; more fields: output, reference_text, mouth_box, steps, guidance_scale, temperature, "
+        "seed, best_of. Options given here are for lines without them.\n\n"
+        f"The words are English. --best-of needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
+        "More: docs/cli.md.",
     )
     given = dub.add_argument_group("input").add_argument
-    given("--video", required=True, type=Path, metavar="CLIP", help="the clip of the speaker, up to 60 s")
-    given("--script", required=True, metavar="TEXT", help="the words to be spoken")
-    given(
-        "--reference",
-        required=True,
-        type=Path,
-        metavar="VOICE",
-        help="at least 1 s of the voice (wav, flac, mp3, a video...)",
-    )
+    given("--video", type=Path, metavar="CLIP", help="the clip of the speaker, up to 60 s")
+    given("--script", metavar="TEXT", help="the words to be spoken")
+    given("--reference", type=Path, metavar="VOICE", help="at least 1 s of the voice (wav, flac, mp3, a video...)")
     given("--reference-text", metavar="TEXT", help="what is said in the reference, if known")
     given(
         "--mouth-box",
@@ -75,151 +94,171 @@ def add_dub(commands: Any) -> None:
         metavar="X0,Y0,X1,Y1",
         help="a box around the lips, corner to corner, in pixels of the upright picture",
     )
+    given("--batch", type=Path, metavar="LISTING", help="many clips, listed in a .jsonl or .csv file")
     output = dub.add_argument_group("output").add_argument
     output(
         "--output",
-        required=True,
         type=Path,
         metavar="FILE",
-        help="the dubbed clip (.mp4, .mov, .mkv), or .wav for sound only",
+        help="the dubbed clip (.mp4, .mov, .mkv), or .wav for sound only; with --batch, the folder of the dubs",
+    )
+    output(
+        "--format",
+        choices=[suffix.removeprefix(".") for suffix in OUTPUT_SUFFIXES],
+        help="with --batch: of dubs that the listing does not name (default mp4)",
     )
     output("--overwrite", action="store_true", help="replace files that exist")
     sampling = dub.add_argument_group("model and sampling").add_argument
     sampling("--model", default=DEFAULT_MODEL, help="bundled name, folder or Hub id (default %(default)s)")
-    sampling("--steps", type=int, default=10, metavar="N", help="steps of the flow (default %(default)s)")
+    sampling("--steps", type=int, default=DubJob.steps, metavar="N", help="steps of the flow (default %(default)s)")
     sampling(
-        "--guidance-scale", type=float, default=1.4, metavar="W", help="1 is none and costs half (default %(default)s)"
+        "--guidance-scale",
+        type=float,
+        default=DubJob.guidance_scale,
+        metavar="W",
+        help="1 is none and costs half (default %(default)s)",
     )
     sampling("--temperature", type=float, metavar="T", help="of the initial noise (default: the model's own)")
-    sampling("--seed", type=int, default=0, help="the same seed gives the same sound (default %(default)s)")
+    sampling("--seed", type=int, default=DubJob.seed, help="the same seed gives the same sound (default %(default)s)")
     sampling(
         "--best-of",
         type=int,
-        default=1,
+        default=DubJob.best_of,
         metavar="N",
         help="make N takes, from N seeds, and keep the best by voice, then words",
     )
     running = add_running_options(dub, quiet="no progress bar, no last line").add_argument
     running("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
+    running("--num-proc", type=int, default=1, metavar="N", help="with --batch: processes (default %(default)s)")
+    running("--dry-run", action="store_true", help="only check the input; load and write nothing")
     dub.set_defaults(run=_dub)
 
 
 def _mouth_box(text: str) -> tuple[float, float, float, float]:
     try:
-        x0, y0, x1, y1 = (float(value) for value in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"give four numbers x0,y0,x1,y1 in pixels, got {text!r}") from None
-    return x0, y0, x1, y1
-
-
-def _check_dub(arguments: argparse.Namespace) -> None:
-    """Everything that can be refused without the models or the media."""
-    for path, option in ((arguments.video, "--video"), (arguments.reference, "--reference")):
-        if not path.is_file():
-            raise ValueError(f"{option}: there is no file {path}.")
-    if not arguments.script.strip():
-        raise ValueError("--script is empty; give the words to be spoken.")
-    if arguments.output.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise ValueError(f"--output must end in one of {', '.join(OUTPUT_SUFFIXES)}, got {arguments.output.name!r}.")
-    sources = (arguments.video, arguments.reference)
-    check_target(arguments.output, "--output", arguments.overwrite, sources)
-    if not 0 <= arguments.seed < 2**63:
-        raise ValueError(f"--seed must lie between 0 and 2^63 - 1, got {arguments.seed}.")
-    if arguments.best_of != 1:
-        from ..evaluation.takes import require_selection
-
-        require_selection(arguments.best_of)
-
-
-def _check_content(arguments: argparse.Namespace) -> None:
-    """What only a look into the script and the reference tells; still far cheaper than loading the models."""
-    from ..processing.audio import check_reference, load_audio
-    from ..processing.text import phonemize
-
-    phonemize(arguments.script)  # says what it cannot speak
-    check_reference(load_audio(arguments.reference), f"the reference {arguments.reference}")
+        return parse_mouth_box(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _dub(arguments: argparse.Namespace) -> Result:
-    _check_dub(arguments)
+    return _dub_one(arguments) if arguments.batch is None else _dub_many(arguments)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One clip
+
+
+def _dub_one(arguments: argparse.Namespace) -> Result:
+    job = _job(arguments)
     start = time.perf_counter()
-    _check_content(arguments)
-    pipe = load_pipeline(arguments)
-    loaded = time.perf_counter()
+    _refuse(check_sampling(job))
+    check_takes([job])
+    _refuse(check_content(job))
+    if arguments.dry_run:
+        _refuse(check_clip(job))
+        if not arguments.quiet:
+            print(f"{job.video} can be dubbed; nothing was loaded or written.")
+        return Result({"dry_run": True})
 
-    dub, takes = _best_take(pipe, arguments)
-    for warning in dub.warnings[0]:
+    from ..batch.dubbing import describe, do_job, load_pipeline
+    from ..data.workers import use_available_cores
+
+    use_available_cores()
+    pipe = load_pipeline(arguments.model, arguments.device)
+    pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
+    loading = time.perf_counter() - start
+    done = do_job(pipe, job, arguments.overwrite)
+    for warning in done.dub.warnings[0]:
         print(f"flowdubber: warning: {warning}", file=sys.stderr)
-    pipe.save_video(dub, arguments.output, overwrite=arguments.overwrite)
-    seconds = time.perf_counter() - loaded
+    report = describe(job, done, arguments.model, arguments.device)
+    report["seconds"] = {"loading": loading, **report["seconds"]}
     if not arguments.quiet:
-        duration = dub.durations[0]
-        print(f"dubbed {duration:.2f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})")
-    return Result(_report(arguments, dub, takes, seconds, loading=loaded - start))
+        factor = report["real_time_factor"]
+        print(f"dubbed {report['duration']:.2f} s in {done.seconds:.1f} s (real-time factor {factor:.2f})")
+    return Result(report)
 
 
-def _best_take(
-    pipe: "FlowDubberPipeline", arguments: argparse.Namespace
-) -> tuple["FlowDubberPipelineOutput", list[dict[str, Any]]]:
-    """The dub, or the best of several from one seed after the other, and what each take was like."""
-    import torch
+def _job(arguments: argparse.Namespace) -> DubJob:
+    """What is to be done, as far as it can be checked at once.
 
-    dubs = [
-        pipe(
-            script=arguments.script,
-            video=arguments.video,
-            reference_audio=arguments.reference,
-            reference_text=arguments.reference_text,
-            mouth_box=arguments.mouth_box,
-            num_inference_steps=arguments.steps,
-            guidance_scale=arguments.guidance_scale,
-            temperature=arguments.temperature,
-            generator=torch.Generator("cpu").manual_seed((arguments.seed + number) % 2**63),
-        )
-        for number in range(arguments.best_of)
-    ]
-    if len(dubs) == 1:
-        return dubs[0], []
-
-    from ..evaluation.takes import choose_sound
-    from ..processing.audio import load_audio
-
-    chosen, takes = choose_sound([dub.audios[0] for dub in dubs], load_audio(arguments.reference), arguments.script)
-    seeds = range(arguments.seed, arguments.seed + len(dubs))
-    kept = [{"seed": seed % 2**63, "kept": seed - arguments.seed == chosen} for seed in seeds]
-    return dubs[chosen], [{**about, **take} for about, take in zip(kept, takes, strict=True)]
+    Raises:
+        ValueError: something is missing, or belongs to --batch.
+    """
+    missing = [_option(name) for name in _ONE_CLIP if getattr(arguments, name) is None]
+    if missing:
+        raise UsageError(f"{', '.join(missing)} missing (try flowdubber dub --help)")
+    if arguments.num_proc != 1 or arguments.format is not None:
+        raise ValueError("--num-proc and --format belong to --batch; leave them out.")
+    job = DubJob(**{field.name: getattr(arguments, field.name) for field in fields(DubJob)})
+    _refuse(check_files_and_text(job))
+    check_target(job.output, "--output", arguments.overwrite, (job.video, job.reference))
+    return job
 
 
-def _report(
-    arguments: argparse.Namespace,
-    dub: "FlowDubberPipelineOutput",
-    takes: list[dict[str, Any]],
-    seconds: float,
-    loading: float,
-) -> dict[str, Any]:
-    settings = (
-        "script",
-        "reference_text",
-        "steps",
-        "guidance_scale",
-        "temperature",
-        "seed",
-        "device",
-        "model",
-        "mouth_box",
-        "best_of",
+def _refuse(problems: Any) -> None:
+    for problem in problems:
+        raise ValueError(f"{_option(problem.field)}: {problem.message}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Many clips
+
+
+def _dub_many(arguments: argparse.Namespace) -> Result:
+    if arguments.video is not None:
+        raise ValueError("the clips of --batch stand in the listing; leave --video out.")
+    if arguments.output is None:
+        raise UsageError("--output missing, the folder of the dubs (try flowdubber dub --help)")
+
+    from ..batch.run import RESULTS_NAME, BatchSettings, plan_batch, run_batch
+
+    names = [field.name for field in fields(DubJob) if field.name not in ("video", "output")]
+    settings = BatchSettings(
+        listing=arguments.batch,
+        output=arguments.output,
+        given={name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None},
+        suffix=f".{arguments.format or 'mp4'}",
+        model=arguments.model,
+        device=arguments.device,
+        num_proc=arguments.num_proc,
+        overwrite=arguments.overwrite,
+        quiet=arguments.quiet,
     )
-    return {
-        "video": str(arguments.video),
-        "reference": str(arguments.reference),
-        "output": str(arguments.output),
-        "duration": dub.durations[0],
-        "sampling_rate": dub.sampling_rate,
-        "samples": len(dub.audios[0]),
-        "words": [{"word": word, "start": start, "end": end} for word, start, end in dub.words[0]],
-        "settings": {name: getattr(arguments, name) for name in settings},
-        "warnings": dub.warnings[0],
-        "takes": takes,
-        "seconds": {"loading": loading, "dubbing": seconds, "stages": dub.timings},
-        "real_time_factor": seconds / dub.durations[0],
-    }
+    plan = plan_batch(settings)
+    clips, due = len(plan.tasks), len(plan.due)
+    if arguments.dry_run:
+        if not arguments.quiet:
+            print(f"{clips} clips can be dubbed, {clips - due} of them are done; nothing was loaded or written.")
+        return Result({"dry_run": True, "clips": clips, "kept": clips - due})
+    try:
+        batch = run_batch(plan)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
+    if not batch.rows:
+        return Result(None)
+    failed = batch.failed
+    for row in failed:
+        print(f"flowdubber: error: {settings.listing} line {row['line']}: {row['problem']}", file=sys.stderr)
+    if not arguments.quiet:
+        parts = [f"dubbed {batch.dubbed} clips in {batch.seconds:.0f} s"]
+        parts += [f"kept {batch.kept} that were done"] if batch.kept else []
+        parts += [f"{len(failed)} failed"] if failed else []
+        print(f"{', '.join(parts)}; wrote them and {RESULTS_NAME} to {settings.output}")
+    return Result(
+        {
+            "output": str(settings.output),
+            "clips": clips,
+            "dubbed": batch.dubbed,
+            "kept": batch.kept,
+            "failed": len(failed),
+            "seconds": batch.seconds,
+            "results": list(batch.rows),
+        },
+        EXIT_FAILED if failed else EXIT_DONE,
+        f"{len(failed)} of {clips} clips failed." if failed else None,
+    )

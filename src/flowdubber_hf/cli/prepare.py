@@ -18,8 +18,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from ..data.workers import available_cores
 from ..extras import pip_line
-from .common import Result, add_command, add_running_options, available_cores
+from .common import Result, add_command, add_running_options
 
 
 def add_prepare(commands: Any) -> None:

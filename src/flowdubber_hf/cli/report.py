@@ -21,8 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..data.files import replace_file
 from ..version import __version__
-from .common import check_target, write_text
+from .common import check_target
 
 
 _OPENING = '{\n  "flowdubber": '
@@ -49,7 +50,7 @@ def write_report(target: Path, report: Mapping[str, Any]) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        write_text(target, text)
+        replace_file(target, text.encode())
 
 
 def check_report_target(target: Path, arguments: argparse.Namespace | None = None) -> None:

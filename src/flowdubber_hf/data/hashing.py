@@ -34,6 +34,18 @@ def hash_json(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 
+def hash_file(path: Path) -> str:
+    """24 hexadecimal digits of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:24]
+
+
+def hash_checkpoint(folder: Path) -> str:
+    """24 hexadecimal digits of the names and contents of a checkpoint's files, those of its parts included."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix in (".json", ".safetensors", ".txt"))
+    return hash_json([[file.relative_to(folder).as_posix(), hash_file(file)] for file in files])
+
+
 def hash_folder(folder: Path) -> str:
     """16 hexadecimal digits of a model folder: its configuration and weights."""
     digest = hashlib.sha256()

@@ -21,15 +21,13 @@ that any number of processes writes the same bytes.
 import dataclasses
 import json
 import math
-import multiprocessing
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +44,7 @@ from .dataset import DATA_FOLDER, require_pyarrow, write_data
 from .files import replace_file
 from .hashing import hash_folder, hash_json
 from .report import build_report, draw_report
-from .workers import single_thread, start_worker
+from .workers import run_in_processes, single_thread
 
 
 SETTINGS_NAME = "settings.json"
@@ -55,7 +53,6 @@ PICTURE_NAME = "report.png"
 WORK_NAME = "work"
 TIMES = ("forced", "given")
 BUNDLED_CHECKPOINT = "flowdubber-grid-tiny"
-_ATTEMPTS = 2  # of a clip on which a process dies
 
 
 @dataclass(frozen=True)
@@ -282,43 +279,10 @@ def run_work(
                 for recording in recordings:
                     done(work_on(work, recording))
         else:
-            _run_in_processes(work, recordings, num_proc, done)
-    return [outcomes[recording.id] for recording in recordings]
-
-
-def _run_in_processes(
-    work: WorkSettings, recordings: Sequence[Recording], num_proc: int, done: Callable[[Outcome], None]
-) -> None:
-    """Hands clips to worker processes. If one dies (a decoder crashes, the system lacks memory), the clips that may have
-    been in its hands are tried again one at a time, and the one that kills its process again is dropped."""
-    waiting = list(recordings)
-    while waiting:
-        unfinished = _run_pool(work, waiting, num_proc, done)
-        suspects, waiting = unfinished[: 2 * num_proc], unfinished[2 * num_proc :]
-        for recording in suspects:
-            if _run_pool(work, [recording], 1, done):
+            for recording in run_in_processes(partial(work_on, work), recordings, num_proc, done):
                 message = "a process died twice while it read this clip."
                 done(Outcome(recording.id, dropped=("crash", message)))
-
-
-def _run_pool(
-    work: WorkSettings, recordings: Sequence[Recording], num_proc: int, done: Callable[[Outcome], None]
-) -> list[Recording]:
-    """Returns the recordings that are unfinished because a process died, in order."""
-    context = multiprocessing.get_context("spawn")
-    unfinished = {recording.id: recording for recording in recordings}
-    pool = ProcessPoolExecutor(min(num_proc, len(recordings)), mp_context=context, initializer=start_worker)
-    try:
-        futures: list[Future[Outcome]] = [pool.submit(work_on, work, recording) for recording in recordings]
-        for future in as_completed(futures):
-            outcome = future.result()
-            del unfinished[outcome.id]
-            done(outcome)
-    except BrokenProcessPool:
-        return list(unfinished.values())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return []
+    return [outcomes[recording.id] for recording in recordings]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

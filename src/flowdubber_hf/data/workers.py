@@ -11,14 +11,101 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Worker processes of the commands that go through a corpus: one thread each, and none outlives the run."""
+"""Work that is shared out, to processes of one's own or as one of the processes of `accelerate launch`.
+
+Worker processes have one thread each, and none outlives the run.
+"""
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+def available_cores() -> int:
+    """Processor cores this process may use: its affinity, and a container's quota if there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        cores = min(cores, max(1, -(-int(quota) // int(period))))
+    except (OSError, ValueError):  # no container, or "max": no quota
+        pass
+    return cores
+
+
+def use_available_cores() -> None:
+    """As many threads as there are cores, unless OMP_NUM_THREADS says otherwise; torch alone does not know a container's quota."""
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(available_cores())
+
+
+def world() -> tuple[int, int]:
+    """Rank and number of the processes of `accelerate launch`; 0 and 1 without it."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def join_world(processes: int, device: str) -> Callable[[], None]:
+    """Makes this one of the processes of `accelerate launch`; what is returned waits until all of them have called it."""
+    if processes == 1:
+        return lambda: None
+    from accelerate import PartialState
+
+    return PartialState(cpu=device == "cpu").wait_for_everyone
+
+
+def run_in_processes(
+    work: Callable[[Item], Outcome], items: Sequence[Item], num_proc: int, done: Callable[[Outcome], None]
+) -> list[Item]:
+    """Hands items to worker processes. If one dies (a decoder crashes, the system lacks memory), the items that may have been in
+    its hands are tried again one at a time.
+
+    Args:
+        work: can be pickled.
+        items: can be pickled.
+        num_proc: processes.
+        done: called here with each outcome as it comes.
+
+    Returns:
+        The items that killed their process again.
+    """
+    waiting, lost = list(items), []
+    while waiting:
+        unfinished = run_pool(work, waiting, num_proc, done)
+        suspects, waiting = unfinished[: 2 * num_proc], unfinished[2 * num_proc :]
+        lost += [item for item in suspects if run_pool(work, [item], 1, done)]
+    return lost
+
+
+def run_pool(
+    work: Callable[[Item], Outcome], items: Sequence[Item], num_proc: int, done: Callable[[Outcome], None]
+) -> list[Item]:
+    """Returns the items that are unfinished because a process died, in order."""
+    context = multiprocessing.get_context("spawn")
+    unfinished = dict(enumerate(items))
+    pool = ProcessPoolExecutor(min(num_proc, len(items)), mp_context=context, initializer=start_worker)
+    try:
+        futures = {pool.submit(work, item): index for index, item in enumerate(items)}
+        for future in as_completed(futures):
+            outcome = future.result()
+            del unfinished[futures[future]]
+            done(outcome)
+    except BrokenProcessPool:
+        return list(unfinished.values())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return []
 
 
 @contextmanager

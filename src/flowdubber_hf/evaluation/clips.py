@@ -17,7 +17,6 @@ The three settings are the benchmarks': 1, the clip's own sound is the reference
 another speaker. Clips, speakers and recordings are always taken in a fixed order, so a pairing is the same on every machine.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -384,9 +383,3 @@ def find_outputs(folder: Path, clips: Sequence[Clip]) -> dict[str, Path]:
             f"none of the {len(files)} sounds and videos in {folder} is named by a clip; for example {example}.wav."
         )
     return found
-
-
-def hash_file(path: Path) -> str:
-    """24 hexadecimal digits of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:24]

@@ -20,14 +20,12 @@ records in the order of their names, so that any number of processes writes the 
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -36,7 +34,7 @@ import torch
 from tqdm.auto import tqdm
 
 from ..data.files import replace_file
-from ..data.workers import single_thread, start_worker
+from ..data.workers import join_world, run_in_processes, single_thread, world
 from ..extras import require_extra
 from ..pipelines.flowdubber.loading import choose_device, silence_libraries
 from ..processing.audio import SAMPLING_RATE
@@ -108,11 +106,6 @@ class Evaluation:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Before the work
-
-
-def world() -> tuple[int, int]:
-    """Rank and number of the processes of `accelerate launch`; 0 and 1 without it."""
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
 def plan_evaluation(settings: EvaluateSettings) -> Plan:
@@ -215,17 +208,12 @@ def run_evaluation(plan: Plan) -> Evaluation:
     start = time.monotonic()
     settings, clips = plan.settings, plan.clips.clips
     rank, processes = world()
-    state = None
-    if processes > 1:
-        from accelerate import PartialState
-
-        state = PartialState(cpu=settings.device == "cpu")
+    wait_for_everyone = join_world(processes, settings.device)
     if rank == 0:
         (settings.output / WORK_NAME).mkdir(parents=True, exist_ok=True)
         replace_file(settings.output / WORK_NAME / STAMP_NAME, json.dumps(_identity(settings)).encode())
     _run_all(plan.job, clips[rank::processes], settings)
-    if state is not None:
-        state.wait_for_everyone()
+    wait_for_everyone()
     if rank != 0:
         return Evaluation(None, (), time.monotonic() - start)
     records = [read_record(settings.output, clip) for clip in clips]
@@ -258,24 +246,12 @@ def _run_all(job: Job, clips: Sequence[Clip], settings: EvaluateSettings) -> Non
                 for clip in clips:
                     done(work_on(job, clip))
         else:
-            _run_in_processes(job, clips, settings.num_proc, done)
-
-
-def _run_in_processes(
-    job: Job, clips: Sequence[Clip], num_proc: int, done: Callable[[tuple[str, str | None]], None]
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(num_proc, len(clips)), mp_context=context, initializer=start_worker)
-    try:
-        for future in as_completed([pool.submit(work_on, job, clip) for clip in clips]):
-            done(future.result())
-    except BrokenProcessPool as error:
-        raise ValueError(
-            "a process died, most likely for want of memory; finished clips are kept: give the same command again with a "
-            f"smaller --num-proc than {num_proc}."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            lost = run_in_processes(partial(work_on, job), clips, settings.num_proc, done)
+            if lost:
+                raise ValueError(
+                    f"a process died twice while it worked on {lost[0].name}, most likely for want of memory; the other clips are "
+                    "kept."
+                )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -29,11 +29,11 @@ from typing import Any
 import numpy as np
 
 from ..data.files import replace_file
-from ..data.hashing import hash_json
+from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..pipelines.flowdubber.loading import silence_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
-from .clips import Clip, hash_file
+from .clips import Clip
 from .samples import Sample
 from .scorers import Scorer, registry
 from .settings import EvaluateSettings
@@ -177,10 +177,7 @@ def hash_weights(name: str) -> str | None:
     """Of the files of a folder of weights or of bundled ones; `None` for names on the Hub."""
     bundled = Path(__file__).parents[1] / "pretrained" / name
     folder = next((path for path in (Path(name), bundled) if path.is_dir()), None)
-    if folder is None:
-        return None
-    files = sorted(file for file in folder.rglob("*") if file.suffix in (".json", ".safetensors", ".txt"))
-    return hash_json([[file.relative_to(folder).as_posix(), hash_file(file)] for file in files])
+    return hash_checkpoint(folder) if folder is not None else None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

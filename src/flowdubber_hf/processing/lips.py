@@ -277,6 +277,26 @@ def _mouth_offset(greys: Iterable[np.ndarray], faces: np.ndarray, seen: np.ndarr
     return mean + offset
 
 
+def check_mouth_box(mouth_box: Sequence[float], width: int, height: int) -> np.ndarray:
+    """`(4,)` x0, y0, x1, y1 of a box in a picture of that size.
+
+    Raises:
+        ValueError: not four numbers, not inside the picture, or too small.
+    """
+    box = np.asarray(mouth_box, dtype=np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        raise ValueError(f"mouth_box must be four numbers x0, y0, x1, y1 in pixels, got {mouth_box}.")
+    x0, y0, x1, y1 = box
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise ValueError(
+            f"mouth_box {mouth_box} must lie inside the picture, 0,0 to {width},{height}, left before right and top before "
+            "bottom."
+        )
+    if x1 - x0 < MIN_MOUTH_BOX:
+        raise ValueError(f"mouth_box must be at least {MIN_MOUTH_BOX} pixels wide, got {x1 - x0:.0f}.")
+    return box
+
+
 class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
     r"""
     Turns a clip of a speaker into the lip encoder's input.
@@ -384,17 +404,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
         return GreyArray(video, fps)
 
     def _fixed(self, clip: GreyClip | GreyArray, mouth_box: Sequence[float]) -> MouthTrack:
-        box = np.asarray(mouth_box, dtype=np.float64)
-        if box.shape != (4,) or not np.isfinite(box).all():
-            raise ValueError(f"mouth_box must be four numbers x0, y0, x1, y1 in pixels, got {mouth_box}.")
-        x0, y0, x1, y1 = box
-        if not (0 <= x0 < x1 <= clip.info.width and 0 <= y0 < y1 <= clip.info.height):
-            raise ValueError(
-                f"mouth_box {mouth_box} must lie inside the picture, 0,0 to {clip.info.width},{clip.info.height}, left before "
-                "right and top before bottom."
-            )
-        if x1 - x0 < MIN_MOUTH_BOX:
-            raise ValueError(f"mouth_box must be at least {MIN_MOUTH_BOX} pixels wide, got {x1 - x0:.0f}.")
+        x0, y0, x1, y1 = check_mouth_box(mouth_box, clip.info.width, clip.info.height)
         frames = len(clip)
         centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
         return MouthTrack(

@@ -92,6 +92,7 @@ EXAMPLE_DOC_STRING = """
 """
 
 OUTPUT_TYPES = ("np", "pt", "latent")
+MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10
 # Parts of the method that a call can do without, to show what each is worth: the language model's knowledge (LLM-SL), the
 # timing read from the lips (DCA), the voice (the style vector of SATL and of every style-adaptive norm).
 PARTS = ("semantics", "lips", "style")
@@ -132,6 +133,16 @@ def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) 
             start, end = frames[0] / MEL_FRAME_RATE, (frames[-1] + 1) / MEL_FRAME_RATE
             words.append((word, float(start), float(min(end, duration))))
     return words
+
+
+def check_room(phonemization: Phonemization, num_frames: int) -> None:
+    """Raises `ValueError` if a script has more phonemes than the clip has frames at 25 a second."""
+    needed = len(phonemization.phonemes) - sum(phonemization.optional)
+    if needed > num_frames:
+        raise ValueError(
+            f"the script has {needed} phonemes but the clip only {num_frames} frames at 25 a second "
+            f"({num_frames / VIDEO_FRAME_RATE:.2f} s); shorten the script or give a longer clip."
+        )
 
 
 def even_frames(phonemization: Phonemization, num_mel_frames: int) -> np.ndarray:
@@ -484,21 +495,23 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     def _check_sampling(
         self, steps: int, guidance_scale: float, temperature: float | None, sigmas: Sequence[float] | None
     ) -> None:
-        if sigmas is None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= 1000):
-            raise ValueError(f"`num_inference_steps` must be a whole number from 1 to 1000, got {steps!r}.")
+        if sigmas is None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MAX_STEPS):
+            raise ValueError(f"`num_inference_steps` must be a whole number from 1 to {MAX_STEPS}, got {steps!r}.")
         if sigmas is not None:
             grid = [*sigmas, 0.0]
             if len(grid) < 2 or grid[0] > 1 or any(later >= one for one, later in pairwise(grid)):
                 raise ValueError("`sigmas` must fall strictly from at most 1 and stay above 0.")
-        if not math.isfinite(guidance_scale) or not 0 <= guidance_scale <= 20:
-            raise ValueError(f"`guidance_scale` must lie between 0 and 20 (1 is no guidance), got {guidance_scale}.")
+        if not 0 <= guidance_scale <= MAX_GUIDANCE_SCALE:
+            raise ValueError(
+                f"`guidance_scale` must lie between 0 and {MAX_GUIDANCE_SCALE} (1 is no guidance), got {guidance_scale}."
+            )
         if guidance_scale != 1 and self.semantic_model is None:
             raise ValueError(
                 f"guidance drops the language model's knowledge, but this pipeline has no language model; set "
                 f"`guidance_scale` to 1 (got {guidance_scale})."
             )
-        if temperature is not None and not 0 <= temperature <= 10:
-            raise ValueError(f"`temperature` must lie between 0 and 10, got {temperature}.")
+        if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
+            raise ValueError(f"`temperature` must lie between 0 and {MAX_TEMPERATURE}, got {temperature}.")
 
     def _check_semantic_sampling(
         self,
@@ -560,16 +573,6 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             durations=[float(one["duration"]) for one in found],
             warnings=[list(one["warnings"]) for one in found],
         )
-
-    @staticmethod
-    def _check_room(phonemizations: list[Phonemization], lips: _Lips) -> None:
-        for phonemization, frames in zip(phonemizations, lips.num_frames, strict=True):
-            needed = len(phonemization.phonemes) - sum(phonemization.optional)
-            if needed > frames:
-                raise ValueError(
-                    f"the script has {needed} phonemes but the clip only {frames} frames at 25 a second "
-                    f"({frames / VIDEO_FRAME_RATE:.2f} s); shorten the script or give a longer clip."
-                )
 
     def _spoken_words(self, text: str) -> list[str]:
         return phonemize(text, self.aligner.config.phoneme_accent).words
@@ -911,7 +914,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         with watch.stage("lips"):
             lips = self.extract_lips(videos, fps, boxes, device)
         if frames_of is None:
-            self._check_room(phonemizations, lips)
+            for row in zip(phonemizations, lips.num_frames, strict=True):
+                check_room(*row)
         num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in lips.num_frames]
         # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
         latents = self.prepare_latents(num_mel_frames, temperature, generator, latents, device)

@@ -1,0 +1,196 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A dub that is to be made, and what can be said against it before a model is loaded."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..evaluation.settings import MAX_TAKES
+
+
+OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
+MAX_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class DubJob:
+    """One clip to dub; the options of `flowdubber dub` have the same names.
+
+    Attributes:
+        video: file of the clip.
+        script: the words to be spoken.
+        reference: file with at least 1 s of the voice.
+        output: file to write: `.mp4`, `.mov`, `.mkv`, or `.wav` for the sound alone.
+        reference_text: what is said in the reference, where known.
+        mouth_box: x0, y0, x1, y1 around the lips in pixels of the upright picture, where the mouth is not to be looked for.
+        steps, guidance_scale, temperature: of the flow, see the pipeline; `None` leaves the model's own.
+        seed: the same gives the same sound.
+        best_of: takes, from that many seeds, of which one is kept.
+    """
+
+    video: Path
+    script: str
+    reference: Path
+    output: Path
+    reference_text: str | None = None
+    mouth_box: tuple[float, float, float, float] | None = None
+    steps: int = 10
+    guidance_scale: float = 1.4
+    temperature: float | None = None
+    seed: int = 0
+    best_of: int = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a clip cannot be dubbed.
+
+    Attributes:
+        message: what is wrong and what to do.
+        field: of the job, where one is to blame.
+        line: of the listing.
+        where: the listing and the line, or nothing.
+    """
+
+    message: str
+    field: str | None = None
+    line: int | None = None
+    where: str = ""
+
+    def __str__(self) -> str:
+        return (
+            ", ".join(filter(None, (self.where, self.field)))
+            + (": " if self.where or self.field else "")
+            + self.message
+        )
+
+
+class BadJobs(ValueError):
+    """Jobs that cannot be done, before any of them was begun.
+
+    Attributes:
+        problems: all of them; the message shows the first ones.
+    """
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = tuple(problems)
+        more = len(self.problems) - MAX_SHOWN
+        lines = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        super().__init__("\n".join([*lines, f"... and {more} more problems."] if more > 0 else lines))
+
+
+def parse_mouth_box(text: str) -> tuple[float, float, float, float]:
+    """Four numbers with commas between them.
+
+    Raises:
+        ValueError: other text.
+    """
+    try:
+        x0, y0, x1, y1 = (float(value) for value in text.split(","))
+    except ValueError:
+        raise ValueError(f"give four numbers x0,y0,x1,y1 in pixels, got {text!r}") from None
+    return x0, y0, x1, y1
+
+
+def check_files_and_text(job: DubJob) -> Iterator[Problem]:
+    """What is seen at once, without a heavy import."""
+    for field in ("video", "reference"):
+        if not getattr(job, field).is_file():
+            yield Problem(f"there is no file {getattr(job, field)}.", field)
+    if not job.script.strip():
+        yield Problem("the script is empty; give the words to be spoken.", "script")
+    if job.reference_text is not None and not job.reference_text.strip():
+        yield Problem("it is empty; give the words of the reference, or leave it out.", "reference_text")
+    if job.output.suffix.lower() not in OUTPUT_SUFFIXES:
+        yield Problem(f"{job.output.name} must end in one of {', '.join(OUTPUT_SUFFIXES)}.", "output")
+
+
+def check_sampling(job: DubJob) -> Iterator[Problem]:
+    """Numbers out of their range."""
+    from ..pipelines.flowdubber.pipeline_flowdubber import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE
+
+    if not 1 <= job.steps <= MAX_STEPS:
+        yield Problem(f"must be a whole number from 1 to {MAX_STEPS}, got {job.steps}.", "steps")
+    if not 0 <= job.guidance_scale <= MAX_GUIDANCE_SCALE:
+        message = f"must lie between 0 and {MAX_GUIDANCE_SCALE} (1 is no guidance), got {job.guidance_scale}."
+        yield Problem(message, "guidance_scale")
+    if job.temperature is not None and not 0 <= job.temperature <= MAX_TEMPERATURE:
+        yield Problem(f"must lie between 0 and {MAX_TEMPERATURE}, got {job.temperature}.", "temperature")
+    if not 0 <= job.seed < 2**63 - MAX_TAKES:
+        yield Problem(f"must lie between 0 and 2^63 - {MAX_TAKES + 1}, got {job.seed}.", "seed")
+    if not 1 <= job.best_of <= MAX_TAKES:
+        yield Problem(f"must lie between 1 and {MAX_TAKES}, got {job.best_of}.", "best_of")
+    box = job.mouth_box
+    if box is not None and not (all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]):
+        yield Problem(f"must be x0, y0, x1, y1 in pixels with x0 < x1 and y0 < y1, got {box}.", "mouth_box")
+
+
+def check_content(job: DubJob) -> Iterator[Problem]:
+    """What a look into the script and the reference tells, once [`check_files_and_text`] has found nothing."""
+    from ..processing.text import phonemize
+
+    try:
+        phonemize(job.script)
+    except ValueError as error:
+        yield Problem(str(error), "script")
+    problem = _voice_problem(job.reference)
+    if problem is not None:
+        yield Problem(problem, "reference")
+
+
+def check_clip(job: DubJob) -> Iterator[Problem]:
+    """What a look into the clip tells: it is decoded once, as it is when it is dubbed. Whether it shows a face is not looked for."""
+    from ..pipelines.flowdubber.pipeline_flowdubber import check_room
+    from ..processing.lips import check_mouth_box
+    from ..processing.text import phonemize
+    from ..processing.video import probe_video
+
+    try:
+        clip = probe_video(job.video)
+    except ValueError as error:
+        yield Problem(str(error), "video")
+        return
+    try:
+        check_room(phonemize(job.script), clip.num_frames)
+    except ValueError as error:
+        yield Problem(str(error), "script")
+    try:
+        if job.mouth_box is not None:
+            check_mouth_box(job.mouth_box, clip.width, clip.height)
+    except ValueError as error:
+        yield Problem(str(error), "mouth_box")
+
+
+@lru_cache(maxsize=256)
+def _voice_problem(reference: Path) -> str | None:
+    """Of a file that may lend its voice to many clips."""
+    from ..processing.audio import check_reference, load_audio
+
+    try:
+        check_reference(load_audio(reference), f"the reference {reference}")
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def check_takes(jobs: Iterable[DubJob]) -> None:
+    """Raises `ImportError` where takes are to be chosen from and what chooses is not installed."""
+    most = max(job.best_of for job in jobs)
+    if most > 1:
+        from ..evaluation.takes import require_selection
+
+        require_selection(most)

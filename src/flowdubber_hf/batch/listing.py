@@ -1,0 +1,222 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Listings of clips to dub: a line of JSON, or a row of CSV, a clip."""
+
+import csv
+import difflib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem, parse_mouth_box
+
+
+MAX_LISTING_BYTES = 64_000_000
+FIELDS = tuple(field.name for field in fields(DubJob))
+REQUIRED = ("video", "script", "reference")
+
+
+@dataclass(frozen=True)
+class ListedJob:
+    """A job and the line that it stands in."""
+
+    line: int
+    job: DubJob
+
+
+def place(listing: Path, line: int, message: str, field: str | None = None) -> Problem:
+    """A problem of a line of the listing."""
+    return Problem(message, field, line, f"{listing} line {line}")
+
+
+def read_jobs(listing: Path, folder: Path, given: Mapping[str, Any], suffix: str = ".mp4") -> list[ListedJob]:
+    """
+    The jobs of a listing.
+
+    Args:
+        listing: `.csv` with a header, or lines of JSON objects. Fields are those of [`DubJob`]; `video` is obligatory, and so are
+            `script` and `reference` where `given` has none. Paths are relative to the listing's folder.
+        folder: of the outputs. `output` is relative to it; the clip's name with another ending where a line has none.
+        given: fields for lines that do not have them.
+        suffix: of outputs without a name.
+
+    Raises:
+        BadJobs: naming line and field of everything that is wrong.
+        ValueError: the file cannot be read or has no line.
+    """
+    jobs: list[ListedJob] = []
+    problems: list[Problem] = []
+    for line, row in _rows(listing):
+        try:
+            jobs.append(ListedJob(line, _job(row, listing, folder, given, suffix)))
+        except BadJobs as error:
+            problems += [place(listing, line, problem.message, problem.field) for problem in error.problems]
+    problems += _double_outputs(listing, jobs)
+    if problems:
+        raise BadJobs(sorted(problems, key=lambda problem: problem.line))
+    if not jobs:
+        raise ValueError(f"{listing} lists no clip.")
+    return jobs
+
+
+def _double_outputs(listing: Path, jobs: list[ListedJob]) -> Iterator[Problem]:
+    first: dict[Path, int] = {}
+    for item in jobs:
+        line = first.setdefault(item.job.output, item.line)
+        if line != item.line:
+            message = f"{item.job.output.name} is the output of line {line} already; give the lines an output each."
+            yield place(listing, item.line, message, "output")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lines
+
+
+def _rows(listing: Path) -> Iterator[tuple[int, Any]]:
+    """Numbers of lines and what they hold: an object, or a sentence on why there is none."""
+    try:
+        if listing.stat().st_size > MAX_LISTING_BYTES:
+            raise ValueError(f"{listing} is larger than {MAX_LISTING_BYTES // 1_000_000} MB; divide it.")
+        with listing.open(encoding="utf-8-sig", newline="") as lines:
+            yield from _csv_rows(lines) if listing.suffix.lower() == ".csv" else _json_rows(lines)
+    except OSError as error:
+        raise ValueError(f"--batch {listing} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--batch {listing} is no text in UTF-8 ({error.reason}).") from error
+
+
+def _json_rows(lines: Any) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except (json.JSONDecodeError, RecursionError) as error:
+                row = f"the line is no JSON ({error})."
+            yield number, row
+
+
+def _csv_rows(lines: Any) -> Iterator[tuple[int, Any]]:
+    rows = csv.DictReader(lines)
+    try:
+        for row in rows:
+            if None in row:
+                yield rows.line_num, "the row has more cells than the header."
+            else:
+                yield rows.line_num, {key: _Cell(value) for key, value in row.items() if value not in (None, "")}
+    except csv.Error as error:
+        yield rows.line_num, f"the row is no CSV ({error})."
+
+
+class _Cell(str):
+    """A value of CSV, which has only text."""
+
+
+def _job(row: Any, listing: Path, folder: Path, given: Mapping[str, Any], suffix: str) -> DubJob:
+    """Raises `BadJobs` with all that is wrong with the line itself."""
+    if not isinstance(row, dict):
+        raise BadJobs([Problem(row if isinstance(row, str) else "the line is no JSON object.")])
+    problems = [Problem(f"there is no such field{_near(name)}.", str(name)) for name in row if name not in FIELDS]
+    values = {}
+    for name, read in _READERS.items():
+        if row.get(name) is not None:
+            try:
+                values[name] = read(row[name])
+            except ValueError as error:
+                problems.append(Problem(str(error), name))
+        elif name in REQUIRED and name not in given:
+            problems.append(Problem("the line needs it.", name))
+    if problems:
+        raise BadJobs(problems)
+    for name in ("video", "reference"):
+        if name in values:
+            values[name] = listing.parent / values[name]
+    values["output"] = folder / values.get("output", Path(values["video"].name).with_suffix(suffix))
+    return DubJob(**{**given, **values})
+
+
+def _near(name: Any) -> str:
+    near = difflib.get_close_matches(str(name).replace("-", "_"), FIELDS, 1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f" (fields: {', '.join(FIELDS)})"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Values
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be a text, got {value!r:.80}.")
+    return str(value)
+
+
+def _path(value: Any) -> Path:
+    text = _text(value)
+    if not text or "\0" in text:
+        raise ValueError(f"must be the path of a file, got {text!r:.80}.")
+    return Path(text)
+
+
+def _output(value: Any) -> Path:
+    path = PurePosixPath(_path(value).as_posix())
+    if path.is_absolute() or ".." in path.parts or Path(value).is_absolute():
+        raise ValueError(f"must be a path inside of --output, got {str(value)!r:.80}.")
+    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise ValueError(f"must end in one of {', '.join(OUTPUT_SUFFIXES)}, got {str(value)!r:.80}.")
+    return Path(path)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, _Cell):
+        with suppress(ValueError):
+            value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"must be a whole number, got {value!r:.80}.")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, _Cell):
+        with suppress(ValueError):
+            value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"must be a number, got {value!r:.80}.")
+    return float(value)
+
+
+def _box(value: Any) -> tuple[float, float, float, float]:
+    if isinstance(value, _Cell):
+        return parse_mouth_box(value.strip("[]() "))
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError(f"must be a list of four numbers x0, y0, x1, y1, got {value!r:.80}.")
+    x0, y0, x1, y1 = map(_number, value)
+    return x0, y0, x1, y1
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "video": _path,
+    "script": _text,
+    "reference": _path,
+    "output": _output,
+    "reference_text": _text,
+    "mouth_box": _box,
+    "steps": _whole,
+    "guidance_scale": _number,
+    "temperature": _number,
+    "seed": _whole,
+    "best_of": _whole,
+}

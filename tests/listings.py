@@ -1,0 +1,46 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Clips and listings for `flowdubber dub --batch`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clips import noise_frames, write_clip
+from recordings import SCRIPT, write_speaking_clip, write_voice
+
+
+def write_clips(folder: Path) -> Path:
+    """`one.mp4`, `two.mp4`, `three.mp4` with a face, `faceless.mp4` without, and the voice `voice.wav`."""
+    for name in ("one", "two", "three"):
+        write_speaking_clip(folder / f"{name}.mp4")
+    write_clip(folder / "faceless.mp4", noise_frames(50, 96, 128))
+    write_voice(folder / "voice.wav")
+    write_voice(folder / "short.wav", np.full(8000, 0.1, np.float32))
+    return folder
+
+
+def line(video: str, **changed: Any) -> dict[str, Any]:
+    """A line that can be dubbed; `None` takes a field away."""
+    row = {"video": f"{video}.mp4", "script": SCRIPT, "reference": "voice.wav", **changed}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def write_listing(folder: Path, *rows: dict[str, Any] | str, name: str = "jobs.jsonl") -> Path:
+    """Lines of JSON; strings are written as they are."""
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / name
