@@ -165,7 +165,7 @@ def plan_batch(settings: BatchSettings) -> BatchPlan:
     tasks = _tasks(settings, items, hash_checkpoint(folder))
     due = tuple(task for task in tasks if not _is_finished(task))
     _refuse(settings, due, lambda task: _target_problems(task, tasks, settings.overwrite))
-    bar = tqdm(due, desc="checking", unit="clip", disable=settings.quiet or world()[0] != 0, leave=False)
+    bar = tqdm(due, desc="checking", unit="clip", disable=settings.quiet or not due or world()[0] != 0, leave=False)
     _refuse(settings, bar, lambda task: _problems_inside(task.job))
     return BatchPlan(settings, tasks, due)
 
@@ -341,7 +341,8 @@ def run_batch(plan: BatchPlan) -> Batch:
 
 def _work_on_all(settings: BatchSettings, tasks: Sequence[Task]) -> None:
     failed = 0
-    with tqdm(total=len(tasks), desc="dubbing", unit="clip", disable=settings.quiet, mininterval=0.5) as bar:
+    quiet = settings.quiet or not tasks
+    with tqdm(total=len(tasks), desc="dubbing", unit="clip", disable=quiet, mininterval=0.5) as bar:
 
         def done(problem: str | None) -> None:
             nonlocal failed
