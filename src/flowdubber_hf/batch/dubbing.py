@@ -19,8 +19,9 @@ from typing import Any
 
 import torch
 
+from ..libraries import quiet_libraries
 from ..pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
-from ..pipelines.flowdubber.loading import choose_device, silence_libraries
+from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import load_audio
 from .jobs import DubJob
 
@@ -50,7 +51,7 @@ def load_pipeline(model: str, device: str) -> FlowDubberPipeline:
     Raises:
         ValueError: no such model or device.
     """
-    silence_libraries()
+    quiet_libraries()
     device = choose_device(device)
     return FlowDubberPipeline.from_pretrained(model).to(device)
 

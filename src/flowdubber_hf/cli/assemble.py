@@ -18,7 +18,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from .common import Result, add_command, add_running_options, check_output_folder, quiet_libraries
+from ..libraries import quiet_libraries
+from .common import Result, add_command, add_running_options, check_output_folder
 
 
 # Part to what it does; an option each.

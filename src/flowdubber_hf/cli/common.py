@@ -141,10 +141,3 @@ def check_output_folder(folder: Path, overwrite: bool) -> None:
         raise ValueError(f"OUT {folder} exists and is a file; name another folder.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise ValueError(f"OUT {folder} exists; give --overwrite to replace it, or name another folder.")
-
-
-def quiet_libraries() -> None:
-    """No warnings and no progress bars of the libraries below: what the user has to know, the command says."""
-    from ..pipelines.flowdubber.loading import silence_libraries
-
-    silence_libraries()

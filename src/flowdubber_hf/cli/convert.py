@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .common import Result, add_command, add_running_options, check_output_folder, quiet_libraries
+from ..libraries import quiet_libraries
+from .common import Result, add_command, add_running_options, check_output_folder
 
 
 @dataclass(frozen=True)

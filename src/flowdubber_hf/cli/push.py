@@ -19,7 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import DEFAULT_MODEL, Result, add_command, add_running_options, quiet_libraries
+from ..libraries import quiet_libraries
+from .common import DEFAULT_MODEL, Result, add_command, add_running_options
 
 
 if TYPE_CHECKING:

@@ -36,7 +36,8 @@ from tqdm.auto import tqdm
 from ..data.files import replace_file
 from ..data.workers import join_world, run_in_processes, single_thread, world
 from ..extras import require_extra
-from ..pipelines.flowdubber.loading import choose_device, silence_libraries
+from ..libraries import quiet_libraries
+from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from ..version import __version__
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
@@ -137,7 +138,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
         call_arguments(settings)  # refuses a grid that cannot be
     outputs = find_outputs(settings.outputs, clips.clips) if settings.outputs is not None else None
     folder = model_folder(settings.model) if settings.needs_model else None
-    silence_libraries()
+    quiet_libraries()
     scorers, left_out = choose_scorers(settings.metrics, clips.clips, settings.device)
     require_selection(settings.best_of)
     job = Job(

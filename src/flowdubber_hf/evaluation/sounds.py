@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler, SchedulerMixin
 
+from ..libraries import quiet_libraries
 from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME, log_mel
 from ..processing.text import phonemize
 from ..processing.video import probe_video
@@ -76,9 +77,9 @@ def load_pipeline(settings: EvaluateSettings) -> "FlowDubberPipeline":
         ValueError: no such model or device.
     """
     from ..pipelines.flowdubber import FlowDubberPipeline
-    from ..pipelines.flowdubber.loading import choose_device, silence_libraries
+    from ..pipelines.flowdubber.loading import choose_device
 
-    silence_libraries()
+    quiet_libraries()
     pipe = FlowDubberPipeline.from_pretrained(settings.model).to(choose_device(settings.device))
     pipe.set_progress_bar_config(disable=True)
     if settings.solver is not None:

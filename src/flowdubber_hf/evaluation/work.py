@@ -30,7 +30,7 @@ import numpy as np
 
 from ..data.files import replace_file
 from ..data.hashing import hash_checkpoint, hash_file, hash_json
-from ..pipelines.flowdubber.loading import silence_libraries
+from ..libraries import quiet_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
 from .clips import Clip
@@ -193,7 +193,7 @@ def _maker(settings: EvaluateSettings) -> SoundMaker:
 def _scorer(name: str, weights: str | None, device: str) -> Scorer:
     scorer = registry()[name]
     scorer.weights = weights
-    silence_libraries()
+    quiet_libraries()
     scorer.load(device)
     return scorer
 

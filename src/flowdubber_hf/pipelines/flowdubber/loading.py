@@ -22,10 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from ...models.sources import INDEX_FILE, WEIGHT_STEMS, check_variant, choose_weights, weight_pattern
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
@@ -49,13 +47,6 @@ def choose_device(name: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"--device {name} cannot be used here ({str(error).splitlines()[0]}); try cpu.") from error
     return name
-
-
-def silence_libraries() -> None:
-    """Progress bars and remarks of the libraries' loading do not belong beside a command's own lines."""
-    for logging in (diffusers_logging, transformers_logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
 
 
 def read_index(folder: Path) -> dict[str, Any]:
