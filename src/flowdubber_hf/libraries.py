@@ -25,4 +25,4 @@ def quiet_libraries() -> None:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
     # What they are going to change is for who writes the code.
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|diffusers")
+    warnings.filterwarnings("ignore", category=FutureWarning)
