@@ -49,7 +49,8 @@ def shown_commands(text: str) -> list[list[str]]:
 
 
 def arguments_of(words: list[str]) -> list[str]:
-    """What comes behind `flowdubber`, or behind `accelerate launch ... -m flowdubber_hf`."""
+    """What comes behind `flowdubber`, or behind `accelerate launch ... -m flowdubber_hf`, before any redirection."""
+    words = words[: words.index(">")] if ">" in words else words
     return words[words.index("flowdubber_hf") + 1 :] if words[0] == "accelerate" else words[1:]
 
 

@@ -29,6 +29,7 @@ from typing import Any
 from ..version import __version__
 from .assemble import add_assemble
 from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, Result
+from .completion import add_completion
 from .config import apply_config, option_value
 from .convert import add_convert
 from .demo import add_demo
@@ -45,6 +46,7 @@ COMMANDS = {
     "dubbing": (add_demo, add_dub),
     "your own data": (add_prepare, add_evaluate),
     "models": (add_convert, add_assemble, add_push),
+    "this command": (add_completion,),
 }
 EXAMPLES = (
     ("Make a small clip and a voice to try", "flowdubber demo demo"),
