@@ -33,6 +33,7 @@ from .completion import add_completion
 from .config import apply_config, option_value
 from .convert import add_convert
 from .demo import add_demo
+from .doctor import add_doctor
 from .dub import add_dub
 from .evaluate import add_evaluate
 from .help import MainParser, format_examples
@@ -45,7 +46,7 @@ from .report import check_report_target, is_standard_output, make_report, write_
 COMMANDS = {
     "dubbing": (add_demo, add_dub),
     "your own data": (add_prepare, add_evaluate),
-    "models": (add_convert, add_assemble, add_push),
+    "models": (add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
 }
 EXAMPLES = (

@@ -136,8 +136,8 @@ def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path]
 
 
 def check_output_folder(folder: Path, overwrite: bool) -> None:
-    """Raises `ValueError` where OUT is there, and not an empty folder, without `--overwrite`."""
+    """Raises `ValueError` where a folder to write is there, and not empty, without `--overwrite`."""
     if folder.is_file():
-        raise ValueError(f"OUT {folder} exists and is a file; name another folder.")
+        raise ValueError(f"{folder} exists and is a file; name another folder.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise ValueError(f"OUT {folder} exists; give --overwrite to replace it, or name another folder.")
+        raise ValueError(f"{folder} exists; give --overwrite to replace it, or name another folder.")

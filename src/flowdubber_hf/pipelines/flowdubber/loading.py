@@ -299,6 +299,16 @@ def _common_settings(parts: Mapping[str, Any]) -> Iterator[tuple[str, Any, str, 
     yield "the product of speech_tokenizer.fsq_levels", codes, "semantic_model.global_codebook_size", known
 
 
+def disagreements(components: Mapping[str, Any]) -> list[str]:
+    """In a sentence each, where settings of parts (name to object, `None` or absent where there is none) disagree with each other
+    or with the package's mel and phonemes."""
+    return [
+        f"parts disagree: {name} is {found}, but {other} is {value}; they were not trained together."
+        for name, found, other, value in _common_settings(components)
+        if found is not None and value is not None and found != value
+    ]
+
+
 def check_components(components: Mapping[str, Any]) -> None:
     """Refuses parts whose settings disagree with each other or with the package's mel and phonemes.
 
@@ -314,8 +324,5 @@ def check_components(components: Mapping[str, Any]) -> None:
         raise ValueError(
             f"the language model works only as a whole, but {', '.join(absent)} is missing; give all or none."
         )
-    for name, found, other, value in _common_settings(components):
-        if found is not None and value is not None and found != value:
-            raise ValueError(
-                f"parts disagree: {name} is {found}, but {other} is {value}; they were not trained together."
-            )
+    for told in disagreements(components):
+        raise ValueError(told)

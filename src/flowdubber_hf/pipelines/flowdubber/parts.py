@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
+from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerFast, SpeechT5HifiGan
 
 from ...models.aligner import FlowDubberAlignerModel
@@ -117,7 +118,7 @@ def load_part(name: str, source: str | Path) -> Any:
     options = {} if name == "tokenizer" else {"torch_dtype": torch.float32, "use_safetensors": True}
     try:
         part = found[1].from_pretrained(folder, **options)
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         raise ValueError(f"{folder} does not hold the part {name}: {error}") from error
     if not isinstance(part, torch.nn.Module):
         return part

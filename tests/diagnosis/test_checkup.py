@@ -1,0 +1,239 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A healthy model, and what is told of broken ones."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from components import tiny_aligner, tiny_hifigan, tiny_vector_field
+from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig
+from flowdubber_hf.diagnosis import Checkup, examine
+from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
+from flowdubber_hf.pipelines.flowdubber.loading import bundled_checkpoints
+from flowdubber_hf.processing.demo import demo_reference
+
+
+BUNDLED = bundled_checkpoints()["flowdubber-grid-tiny"]
+
+
+def told(checkup: Checkup, level: str, part: str | None = None) -> list[str]:
+    return [one.text for one in checkup.findings if one.level == level and part in (None, one.part)]
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Checkup:
+    return examine("flowdubber-grid-tiny")
+
+
+@pytest.fixture
+def copied(tmp_path) -> Path:
+    """The bundled model, to be broken; only what is changed takes room."""
+    folder = tmp_path / "model"
+    shutil.copytree(BUNDLED, folder, copy_function=lambda source, target: Path(target).symlink_to(source))
+    return folder
+
+
+def change(folder: Path, **settings) -> None:
+    """Other settings in a part's config.json."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").unlink()
+    (folder / "config.json").write_text(json.dumps({**config, **settings}))
+
+
+def change_weights(folder: Path, update: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    update(weights)
+    file.unlink()
+    save_file(weights, file)
+
+
+# A healthy model
+
+
+def test_nothing_is_wrong_with_the_bundled_model(healthy):
+    assert healthy.healthy and told(healthy, "wrong") == []
+    parts = {one.part for one in healthy.findings}
+    assert {
+        "style_encoder",
+        "aligner",
+        "vector_field",
+        "vocoder",
+        "speech_tokenizer",
+        "semantic_model",
+        "dub",
+    } <= parts
+    json.dumps([dict(one.values) for one in healthy.findings])
+
+
+def test_sizes_sounds_and_tokens_are_told(healthy):
+    values = {}
+    for one in healthy.findings:
+        values.setdefault(one.part, {}).update(one.values)
+    assert values["vocoder"]["weights"] == sum(
+        value.numel() for value in load_file(BUNDLED / "vocoder" / "model.safetensors").values()
+    )
+    assert values["vocoder"]["dtypes"] == ["float16"]
+    assert values["vocoder"]["samples"] == len(demo_reference()) and values["vocoder"]["mel_distance"] < 0.5
+    assert values["speech_tokenizer"]["tokens"] in (32, len(demo_reference()) // 320)
+    assert values["dub"]["samples"] == 48000 and -40 < values["dub"]["dbfs"] < -10
+    assert values["aligner"]["word_start_error_ms"] < 150
+    assert sorted(healthy.sounds) == ["dub", "semantic_model", "speech_tokenizer", "vocoder"]
+    assert healthy.sounds["dub"].shape == (48000,)
+
+
+# Broken models
+
+
+def test_weights_that_are_not_finite(copied):
+    def spoil(weights):
+        name = sorted(name for name, value in weights.items() if value.ndim > 1)[0]
+        weights[name].view(-1)[3] = torch.nan
+        spoil.name = name
+
+    change_weights(copied / "vocoder", spoil)
+    wrong = told(examine(copied / "vocoder"), "wrong", "vocoder")
+    assert wrong[0] == f"values that are not finite in 1 tensors ({spoil.name})."
+    assert any("not finite" in one for one in wrong[1:])  # and its sound
+
+
+def test_a_damaged_file_and_a_pickle(copied):
+    file = copied / "aligner" / "model.safetensors"
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content[:-100])
+    (copied / "vocoder" / "old.pth").touch()
+    checkup = examine(copied, trials=False)
+    assert any("damaged" in one for one in told(checkup, "wrong", "aligner"))
+    assert told(checkup, "wrong", "vocoder")[0].startswith("old.pth is a pickle")
+
+
+def test_a_tensor_that_is_missing(copied):
+    change_weights(copied / "vocoder", lambda weights: weights.pop(sorted(weights)[0]))
+    assert any("lacks weights (1:" in one for one in told(examine(copied, trials=False), "wrong", "vocoder"))
+
+
+def test_a_vocoder_with_another_hop(copied):
+    shutil.rmtree(copied / "vocoder")
+    tiny_hifigan(hop_length=256).save_pretrained(copied / "vocoder")
+    wrong = told(examine(copied, trials=False), "wrong", "model")
+    assert wrong == [
+        "parts disagree: vocoder.hop_length is 256, but the package's hop_length is 160; they were not trained together."
+    ]
+
+
+def test_a_wrong_codebook_size(copied):
+    change(copied / "semantic_model", semantic_codebook_size=500)
+    checkup = examine(copied, trials=False)
+    expected = "speech_tokenizer.codebook_size is 512, but semantic_model.semantic_codebook_size is 500"
+    assert any(expected in one for one in told(checkup, "wrong", "model"))
+
+
+def test_all_disagreements_are_told_at_once(copied):
+    change(copied / "aligner", style_size=256, lip_image_mean=0.5)
+    change(copied / "style_encoder", sampling_rate=8000)
+    wrong = " ".join(told(examine(copied, trials=False), "wrong", "model"))
+    assert "aligner.lip_image_mean is 0.5" in wrong and "style_encoder.sampling_rate is 8000" in wrong
+
+
+def test_a_missing_part(copied):
+    shutil.rmtree(copied / "vector_field")
+    assert any("there is no folder" in one for one in told(examine(copied, trials=False), "wrong", "vector_field"))
+    index = json.loads((copied / "model_index.json").read_text())
+    del index["vector_field"], index["tokenizer"]
+    (copied / "model_index.json").unlink()
+    (copied / "model_index.json").write_text(json.dumps(index))
+    wrong = told(examine(copied, trials=False), "wrong", "model")
+    assert wrong[0] == "there is no vector_field; a pipeline needs it."
+    assert wrong[1] == "the language model works only as a whole, and tokenizer is missing."
+
+
+# Parts of their own
+
+
+def test_a_silent_vocoder(tmp_path):
+    vocoder = tiny_hifigan()
+    with torch.no_grad():
+        vocoder.conv_post.weight.zero_()
+        vocoder.conv_post.bias.zero_()
+    vocoder.save_pretrained(tmp_path)
+    checkup = examine(tmp_path)
+    assert not checkup.healthy
+    assert any(one.endswith("it is silent.") for one in told(checkup, "wrong", "vocoder"))
+    assert any("all zero (conv_post.weight)" in one for one in told(checkup, "note", "vocoder"))
+
+
+def test_an_untrained_vocoder(tmp_path):
+    vocoder = tiny_hifigan()
+    with torch.no_grad():
+        for parameter in vocoder.parameters():
+            parameter.normal_(std=0.3)
+    vocoder.save_pretrained(tmp_path)
+    wrong = told(examine(tmp_path), "wrong", "vocoder")
+    assert len(wrong) == 1 and "untrained, or was trained on another mel spectrogram" in wrong[0]
+
+
+def test_parts_side_by_side_are_compared(tmp_path):
+    tiny_aligner().save_pretrained(tmp_path / "a")
+    tiny_vector_field().save_pretrained(tmp_path / "b")
+    sizes = {"stem_size": 4, "stage_sizes": [4], "blocks_per_stage": 1}
+    FlowDubberLipReader(FlowDubberLipReaderConfig(**sizes)).save_pretrained(tmp_path / "c")
+    checkup = examine(tmp_path)
+    assert checkup.healthy
+    assert any("agree with each other" in one for one in told(checkup, "ok", "model"))
+    assert any("there is no style_encoder, no vocoder" in one for one in told(checkup, "note", "model"))
+    assert any("4 features a frame" in one for one in told(checkup, "ok", "lip_reader"))
+    change(tmp_path / "b", fused_size=64)
+    assert not examine(tmp_path, trials=False).healthy
+
+
+def test_folders_that_are_no_model(tmp_path):
+    with pytest.raises(ValueError, match="neither a model"):
+        examine(tmp_path)
+    with pytest.raises(ValueError, match="there is no folder"):
+        examine(tmp_path / "none" / "there")
+
+
+# Measures
+
+
+def test_tokens():
+    generator = np.random.default_rng(0)
+    spread = judge_tokens("x", "tokens", generator.integers(0, 512, 150).tolist(), 512)
+    assert spread.level == "ok" and spread.values["entropy_bits"] > 6
+    assert judge_tokens("x", "tokens", [7] * 50, 512).level == "wrong"
+    assert judge_tokens("x", "tokens", [*range(20), *[3] * 30], 512).level == "wrong"
+    assert judge_tokens("x", "tokens", [1, 2, 3, 1] * 20, 512).level == "note"
+    assert judge_tokens("x", "tokens", [], 512).level == "wrong"
+    assert judge_tokens("x", "tokens", [3] * 32, 512, in_time=False).level == "note"
+    exact = judge_tokens("x", "tokens", [0, 0, 1, 1, 2, 2, 3, 3], 8).values
+    assert (exact["entropy_bits"], exact["most_bits"], exact["longest_run"], exact["share_of_codes"]) == (2, 3, 2, 0.5)
+
+
+def test_sounds():
+    tone = 0.1 * torch.sin(torch.arange(16000) * 0.2)
+    good = judge_sound("x", "a tone", tone, 16000, tone)
+    assert (
+        good.level == "ok" and good.values["dbfs"] == pytest.approx(-23, abs=0.1) and good.values["mel_distance"] == 0
+    )
+    assert judge_sound("x", "a tone", tone, 15000).level == "wrong"
+    assert judge_sound("x", "a tone", 0 * tone, 16000).level == "wrong"
+    assert judge_sound("x", "a tone", tone / 0, 16000).level == "wrong"
