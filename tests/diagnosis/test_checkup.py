@@ -27,7 +27,7 @@ from components import tiny_aligner, tiny_hifigan, tiny_vector_field
 from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig
 from flowdubber_hf.diagnosis import Checkup, examine
 from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
-from flowdubber_hf.pipelines.flowdubber.loading import bundled_checkpoints
+from flowdubber_hf.models.sources import bundled_checkpoints
 from flowdubber_hf.processing.demo import demo_reference
 
 

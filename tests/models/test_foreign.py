@@ -27,7 +27,7 @@ import torch
 from safetensors.torch import save_file
 
 from flowdubber_hf.models import foreign
-from flowdubber_hf.models.foreign import fetch_files, fold_weight_norm, load_strictly, locate, read_json, read_tensors
+from flowdubber_hf.models.foreign import fold_weight_norm, load_strictly, locate, read_json, read_tensors
 
 
 class Program:
@@ -168,25 +168,24 @@ def test_where_a_checkpoint_is(tmp_path):
 def test_only_named_files_come_from_the_hub(tmp_path, monkeypatch):
     asked = {}
 
-    def snapshot(repository, revision, allow_patterns):
-        asked[repository] = allow_patterns
+    def fetch(repository, patterns):
+        asked[repository] = patterns
         return tmp_path
 
-    monkeypatch.setattr(foreign, "snapshot_download", snapshot)
+    monkeypatch.setattr(foreign, "fetch", fetch)
     (tmp_path / "mos").mkdir()
-    for name in ("mos/x.pt", "mos/x.json", "LLM.json"):
+    for name in ("mos/x.pt", "mos/x.json"):
         (tmp_path / name).touch()
-    assert locate("someone/some-model", ("x.pt", "*.pt"), beside=("x.json",)) == tmp_path / "mos" / "x.pt"
-    assert asked["someone/some-model"] == ["x.pt", "*/x.pt", "x.json", "*/x.json"]
-    assert fetch_files("someone/other", ["mos/x.pt"], ["y"]) == tmp_path
-    assert asked["someone/other"] == ["mos/x.pt", "y"]
-    with pytest.raises(ValueError, match=r"someone/other lacks z\.pt"):
-        fetch_files("someone/other", ["z.pt"])
+    assert locate("someone/some-model@main", ("x.pt", "*.pt"), beside=("x.json",)) == tmp_path / "mos" / "x.pt"
+    assert asked["someone/some-model@main"] == ["x.pt", "*/x.pt", "x.json", "*/x.json"]
+    with pytest.raises(ValueError, match=r"has no file y\.pt"):
+        locate("someone/other", ("y.pt", "z*"))
+    assert asked["someone/other"] == ["y.pt", "*/y.pt"]
 
 
 def test_without_a_network_a_hub_id_says_what_to_do():
-    with pytest.raises(ValueError, match=r"no folder someone/some-model here.*get the files where there is a network"):
-        fetch_files("someone/some-model", ["x"])
+    with pytest.raises(ValueError, match=r"someone/some-model is neither bundled, nor a folder, nor in the cache"):
+        locate("someone/some-model", ("x",))
 
 
 # Matching

@@ -27,7 +27,7 @@ from tokenizers import Tokenizer
 
 from components import tiny_components
 from flowdubber_hf.cli import main
-from flowdubber_hf.models import foreign
+from flowdubber_hf.models import sources
 from flowdubber_hf.models.semantic import (
     FlowDubberSemanticConfig,
     FlowDubberSemanticForConditionalGeneration,
@@ -389,7 +389,7 @@ class TestFolder:
             asked["files"] = set(filter_repo_objects(map(str, files), allow_patterns=allow_patterns))
             return spark.folder
 
-        monkeypatch.setattr(foreign, "snapshot_download", snapshot)
+        monkeypatch.setattr(sources, "snapshot_download", snapshot)
         parts = convert_spark_tts("SparkAudio/Spark-TTS-0.5B", revision="abc")
         assert set(parts) == {"semantic_model", "tokenizer", "speech_tokenizer"}
         assert (asked["repository"], asked["revision"]) == ("SparkAudio/Spark-TTS-0.5B", "abc")

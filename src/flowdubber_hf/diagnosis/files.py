@@ -20,8 +20,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ..models.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint
 from ..pipelines.flowdubber import FlowDubberPipeline
-from ..pipelines.flowdubber.loading import INDEX_FILE, find_pickled, local_checkpoint, read_index
+from ..pipelines.flowdubber.loading import find_pickled, read_index, weight_files
 from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS, PART_CLASSES, TOKENIZER_FILE, identify_part
 from .findings import NOTE, OK, WRONG, Finding
 
@@ -51,7 +52,7 @@ def open_model(name: str | Path) -> ModelFolder:
     Raises:
         ValueError: no such model, or a folder that holds neither a pipeline nor parts.
     """
-    folder = local_checkpoint(name) or Path(FlowDubberPipeline.download(str(name)))
+    folder = local_checkpoint(name) or _fetched(str(name))
     if (folder / INDEX_FILE).is_file():
         index = read_index(folder)
         present = [part for part in PART_CLASSES if isinstance(index.get(part), list) and index[part][0] is not None]
@@ -74,6 +75,13 @@ def open_model(name: str | Path) -> ModelFolder:
     if not parts:
         raise ValueError(f"{folder} holds neither a model ({INDEX_FILE}) nor parts of one (config.json).")
     return ModelFolder(PARTS, folder, parts)
+
+
+def _fetched(name: str) -> Path:
+    """A pipeline of the Hub, or everything of a repository of parts that loading may need."""
+    if (fetch(name, [INDEX_FILE]) / INDEX_FILE).is_file():
+        return Path(FlowDubberPipeline.download(name))
+    return fetch(name, [*(f"*{suffix}" for suffix in TEXT_SUFFIXES), "*.safetensors"])
 
 
 def missing_parts(model: ModelFolder) -> Iterator[Finding]:
@@ -111,7 +119,11 @@ def examine_files(name: str, folder: Path) -> Iterator[Finding]:
         )
     if name == "tokenizer":
         return
-    files = sorted(folder.glob("*.safetensors"))
+    try:
+        files = weight_files(folder)
+    except ValueError as error:
+        yield Finding(name, WRONG, str(error))
+        return
     if not files:
         yield Finding(name, WRONG, f"{folder} holds no safetensors weights.")
         return

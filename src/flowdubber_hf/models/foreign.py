@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from .sources import fetch
 
 
 # Bounds on what is read; the largest public checkpoint of the method's parts has 2 GB.
@@ -51,31 +51,10 @@ COUNTER = "num_batches_tracked"
 
 
 def is_hub_id(source: str | Path) -> bool:
-    """Whether a source is to be looked for on the Hub: `owner/name`, and nothing of that name is here."""
-    return re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(source)) is not None and not Path(source).exists()
-
-
-def fetch_files(source: str | Path, names: Sequence[str], optional: Sequence[str] = ()) -> Path:
-    """The folder that holds the named files: `source` itself, or a repository of the Hub, of which only they are fetched.
-
-    Args:
-        source: a folder or a Hub id.
-        names: of the files, as paths inside the folder.
-        optional: further ones that may be absent.
-
-    Raises:
-        ValueError: a file is missing, or the Hub cannot be reached.
-    """
-    if is_hub_id(source):
-        folder = fetch_snapshot(str(source), [*names, *optional])
-    elif Path(source).is_dir():
-        folder = Path(source)
-    else:
-        raise ValueError(f"there is no folder {source}; give a folder or a Hub id (owner/name).")
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise ValueError(f"{source} lacks {listed(missing)}.")
-    return folder
+    """Whether a source is to be looked for on the Hub: `ORG/NAME` or `ORG/NAME@REVISION`, and nothing of that name is here."""
+    return (
+        re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*(@[\w./-]+)?", str(source)) is not None and not Path(source).exists()
+    )
 
 
 def locate(source: str | Path, known: Sequence[str], file: str | None = None, beside: Sequence[str] = ()) -> Path:
@@ -95,9 +74,7 @@ def locate(source: str | Path, known: Sequence[str], file: str | None = None, be
         return Path(source)
     if is_hub_id(source):
         wanted = [file] if file else [name for name in known if "*" not in name]
-        folder = fetch_snapshot(
-            str(source), [pattern for name in (*wanted, *beside) for pattern in (name, f"*/{name}")]
-        )
+        folder = fetch(str(source), [pattern for name in (*wanted, *beside) for pattern in (name, f"*/{name}")])
         present = sorted(folder.rglob("*"))
     elif Path(source).is_dir():
         folder = Path(source)
@@ -116,21 +93,6 @@ def locate(source: str | Path, known: Sequence[str], file: str | None = None, be
             names = [str(path.relative_to(folder)) for path in fits]
             raise ValueError(f"{source} has several files that fit ({listed(names)}); name one with --file.")
     raise ValueError(f"{source} has no file {' or '.join(known)}; name the checkpoint with --file.")
-
-
-def fetch_snapshot(repository: str, patterns: Sequence[str], revision: str | None = None) -> Path:
-    """The local folder of a Hub repository, of which only the files that fit a pattern are fetched.
-
-    Raises:
-        ValueError: there is no such repository or revision, or the Hub cannot be reached.
-    """
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise ValueError(
-            f"there is no folder {repository} here, and the Hub's repository of that name cannot be fetched "
-            f"({type(error).__name__}); get the files where there is a network and name the folder."
-        ) from error
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -395,8 +357,6 @@ def listed(names: Sequence[str]) -> str:
 
 __all__ = [
     "check_names",
-    "fetch_files",
-    "fetch_snapshot",
     "fold_weight_norm",
     "is_hub_id",
     "listed",

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .foreign import fetch_snapshot, is_hub_id, read_json, read_tensors, read_text
+from .foreign import is_hub_id, read_json, read_tensors, read_text
 from .semantic import FlowDubberSemanticForConditionalGeneration
 from .semantic.conversion import (
     plan_spark_semantic,
@@ -28,6 +28,7 @@ from .semantic.conversion import (
     spark_generation_config,
     spark_semantic_config,
 )
+from .sources import fetch
 from .speech_tokenizer import FlowDubberSpeechTokenizer
 from .speech_tokenizer.conversion import bicodec_config, plan_bicodec, wav2vec2_config
 from .streaming import PlannedModel, StoredTensors
@@ -94,7 +95,7 @@ def spark_folder(source: str | Path, revision: str | None = None) -> Path:
         if not Path(source).is_dir():
             raise ValueError(f"there is no folder {source}; give Spark-TTS's folder or its Hub id (owner/name).")
         return Path(source)
-    return fetch_snapshot(str(source), PATTERNS, revision)
+    return fetch(str(source), list(PATTERNS), revision=revision)
 
 
 def _plan_speech_tokenizer(folder: Path, keep_postnet: bool) -> PlannedModel:
