@@ -20,8 +20,8 @@ python examples/evaluate_benchmarks.py --data ../shared/data --groups parts guid
 
 `--data` holds `grid/` and, for other voices in Setting 3, `speech/`. Each condition is an evaluation of its own in
 `OUTPUT/CONDITION`, with everything that [`flowdubber evaluate`](../docs/evaluation.md) writes; one that is finished is not done
-again. Conditions are switches of the pipeline; the weights are the same in all of them. The group `card` makes the table of the
-README and the model card; nothing else should run while its speed is measured.
+again. Conditions are switches of the pipeline; the weights are the same in all of them. The group `card` measures the figures of
+the README and the model card (`hub_cards/figures.json`, `render_cards.py`); nothing else should run while its speed is measured.
 
 | group | what changes |
 |---|---|
@@ -38,6 +38,7 @@ README and the model card; nothing else should run while its speed is measured.
 """
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,8 @@ from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
 from flowdubber_hf.processing.video import iter_frames
 from flowdubber_hf.training.arguments import run_script
-from pages import insert
+from pages import insert, save_json, update_json
+from render_cards import FIGURES, ROWS, figures_table, write_cards
 
 
 DELAY_FRAMES = 10
@@ -281,50 +283,65 @@ def measure_delay(settings: EvaluateSettings) -> Delay:
     )
 
 
-def card_table(dub: Mapping[str, Any], truth: Mapping[str, Any], delay: Delay) -> str:
-    """The table of the README and the model card."""
-    words = truth["figures"]["wer_grammar"]["value"]
-    bars = {
-        "wer_grammar": ("words wrong, PocketSphinx with GRID's grammar", f"<= {words + 3:.1f} %"),
-        "word_sync_ms": ("mean difference of word starts, forced alignment", "<= 25 ms"),
-        "word_sync_steady_ms": ("the same, steadier alignment", ""),
-        "lse_d": ("LSE-D of the bundled judge", ""),
-        "lse_c": ("LSE-C of the bundled judge", ""),
-        "ge2e": ("GE2E similarity to the reference, whole clips", ">= 0.86"),
-        "ge2e_trimmed": ("the same, silences trimmed", ""),
-        "dnsmos": ("DNSMOS P.808", ">= 3.3"),
-        "length_ms": ("length against the clip (largest)", "0 ms"),
+def card_figures(
+    dub: Mapping[str, Any],
+    truth: Mapping[str, Any],
+    unseen: Mapping[str, Any],
+    unseen_truth: Mapping[str, Any],
+    delay: Delay,
+) -> dict[str, Any]:
+    """What hub_cards/figures.json keeps of the summaries: the figures of the cards, and where they come from."""
+    return {
+        "model": dub["model"],
+        "measured": {
+            "dub": _kept(dub),
+            "truth": _kept(truth),
+            "unseen": _kept(unseen),
+            "unseen_truth": _kept(unseen_truth),
+        },
+        "delay": {"frames": DELAY_FRAMES, "clips": DELAY_CLIPS, **dataclasses.asdict(delay)},
+        "speed": {
+            "threads": dub["speed"]["threads"],
+            "real_time_factor": dub["speed"]["real_time_factor"],
+            "peak_gb": dub["speed"]["cold"]["peak_gb"],
+            "processor": dub["machine"]["processor"],
+        },
     }
-    lines = ["| figure | bar | dub | true sound |", "|---|---|---|---|"]
-    for name, (title, bar) in bars.items():
-        cells = [_cell(summary["figures"].get(name), interval=False) for summary in (dub, truth)]
-        lines.append(f"| {title} | {bar} | {cells[0]} | {cells[1]} |")
-    shift = "-" if delay.median is None else f"{delay.median:.3f} / {delay.mean:.3f} s"
-    aside = f" ({delay.not_found} clips not found)" if delay.not_found else ""
-    seconds = DELAY_FRAMES / VIDEO_FRAME_RATE
-    lines.append(
-        f"| picture {seconds:.2f} s late: shift of the speech, median / mean | {seconds - 0.06:.2f} to {seconds + 0.06:.2f} s "
-        f"| {shift}{aside} | |"
-    )
-    speed = dub["speed"]
-    lines += [
-        f"| warm real-time factor, {speed['threads']} threads, from the file to the samples | <= 0.4 "
-        f"| {speed['real_time_factor']:.2f} | |",
-        f"| peak memory of `flowdubber dub` | <= 2.5 GB | {speed['cold']['peak_gb']:.2f} GB | |",
-    ]
-    return "\n".join(lines) + "\n"
+
+
+def _kept(summary: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {
+        name: {**figure, "missing": len(figure["missing"])}
+        for name, figure in summary["figures"].items()
+        if name in ROWS
+    }
+    return {
+        **{name: summary[name] for name in ("split", "setting", "clips", "date")},
+        "seed": summary["settings"]["seed"],
+        "torch": summary["machine"]["torch"],
+        "without_sound": len(summary["without_sound"]),
+        "figures": shown,
+    }
 
 
 def make_card(args: argparse.Namespace) -> str:
-    """Measures the card's table and writes it."""
+    """Measures the cards' figures, keeps them and renders the pages that show them."""
     default = Condition("dub")
+    unseen = {"split": "zero_shot"}
     dub = measure(default, args, speed=True)
     truth = measure(Condition("true sound", {"sound": "truth"}), args)
-    text = card_table(dub, truth, measure_delay(evaluation_settings(default, args)))
+    others = [
+        measure(Condition("dub, faces never seen", unseen), args),
+        measure(Condition("true sound, faces never seen", {"sound": "truth", **unseen}), args),
+    ]
+    figures = card_figures(dub, truth, *others, measure_delay(evaluation_settings(default, args)))
+    figures["command"] = f"python examples/evaluate_benchmarks.py --data ../shared/data --groups {CARD} --docs ."
+    save_json(args.output / "card.json", figures)
+    text = figures_table(figures) + "\n"
     replace_file(args.output / "card.md", text.encode())
     if args.docs is not None:
-        for page in ("README.md", "hub_cards/model/README.md"):
-            insert(args.docs / page, "figures", text)
+        update_json(args.docs / FIGURES, **figures)
+        write_cards(args.docs)
     return text
 
 

@@ -66,7 +66,8 @@ from flowdubber_hf.metrics import functional, recognition
 from flowdubber_hf.processing import demo, english, text
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLES_PER_VIDEO_FRAME, load_audio, log_mel
 from flowdubber_hf.processing.video import write_wav
-from pages import file_hash, insert, save_json
+from pages import file_hash, insert, save_json, update_json
+from render_cards import FIGURES, write_cards
 
 
 SENTENCES = Path(__file__).with_name("free_text_sentences.txt")
@@ -321,6 +322,20 @@ def report(results: Mapping[str, Any], every: int = 1) -> str:
     return "\n".join(lines) + "\n"
 
 
+def card_figures(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What hub_cards/figures.json keeps: words wrong in %, by voice."""
+    flite = {name.removeprefix("flite "): heard for name, heard in results["others"].items()}
+    return {
+        "command": "python examples/evaluate_free_text.py --data ../shared/data --diagnose --docs .",
+        "date": results["date"],
+        "torch": results["machine"]["torch"],
+        "seed": results["seed"],
+        "sentences": len(results["sentences"]),
+        "voices": {name: 100 * heard["words_wrong"] for name, heard in results["voices"].items()},
+        "flite": {name: 100 * heard["words_wrong"] for name, heard in flite.items() if name in FLITE_VOICES},
+    }
+
+
 def load_pipeline(model: str) -> Any:
     from flowdubber_hf import FlowDubberPipeline
 
@@ -397,7 +412,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--no_flite", action="store_true", help="leave flite's own voices out")
     parser.add_argument("--diagnose", action="store_true", help="add the rows that say where words are lost")
     parser.add_argument("--output", type=Path, default=Path("outputs/free_text"))
-    parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md takes the figures")
+    parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md and cards take the figures")
     return parser.parse_args(arguments)
 
 
@@ -410,6 +425,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     (args.output / "free_text.md").write_text(text_report, encoding="utf-8")
     if args.docs is not None:
         insert(args.docs / "docs" / "benchmarks.md", "figures free_text", report(results, every=6))
+        update_json(args.docs / FIGURES, free_text=card_figures(results))
+        write_cards(args.docs)
     print(text_report)
 
 

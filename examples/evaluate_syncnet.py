@@ -25,6 +25,7 @@ drift from the lips much. ("Drift" leaves start and end in place and comes to it
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,8 @@ from flowdubber_hf.metrics.sync import (
 )
 from flowdubber_hf.models.syncnet import FlowDubberSyncNet
 from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE
+from pages import update_json
+from render_cards import FIGURES, write_cards
 
 
 SHIFTS = range(3, MAX_OFFSET + 1)
@@ -162,6 +165,19 @@ def table(figures: dict) -> str:
     return "\n".join(lines)
 
 
+def keep_figures(root: Path, split: str, figures: dict) -> None:
+    """Puts the figures of a split into hub_cards/figures.json and renders the card that shows them."""
+    kept = json.loads((root / FIGURES).read_text(encoding="utf-8")).get("judge", {"splits": {}})
+    judge = {
+        "command": "python examples/evaluate_syncnet.py --dataset prepared/grid --split dev --docs .",
+        "date": time.strftime("%Y-%m-%d"),
+        "torch": torch.__version__,
+        "splits": {**kept["splits"], split: figures},
+    }
+    update_json(root / FIGURES, judge=judge)
+    write_cards(root)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", required=True, help="folder written by `flowdubber prepare`")
@@ -169,6 +185,7 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_SYNCNET, help="bundled name, folder or Hub id")
     parser.add_argument("--limit", type=int, help="take the first clips only")
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    parser.add_argument("--docs", type=Path, help="repository whose card of the judge takes the figures")
     args = parser.parse_args()
     try:
         model, store = load_syncnet(args.model), FeatureStore(args.dataset)
@@ -195,6 +212,8 @@ def main() -> None:
     figures["lse"] = {name: (total / len(clips)).tolist() for name, total in scores.items()}
     if args.output:
         save_text(args.output, json.dumps(figures, indent=1) + "\n")
+    if args.docs:
+        keep_figures(args.docs, args.split, figures)
     print(table(figures))
 
 

@@ -492,7 +492,7 @@ def test_the_run_ends_by_saying_what_it_did(corpus, dataset, capsys):
     said = capsys.readouterr().out
     assert "5 of 5 clips kept" in said
     assert "up to date" in said
-    assert "hf upload USER/heads" in said
+    assert "--repo USER/heads --repo-type dataset" in said
     assert "ms median from the corpus' own" in said
 
 
@@ -509,7 +509,9 @@ def test_options_named_in_the_documentation_exist(repository, capsys):
     assert main(["prepare", "--help"]) == 0
     known = set(re.findall(r"--[a-z_]+", capsys.readouterr().out))
     page = (repository / "docs/data.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"--[a-z_]+", page.replace("--repo-type dataset --exclude", "")))
+    named = set(
+        re.findall(r"--[a-z_]+", page.replace("--repo USER/NAME --repo-type dataset --yes", "").replace("`--yes`", ""))
+    )
     assert named <= known
     assert {"--num_proc", "--speech_tokenizer", "--times"} <= named
     source = "".join(path.read_text(encoding="utf-8") for path in (repository / "src/flowdubber_hf/data").glob("*.py"))

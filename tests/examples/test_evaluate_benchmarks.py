@@ -14,6 +14,7 @@
 """The tables of the benchmarks: what they measure and how they are written."""
 
 import importlib.util
+import json
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -108,16 +109,46 @@ def test_unknown_groups_are_refused(benchmarks, tmp_path):
         benchmarks.main(["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--groups", "parts", "nothing"])
 
 
+def summary(value: float, split: str, missing: int = 0) -> dict:
+    names = ("wer_grammar", "word_sync_ms", "word_sync_steady_ms", "ge2e", "ge2e_trimmed", "dnsmos", "length_ms", "f0")
+    return {
+        "model": "it",
+        "split": split,
+        "setting": 2,
+        "clips": 3,
+        "date": "2026-01-02",
+        "settings": {"seed": 7},
+        "machine": {"torch": "2.13", "processor": "a processor"},
+        "without_sound": {},
+        "figures": {name: figure(value, 0, 1, missing) for name in names},
+        "speed": {"threads": 2, "real_time_factor": 0.2, "cold": {"peak_gb": 0.75}},
+    }
+
+
 def test_card_by_hand(benchmarks):
-    names = ("wer_grammar", "word_sync_ms", "word_sync_steady_ms", "ge2e", "ge2e_trimmed", "dnsmos", "length_ms")
-    dub, truth = ({"figures": {name: figure(value, 0, 1) for name in names}} for value in (0.5, 0.25))
-    dub["speed"] = {"threads": 2, "real_time_factor": 0.2, "cold": {"peak_gb": 0.75}}
-    table = benchmarks.card_table(dub, truth, benchmarks.Delay(0.4, 0.39, 1)).splitlines()
-    assert table[2] == "| words wrong, PocketSphinx with GRID's grammar | <= 3.2 % | 0.50 | 0.25 |"
+    rows = [
+        summary(0.5, "dev"),
+        summary(0.25, "dev"),
+        summary(0.75, "zero_shot", missing=1),
+        summary(0.2, "zero_shot"),
+    ]
+    kept = benchmarks.card_figures(*rows, benchmarks.Delay(0.4, 0.39, 1))
+    dub = kept["measured"]["dub"]
+    assert (dub["date"], dub["seed"], dub["torch"], dub["clips"], dub["split"]) == ("2026-01-02", 7, "2.13", 3, "dev")
+    assert "f0" not in dub["figures"] and dub["figures"]["ge2e"]["missing"] == 0
+    assert json.loads(json.dumps(kept)) == kept
+    table = benchmarks.figures_table(kept, unseen=False).splitlines()
+    assert (
+        table[2]
+        == "| words wrong, PocketSphinx with GRID's grammar | <= 3.2 % | 0.50 (0.00 to 1.00) | 0.25 (0.00 to 1.00) |"
+    )
     assert "| LSE-D of the bundled judge |  | - | - |" in table
-    late = "| picture 0.40 s late: shift of the speech, median / mean | 0.34 to 0.46 s | 0.400 / 0.390 s (1 clips not found) | |"
+    late = "| picture 0.40 s late: shift of the speech, median / mean | 0.34 to 0.46 s | 0.400 / 0.390 s (1 of 8 clips not found) | |"
     assert late in table
     assert table[-1] == "| peak memory of `flowdubber dub` | <= 2.5 GB | 0.75 GB | |"
+    whole = benchmarks.figures_table(kept).splitlines()
+    assert whole[2].endswith("| 0.75 (0.00 to 1.00) [1 not had] | 0.20 (0.00 to 1.00) |")
+    assert len({line.count("|") for line in whole}) == 1
 
 
 def test_report_stands_between_its_marks(benchmarks, tmp_path):
@@ -130,7 +161,7 @@ def test_report_stands_between_its_marks(benchmarks, tmp_path):
 
 
 def test_the_repository_has_the_sections_that_the_figures_go_to(repository, groups):
-    places = [("README.md", "figures"), ("hub_cards/model/README.md", "figures")]
+    places = [("README.md", "figures"), ("README.md", "free text")]
     places += [("docs/benchmarks.md", f"figures {name}") for name in groups]
     for page, section in places:
         text = (repository / page).read_text(encoding="utf-8")

@@ -200,9 +200,10 @@ def arguments(tmp_path):
     return [text for name, value in options.items() for text in (f"--{name}", str(value))]
 
 
-def test_whole_command(script, fake, arguments, tmp_path, capsys):
+def test_whole_command(script, fake, arguments, tmp_path, capsys, monkeypatch):
     pytest.importorskip("pocketsphinx")
     pytest.importorskip("jiwer")
+    monkeypatch.setattr(script, "write_cards", lambda root: None)
     (tmp_path / "docs").mkdir()
     page = tmp_path / "docs" / "benchmarks.md"
     page.write_text("a\n<!-- figures free_text -->\nold\n<!-- end figures free_text -->\nb\n")
@@ -214,6 +215,8 @@ def test_whole_command(script, fake, arguments, tmp_path, capsys):
     assert fake.calls == [("The cat.", str(tmp_path / "voice.wav"), 3)]
     assert "old" not in page.read_text()
     assert page.read_text().startswith("a\n<!-- figures free_text -->\n`flowdubber-grid-tiny`")
+    kept = json.loads((tmp_path / "hub_cards" / "figures.json").read_text())["free_text"]
+    assert (kept["voices"], kept["sentences"], kept["seed"]) == ({"me": 50.0}, 1, 3)
     # What is there is kept; another seed is another dub.
     script.main([*arguments, "--seed", "3"])
     assert len(fake.calls) == 1

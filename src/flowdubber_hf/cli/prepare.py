@@ -159,8 +159,7 @@ def _prepare(arguments: argparse.Namespace) -> Result:
         begin = "wrote" if done.written else "up to date:"
         print(f"{begin} {settings.output} (why clips were dropped: report.json, report.png)")
         name = settings.output.resolve().name
-        command = ["hf", "upload", f"USER/{name}", str(settings.output), "."]
-        command += ["--repo-type", "dataset", "--exclude", "work/*"]
+        command = ["flowdubber", "push", str(settings.output), "--repo", f"USER/{name}", "--repo-type", "dataset"]
         print(f"to publish it, if its licence allows: {shlex.join(command)}")
     return Result(
         {

@@ -45,13 +45,14 @@ second, phonemes with their times, a voice vector and speech tokens of every cli
 ```python
 from datasets import load_dataset
 
-dataset = load_dataset("{place}", split="train", streaming=True)  # the Hub's USER/NAME, or this folder
-clip = next(iter(dataset))
-
 from flowdubber_hf.data.codec import decode_audio, decode_crops
 
-sound = decode_audio(clip["audio"])                          # (samples,) float32 at 16 kHz
-mouth = decode_crops(clip["mouth"], clip["num_frames"])      # (frames, 96, 96) uint8
+dataset = load_dataset("{place}", split="{first}", streaming=True)  # the Hub's USER/NAME, or this folder
+clip = next(iter(dataset))
+
+sound = decode_audio(clip["audio"])  # (samples,) float32 at 16 kHz
+if clip["num_frames"]:
+    mouth = decode_crops(clip["mouth"], clip["num_frames"])  # (frames, 96, 96) uint8
 ```
 
 The training scripts read the folder itself: `flowdubber_hf.data.features.FeatureStore(folder)`.
@@ -73,11 +74,21 @@ The training scripts read the folder itself: `flowdubber_hf.data.features.Featur
 
 `report.json` holds the figures above, the reason for each clip that was dropped, and the settings.
 
+## How it was made
+
+Sound to 16 kHz mono. Faces by OpenCV's Haar cascade, tracked; {faces}
+Phonemes by gruut from the transcripts, their times {times}. Nobody has checked them by hand.
+{words}
 ## Persons
 
 Voices and mouths are personal data. Use them only for what the speakers agreed to, do not try to find out who they are, and do
 not make speech in the voice of a person who has not agreed.
-{words}"""
+
+## Limits
+
+English only, one speaker in the picture. Mouth crops of another detector, or times of another aligner, differ from these. Who the
+speakers are, how old, and from where, is not recorded; a model that learned from few of them speaks like few.
+"""
 
 
 def write_card(output: Path, corpus: Corpus, report: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -97,6 +108,11 @@ def card(corpus: Corpus, report: dict[str, Any], settings: dict[str, Any]) -> st
         "pretty_name": f"{sources} prepared for dubbing",
         "size_categories": [next((name for most, name in _SIZES if report["kept"] < most), "n>1M")],
         "task_categories": ["text-to-speech"],
+        "annotations_creators": ["machine-generated"],
+        "extra_gated_prompt": (
+            "You agree not to try to find out who the speakers are, and not to make speech in the voice of a person who has not "
+            "agreed."
+        ),
         "tags": ["dubbing", "lip-sync", "audio-visual-speech", "flowdubber"],
         "configs": [
             {
@@ -121,6 +137,11 @@ def card(corpus: Corpus, report: dict[str, Any], settings: dict[str, Any]) -> st
         ),
         dropped=_dropped(report),
         place="USER/NAME",
+        first=next(iter(report["splits"])),
+        faces=_faces(report),
+        times="by forced alignment with PocketSphinx"
+        if settings["options"]["times"] == "forced"
+        else "as the corpus gives them",
         style=settings["style_encoder"]["name"],
         tokens=(
             f"speech tokens, 50 a second and 32 of the voice, of {tokenizer['name']}"
@@ -140,11 +161,18 @@ def _dropped(report: dict[str, Any]) -> str:
     return f"{dropped['clips']} of {report['clips']} clips were dropped: {reasons}."
 
 
+def _faces(report: dict[str, Any]) -> str:
+    faces = report["faces"]
+    if not faces["clips"]:
+        return "no clip has a picture."
+    return f"a face was seen in {faces['frames_with_face_share']:.1%} of the frames, the rest interpolated."
+
+
 def _word_times(report: dict[str, Any]) -> str:
     words = report["word_times"]
     if not words:
         return ""
     return (
-        f"\n## Word times\n\nThe forced alignment's word starts and ends lie {words['median_ms']:.0f} ms (median) from the corpus' "
-        f"own, {words['within_50_ms']:.0%} of {words['borders']} within 50 ms.\n"
+        f"The forced alignment's word starts and ends lie {words['median_ms']:.0f} ms (median) from the corpus' own, "
+        f"{words['within_50_ms']:.0%} of {words['borders']}\nwithin 50 ms.\n"
     )

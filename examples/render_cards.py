@@ -1,0 +1,278 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Writes the measured figures into the cards and the README, so that nobody does it by hand.
+
+    python examples/render_cards.py          # after hub_cards/figures.json, a template or data/card.py has changed
+    python examples/render_cards.py --check  # only says which pages differ
+
+`hub_cards/figures.json` is written by `evaluate_benchmarks.py`, `evaluate_free_text.py` and `evaluate_syncnet.py` with `--docs .`, and
+`hub_cards/dataset/report.json` is that of `flowdubber prepare` on the shared part of GRID. From them and the templates
+(`hub_cards/*/README.md.jinja`) come the cards of the model, of the judge of lip-sync and of the dataset, the same cards beside the
+bundled weights, which must not travel without them, and the sections of README.md.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from safetensors import safe_open
+
+from flowdubber_hf.data.adapters import Corpus
+from flowdubber_hf.data.card import card as dataset_card
+from flowdubber_hf.evaluation.summary import format_figure
+from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
+from flowdubber_hf.training.arguments import run_script
+from pages import replace_section, write_page
+
+
+FIGURES = Path("hub_cards/figures.json")
+MODEL, JUDGE = "flowdubber-grid-tiny", "syncnet-grid-tiny"
+PRETRAINED = Path("src/flowdubber_hf/pretrained")
+# The rows of the table: a figure of `flowdubber evaluate`, what it is called, and the bar that the project sets itself.
+ROWS = {
+    "wer_grammar": ("words wrong, PocketSphinx with GRID's grammar", "wrong words of the true sound + 3 %"),
+    "word_sync_ms": ("mean difference of word starts, forced alignment", "<= 25 ms"),
+    "word_sync_steady_ms": ("the same, steadier alignment", ""),
+    "lse_d": ("LSE-D of the bundled judge", ""),
+    "lse_c": ("LSE-C of the bundled judge", ""),
+    "ge2e": ("GE2E similarity to the reference, whole clips", ">= 0.86"),
+    "ge2e_trimmed": ("the same, silences trimmed", ""),
+    "dnsmos": ("DNSMOS P.808", ">= 3.3"),
+    "length_ms": ("length against the clip (largest)", "0 ms"),
+}
+# Figures of the model-index: the Hub's name of the metric, or one of its own.
+INDEXED = {
+    "wer_grammar": ("wer", "Words wrong, PocketSphinx with GRID's grammar (%)"),
+    "word_sync_ms": ("word-start-difference", "Mean difference of word starts, forced alignment (ms)"),
+    "ge2e": ("speaker-similarity", "GE2E similarity to the reference"),
+    "dnsmos": ("dnsmos", "DNSMOS P.808"),
+}
+CORPUS = "GRID audio-visual sentence corpus"
+DATASET = Corpus(
+    layout="grid",
+    license="cc-by-4.0",
+    origin=f"A part of the {CORPUS} (Cooke, Barker, Cunningham, Shao 2006, Zenodo record 3625687).",
+    recordings=(),
+)
+
+
+def _cell(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
+        return "-"
+    missing = figure["missing"] if isinstance(figure["missing"], int) else len(figure["missing"])
+    return format_figure(figure) + (f" [{missing} not had]" if missing and figure["value"] is not None else "")
+
+
+def _bar(name: str, bar: str, truth: Mapping[str, Any]) -> str:
+    return f"<= {truth[name]['value'] + 3:.1f} %" if name == "wer_grammar" and truth.get(name) else bar
+
+
+def figures_table(figures: Mapping[str, Any], unseen: bool = True) -> str:
+    """
+    The table of the README and of the model card.
+
+    Args:
+        figures: of hub_cards/figures.json.
+        unseen: with the columns of faces and voices that no training had.
+    """
+    measured = figures["measured"]
+    columns = {"dub": "dub", "truth": "true sound"}
+    if unseen:
+        columns |= {"unseen": "dub, faces never seen", "unseen_truth": "true sound, faces never seen"}
+    lines = [f"| figure | bar | {' | '.join(columns.values())} |", "|---" * (2 + len(columns)) + "|"]
+    for name, (title, bar) in ROWS.items():
+        cells = [_cell(measured[column]["figures"].get(name)) for column in columns]
+        lines.append(f"| {title} | {_bar(name, bar, measured['truth']['figures'])} | {' | '.join(cells)} |")
+    rest = " |" * (len(columns) - 1)
+    delay, speed = figures["delay"], figures["speed"]
+    seconds = delay["frames"] / VIDEO_FRAME_RATE
+    shift = "-" if delay["median"] is None else f"{delay['median']:.3f} / {delay['mean']:.3f} s"
+    aside = f" ({delay['not_found']} of {delay['clips']} clips not found)" if delay["not_found"] else ""
+    lines += [
+        f"| picture {seconds:.2f} s late: shift of the speech, median / mean | {seconds - 0.06:.2f} to {seconds + 0.06:.2f} s "
+        f"| {shift}{aside} |{rest}",
+        f"| warm real-time factor, {speed['threads']} threads, from the file to the samples | <= 0.4 "
+        f"| {speed['real_time_factor']:.2f} |{rest}",
+        f"| peak memory of `flowdubber dub` | <= 2.5 GB | {speed['peak_gb']:.2f} GB |{rest}",
+    ]
+    return "\n".join(lines)
+
+
+def origin(figures: Mapping[str, Any]) -> str:
+    """What the table is made of."""
+    dub, unseen = (figures["measured"][name] for name in ("dub", "unseen"))
+    return (
+        f"{dub['clips']} clips of a speaker of the training set, and {unseen['clips']} clips of faces and voices never seen; no "
+        f"training had any of\nthem. Reference voice: another clip of the speaker (Setting {dub['setting']}). 95 % bootstrap "
+        f"intervals over clips in brackets.\nSeed {dub['seed']}, {dub['date']}, torch {dub['torch']}:\n"
+        f"`{figures['command']}`."
+    )
+
+
+def free_text_sentence(figures: Mapping[str, Any]) -> str:
+    """How many words of everyday sentences are wrong."""
+    heard = figures["free_text"]
+    voices, flite = (sorted(heard[name].values()) for name in ("voices", "flite"))
+    return (
+        f"Of {heard['sentences']} everyday sentences that no training had, said by a drawn head (which training had seen), "
+        f"{voices[0]:.0f} to {voices[-1]:.0f} % of the words are heard\nwrong by PocketSphinx's own language model, by voice; "
+        f"flite's own voices have {flite[0]:.0f} to {flite[-1]:.0f} %."
+    )
+
+
+def _results(figures: Mapping[str, Any]) -> list[EvalResult]:
+    results = []
+    splits = {"dub": "dev, a speaker of the training set", "unseen": "zero_shot, faces and voices never seen"}
+    for column, split in splits.items():
+        measured = figures["measured"][column]
+        for name, (kind, title) in INDEXED.items():
+            figure = measured["figures"].get(name)
+            if figure is not None and figure["value"] is not None:
+                results.append(
+                    EvalResult(
+                        task_type="text-to-speech",
+                        task_name="Movie dubbing",
+                        dataset_type="grid",
+                        dataset_name=f"{CORPUS}, {split}, {measured['clips']} clips",
+                        dataset_split=measured["split"],
+                        metric_type=kind,
+                        metric_name=title,
+                        metric_value=round(figure["value"], figure["digits"]),
+                    )
+                )
+    return results
+
+
+def weights_of(folder: Path) -> tuple[int, int]:
+    """Bytes and numbers of all safetensors under a folder."""
+    size = numbers = 0
+    for file in folder.rglob("*.safetensors"):
+        size += file.stat().st_size
+        with safe_open(file, framework="np") as tensors:
+            for name in tensors.keys():  # noqa: SIM118
+                count = 1
+                for length in tensors.get_slice(name).get_shape():
+                    count *= length
+                numbers += count
+    return size, numbers
+
+
+def model_card(root: Path, figures: Mapping[str, Any]) -> str:
+    """hub_cards/model/README.md."""
+    size, numbers = weights_of(root / PRETRAINED / MODEL)
+    return ModelCard.from_template(
+        ModelCardData(
+            license="cc-by-4.0",
+            language=["en"],
+            library_name="diffusers",
+            pipeline_tag="text-to-speech",
+            tags=["flowdubber", "dubbing", "visual-voice-cloning", "lip-sync", "flow-matching", "custom_code"],
+            metrics=["wer"],
+            model_name=MODEL,
+            eval_results=_results(figures),
+        ),
+        template_path=root / "hub_cards/model/README.md.jinja",
+        size=f"{size / 1e6:.0f} MB",
+        parameters=f"{numbers / 1e6:.1f}",
+        origin=origin(figures),
+        figures=figures_table(figures),
+        free_text=free_text_sentence(figures),
+    ).content
+
+
+def judge_card(root: Path, figures: Mapping[str, Any]) -> str:
+    """hub_cards/judge/README.md."""
+    _, numbers = weights_of(root / PRETRAINED / JUDGE)
+    judge = figures["judge"]
+    splits = list(judge["splits"])
+    titles = [f"{name}, {judge['splits'][name]['clips']} clips" for name in splits]
+    head = f"| sound, LSE-D / LSE-C | {' | '.join(titles)} |"
+    lines = [head, "|---" * (1 + len(splits)) + "|"]
+    for name in judge["splits"][splits[0]]["lse"]:
+        cells = ["{:.3f} / {:.3f}".format(*judge["splits"][split]["lse"][name]) for split in splits]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    areas = [judge["splits"][split]["shifted"]["window"] for split in splits]
+    lines += [
+        "",
+        "Area under the curve between windows in sync and 3 to 15 frames early or late: "
+        + ", ".join(f"{area:.3f} ({title})" for area, title in zip(areas, titles, strict=True))
+        + ".",
+    ]
+    return ModelCard.from_template(
+        ModelCardData(
+            license="cc-by-4.0",
+            library_name="transformers",
+            tags=["flowdubber", "lip-sync", "syncnet", "audio-visual"],
+            model_name=JUDGE,
+        ),
+        template_path=root / "hub_cards/judge/README.md.jinja",
+        parameters=f"{numbers / 1e3:.0f}",
+        origin=f"GRID; `zero_shot` are faces that no training had. {judge['date']}, torch {judge['torch']}:\n`{judge['command']}`.",
+        figures="\n".join(lines),
+    ).content
+
+
+def render(root: Path) -> dict[Path, str]:
+    """All pages by their paths, as they ought to be."""
+    figures = json.loads((root / FIGURES).read_text(encoding="utf-8"))
+    report = json.loads((root / "hub_cards/dataset/report.json").read_text(encoding="utf-8"))
+    model, judge = (text.rstrip() + "\n" for text in (model_card(root, figures), judge_card(root, figures)))
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    readme = replace_section(readme, "figures", figures_table(figures, unseen=False) + "\n")
+    readme = replace_section(readme, "free text", free_text_sentence(figures) + "\n")
+    return {
+        root / "README.md": readme,
+        root / "hub_cards/model/README.md": model,
+        root / PRETRAINED / MODEL / "README.md": model,
+        root / "hub_cards/judge/README.md": judge,
+        root / PRETRAINED / JUDGE / "README.md": judge,
+        root / "hub_cards/dataset/README.md": dataset_card(DATASET, report, report["settings"]),
+    }
+
+
+def differing(root: Path) -> list[Path]:
+    """Pages that are not what they ought to be."""
+    return [
+        path for path, text in render(root).items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def write_cards(root: Path) -> list[Path]:
+    """Writes the pages that differ; returns them."""
+    pages = render(root)
+    changed = differing(root)
+    for path in changed:
+        write_page(path, pages[path])
+    return changed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--root", type=Path, default=Path("."), help="the repository")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
+    args = parser.parse_args()
+    if args.check:
+        found = differing(args.root)
+        if found:
+            raise ValueError(f"not as rendered: {', '.join(map(str, found))}; run examples/render_cards.py.")
+        return
+    for path in write_cards(args.root):
+        print(path)
+
+
+if __name__ == "__main__":
+    run_script(main)
