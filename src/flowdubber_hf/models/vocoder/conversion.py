@@ -33,6 +33,22 @@ from ..foreign import check_names, fold_weight_norm, load_strictly, locate, read
 
 KNOWN_FILES = ("generator.pt", "g_*", "*.pt", "*.pth", "*.ckpt")
 CONFIG_FILE = "config.json"
+# The network and the mel of EmoDubber's config.json, without what only its training reads.
+FAMILY_SETTINGS: Mapping[str, Any] = {
+    "resblock": "1",
+    "upsample_rates": [8, 5, 2, 2],
+    "upsample_kernel_sizes": [16, 10, 4, 4],
+    "upsample_initial_channel": 512,
+    "resblock_kernel_sizes": [3, 7, 11],
+    "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
+    "num_mels": 80,
+    "n_fft": 640,
+    "hop_size": 160,
+    "win_size": 640,
+    "sampling_rate": 16000,
+    "fmin": 0,
+    "fmax": 8000,
+}
 # Own names to public ones.
 PUBLIC_NAMES = ((r"upsampler\.", "ups."),)
 # Settings of the public config.json to the package's.
