@@ -48,6 +48,10 @@ class Arguments:
     own_reference: float = field(default=0.5, metadata={"help": "probability of the clip itself as reference"})
     without_transcript: float = field(default=0.5, metadata={"help": "probability of the voice-only prompt"})
     max_new_tokens: int = field(default=400, metadata={"help": "longest speech, 50 tokens a second"})
+    codes: str = field(
+        default="sampled",
+        metadata={"help": "sampled, as at test; or spoken: the clip's own, which no dub can know (an upper bound)"},
+    )
     batch_size: int = field(default=64, metadata={"help": "clips that are sampled at once"})
 
     def __post_init__(self):
@@ -65,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spoken = read_spoken_clips(store, clips)
     model, tokenizer = load_model(args.model)
     check_codes(spoken, model.config)
-    settings = cache_settings(model, tokenizer, args.own_reference, args.without_transcript, args.max_new_tokens)
+    settings = cache_settings(
+        model, tokenizer, args.own_reference, args.without_transcript, args.max_new_tokens, args.codes
+    )
     with state.main_process_first():  # it writes the settings, the others compare with them
         cache = SemanticCache(args.cache, settings)
     model = model.to(state.device)

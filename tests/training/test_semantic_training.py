@@ -461,6 +461,22 @@ class TestCache:
                 assert arrays[0].dtype == np.float16 and arrays[0].shape[1] == 32
                 np.testing.assert_allclose(*arrays, atol=2e-3)
 
+    def test_states_of_what_was_said(self, clips, tokenizer, model, tmp_path):
+        settings = cache_settings(model, tokenizer, without_transcript=1.0, codes="spoken")
+        cache = SemanticCache(tmp_path / "spoken", settings)
+        assert cache_semantic_features(model, tokenizer, cache, clips[:2], clips, 1, progress=False) == 2
+        for item in clips[:2]:
+            prompt = prompt_for(tokenizer, item, References(clips), 0, 0.5, 1.0)
+            prompt.append(model.config.start_semantic_token_id)
+            whole = prompt + [code + model.config.semantic_token_offset for code in item.spoken_tokens]
+            with torch.no_grad():
+                states = model.model(torch.tensor([whole])).last_hidden_state[0, len(prompt) :]
+            np.testing.assert_allclose(cache.get(item.clip.id), states.numpy(), atol=5e-3)
+        with pytest.raises(ValueError, match="another codes"):
+            SemanticCache(tmp_path / "spoken", {**settings, "codes": "sampled"})
+        with pytest.raises(ValueError, match="sampled, spoken"):
+            cache_settings(model, tokenizer, codes="heard")
+
     def test_get(self, tmp_path):
         cache = SemanticCache(tmp_path / "cache", {"model": "m", "hidden_size": 4})
         assert cache.get("grid/a/0", np.random.default_rng(0)) is None and "grid/a/0" not in cache

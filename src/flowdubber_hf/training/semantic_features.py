@@ -27,12 +27,18 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from ..data.features import save_array, save_text
-from ..models.semantic import FlowDubberSemanticForConditionalGeneration, build_prompt, pad_prompts
+from ..models.semantic import (
+    FlowDubberSemanticForConditionalGeneration,
+    FlowDubberSemanticOutput,
+    build_prompt,
+    pad_prompts,
+)
 from .semantic_data import SpokenClip, as_prompted
 from .semantic_training import References
 
 
 SETTINGS_NAME = "settings.json"
+CODES = ("sampled", "spoken")
 
 
 def model_fingerprint(model: FlowDubberSemanticForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> str:
@@ -163,6 +169,25 @@ def _batches(rows: list[Row], batch_size: int) -> Iterator[list[Row]]:
         yield rows[first : first + batch_size]
 
 
+def _states(
+    model: FlowDubberSemanticForConditionalGeneration, batch: list[Row], options: dict[str, Any]
+) -> FlowDubberSemanticOutput:
+    input_ids, attention_mask = pad_prompts([prompt for _, _, prompt in batch], model.config.pad_token_id)
+    input_ids, attention_mask = input_ids.to(model.device), attention_mask.to(model.device)
+    if options["codes"] == "sampled":
+        generators = [torch.Generator().manual_seed(_number(item.clip.id, sample)) for item, sample, _ in batch]
+        return model.generate_semantics(input_ids, attention_mask, generators, options["max_new_tokens"])
+    codes = [torch.tensor(item.spoken_tokens, device=model.device) for item, _, _ in batch]
+    known = [torch.ones_like(row, dtype=torch.bool) for row in codes]
+    with torch.no_grad():
+        return model.semantic_features(
+            input_ids,
+            torch.nn.utils.rnn.pad_sequence(codes, batch_first=True),
+            attention_mask,
+            torch.nn.utils.rnn.pad_sequence(known, batch_first=True),
+        )
+
+
 def cache_semantic_features(
     model: FlowDubberSemanticForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,
@@ -178,6 +203,7 @@ def cache_semantic_features(
     """Writes samples 0 to `samples` - 1 of each target where they are missing.
 
     A clip's states depend on its id and the sample's number, not on the clips beside it nor on the number of processes.
+    They are those of the speech that the model samples, or of what was really said (`codes` of [`cache_settings`]).
 
     Args:
         cache: opened with [`cache_settings`].
@@ -202,13 +228,7 @@ def cache_semantic_features(
     model.eval()
     with tqdm(total=len(rows), desc="states", disable=not progress, mininterval=1.0) as bar:
         for batch in _batches(rows, batch_size):
-            input_ids, attention_mask = pad_prompts([prompt for _, _, prompt in batch], model.config.pad_token_id)
-            result = model.generate_semantics(
-                input_ids.to(model.device),
-                attention_mask.to(model.device),
-                [torch.Generator().manual_seed(_number(item.clip.id, sample)) for item, sample, _ in batch],
-                options["max_new_tokens"],
-            )
+            result = _states(model, batch, options)
             for (item, sample, _), states, mask in zip(batch, result.hidden_states, result.mask, strict=True):
                 cache.write(item.clip.id, sample, states[mask].float().cpu().numpy())
             bar.update(len(batch))
@@ -221,12 +241,24 @@ def cache_settings(
     own_reference: float = 0.5,
     without_transcript: float = 0.5,
     max_new_tokens: int = 400,
+    codes: str = "sampled",
 ) -> dict[str, Any]:
-    """What decides a cache's states, as its `settings.json` keeps it."""
+    """What decides a cache's states, as its `settings.json` keeps it.
+
+    Args:
+        codes (`str`): `sampled`, as at test, or `spoken`: the states at the codes of the clip's own sound. Those know what no
+            dub can know, so they only show whether a dubber would use knowledge that is worth having.
+
+    Raises:
+        ValueError: other `codes`.
+    """
+    if codes not in CODES:
+        raise ValueError(f"codes must be one of {', '.join(CODES)}, got {codes!r}.")
     return {
         "model": model_fingerprint(model, tokenizer),
         "hidden_size": model.config.hidden_size,
         "own_reference": own_reference,
         "without_transcript": without_transcript,
         "max_new_tokens": max_new_tokens,
+        "codes": codes,
     }

@@ -1,0 +1,164 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the language model's states say: how well a linear probe reads phonemes from them, now and ahead.
+
+```bash
+python examples/probe_semantics.py --dataset outputs/grid_tiny/data/grid --model flowdubber-grid-tiny outputs/grid_tiny/semantic/best
+```
+
+The states are those at the speech codes of real clips behind the prompt that a dub would get, with the clip's own script, or
+with another clip's. A ridge regression onto the phoneme classes is fitted on `--fit_clips` clips of `train` and scored on the
+clips of `val`: the share of speech codes (50 a second) whose phoneme it names, for the phoneme that is spoken then and for
+the ones that follow. Two rows without a language model are there to compare: the code itself, and the commonest phoneme.
+
+- States that hold phonemes beat the code.
+- A model that reads its script knows what follows: its row beats the row with another clip's script, the more so the further
+  ahead. Without reading both are alike.
+"""
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, pad_prompts
+from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
+from flowdubber_hf.pipelines.flowdubber.loading import local_checkpoint
+from flowdubber_hf.training.arguments import run_script
+from flowdubber_hf.training.semantic_data import (
+    SpokenClip,
+    check_codes,
+    codes_needed,
+    make_sequence,
+    read_spoken_clips,
+)
+from flowdubber_hf.training.semantic_model import load_model
+from flowdubber_hf.training.semantic_training import References
+from flowdubber_hf.training.speech_tokenizer_data import PHONEME_CLASSES, frame_labels
+
+
+AHEAD_MS = (0, 100, 200, 400)
+RIDGE = 1e-2  # of the mean of the inputs' variances
+
+
+def labels_ahead(store: FeatureStore, item: SpokenClip) -> np.ndarray:
+    """`(L, 4)` phoneme classes of a clip's speech codes: spoken then, and [`AHEAD_MS`] later (silence behind the end)."""
+    steps = [ms * SEMANTIC_TOKEN_RATE // 1000 for ms in AHEAD_MS]
+    length = len(item.semantic_tokens)
+    labels = frame_labels(store.phones(item.clip.id), length + max(steps), SEMANTIC_TOKEN_RATE)
+    return np.stack([labels[step : step + length] for step in steps], axis=1)[slice(*item.speech)]
+
+
+@torch.no_grad()
+def speech_states(
+    model: FlowDubberSemanticForConditionalGeneration,
+    tokenizer: object,
+    clips: Sequence[SpokenClip],
+    references: Sequence[SpokenClip],
+    other_text: bool,
+) -> torch.Tensor:
+    """States `(codes of all clips, hidden_size)` at the clips' own speech codes; the prompt has the voice of another clip."""
+    rng, speakers = random.Random(0), References(references)
+    rows = []
+    for number, item in enumerate(tqdm(clips, desc="states", leave=False)):
+        text = clips[(number + 1) % len(clips)].text if other_text else None
+        prompt = make_sequence(tokenizer, item, speakers.draw(item, rng), with_transcript=False, text=text).prompt
+        input_ids, mask = pad_prompts([prompt], model.config.pad_token_id)
+        codes = torch.tensor([item.spoken_tokens])
+        rows.append(model.semantic_features(input_ids, codes, mask).hidden_states[0])
+    return torch.cat(rows).double()
+
+
+def fit_probe(inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ridge regression of `(N, D)` inputs onto one-hot `(N,)` labels: weights `(D, classes)` and bias `(classes,)`."""
+    targets = torch.nn.functional.one_hot(labels, len(PHONEME_CLASSES)).double()
+    centre, mean = inputs.mean(0), targets.mean(0)
+    centred = inputs - centre
+    covariance = centred.T @ centred
+    covariance += RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=covariance.dtype)
+    weights = torch.linalg.solve(covariance, centred.T @ (targets - mean))
+    return weights, mean - centre @ weights
+
+
+def accuracy(
+    fit_inputs: torch.Tensor, fit_labels: np.ndarray, inputs: torch.Tensor, labels: np.ndarray
+) -> list[float]:
+    """Share of held-out codes whose phoneme the probe names, for each column of the labels."""
+    shares = []
+    for column in range(labels.shape[1]):
+        weights, bias = fit_probe(fit_inputs, torch.from_numpy(fit_labels[:, column]))
+        named = (inputs @ weights + bias).argmax(dim=1)
+        shares.append(float((named.numpy() == labels[:, column]).mean()))
+    return shares
+
+
+def one_hot_codes(clips: Sequence[SpokenClip], size: int) -> torch.Tensor:
+    """`(codes of all clips, codebook_size)`."""
+    codes = torch.tensor([code for item in clips for code in item.spoken_tokens])
+    return torch.nn.functional.one_hot(codes, size).double()
+
+
+def probe(store: FeatureStore, models: Sequence[str], fit_clips: int) -> dict[str, list[float]]:
+    """Rows of the table: accuracies at [`AHEAD_MS`] by what the probe reads."""
+    spoken = read_spoken_clips(store, store.clips(["train", "val"], needs=codes_needed("tokens")))
+    fit = [item for item in spoken if item.clip.split == "train"]
+    fit = random.Random(0).sample(fit, min(fit_clips, len(fit)))
+    held_out = [item for item in spoken if item.clip.split == "val"]
+    if len(fit) < 2 or len(held_out) < 2:
+        raise ValueError("the dataset needs two clips of train and two of val with transcripts and speech tokens.")
+    fit_labels, labels = (np.concatenate([labels_ahead(store, item) for item in part]) for part in (fit, held_out))
+    rows: dict[str, list[float]] = {}
+    for name in models:
+        model, tokenizer = load_model(local_checkpoint(name) or name)
+        check_codes(spoken, model.config)
+        model.eval()
+        for other_text, script in ((False, "its own script"), (True, "another clip's script")):
+            states = [speech_states(model, tokenizer, part, spoken, other_text) for part in (fit, held_out)]
+            rows[f"states of {name}, {script}"] = accuracy(states[0], fit_labels, states[1], labels)
+    codes = [one_hot_codes(part, model.config.semantic_codebook_size) for part in (fit, held_out)]
+    rows["the code itself"] = accuracy(codes[0], fit_labels, codes[1], labels)
+    commonest = [np.bincount(fit_labels[:, column]).argmax() for column in range(len(AHEAD_MS))]
+    rows["the commonest phoneme"] = [float((labels[:, k] == name).mean()) for k, name in enumerate(commonest)]
+    return rows
+
+
+def table(rows: dict[str, list[float]]) -> str:
+    """Markdown."""
+    lines = ["| read from | now | " + " | ".join(f"{ms} ms later" for ms in AHEAD_MS[1:]) + " |"]
+    lines.append("|---" * (len(AHEAD_MS) + 1) + "|")
+    lines += [f"| {name} | {' | '.join(f'{100 * share:.0f} %' for share in row)} |" for name, row in rows.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", required=True, nargs="+", type=Path, help="folders of `flowdubber prepare`")
+    parser.add_argument(
+        "--model", required=True, nargs="+", help="bundled names, pipelines, or folders of train_semantic_lm.py"
+    )
+    parser.add_argument("--fit_clips", type=int, default=300, help="clips of train to fit on (default 300)")
+    args = parser.parse_args(arguments)
+    if args.fit_clips < 2:
+        raise ValueError(f"--fit_clips must be at least 2, got {args.fit_clips}.")
+    print(table(probe(FeatureStore(args.dataset), args.model, args.fit_clips)))
+
+
+if __name__ == "__main__":
+    run_script(main)
