@@ -1,0 +1,81 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The probe reads from states what is in them: codes that follow the phonemes are named, and a table says so."""
+
+import numpy as np
+import pytest
+import torch
+
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.training.semantic_model import fresh_model
+from stages import load_script, write_dataset
+
+
+SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    model, tokenizer = fresh_model("tiny", ["bin blue now"], text_config={**SMALL, "num_key_value_heads": 1})
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_table(repository, dataset, model, capsys):
+    load_script(repository, "probe_semantics").main(["--dataset", str(dataset), "--model", str(model)])
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines if "%" in line}
+    assert [name.split(", ")[-1] for name in rows] == [
+        "its own script",
+        "another clip's script",
+        "the code itself",
+        "the commonest phoneme",
+    ]
+    shares = [float(share.strip(" %|")) for share in rows.values()]
+    assert shares[2] > 95  # each phoneme has a code of its own here
+    assert shares[2] >= shares[0] > shares[3]
+
+
+def test_labels_look_ahead(repository, dataset):
+    script = load_script(repository, "probe_semantics")
+    store = FeatureStore(dataset)
+    (item, *_) = script.read_spoken_clips(store, store.clips("val", "grid", ("phones", "tokens")))
+    labels = script.labels_ahead(store, item)
+    assert labels.shape == (len(item.spoken_tokens), 4)
+    np.testing.assert_array_equal(labels[5:, 0], labels[:-5, 1])  # 100 ms are five codes
+    np.testing.assert_array_equal(labels[20:, 0], labels[:-20, 3])
+
+
+def test_probe_solves_what_is_linear(repository):
+    script = load_script(repository, "probe_semantics")
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(600, 8, generator=generator, dtype=torch.float64)
+    labels = inputs[:, :3].argmax(dim=1).numpy()[:, None]
+    noise = torch.randn(600, 8, generator=generator, dtype=torch.float64)
+    assert script.accuracy(inputs[:400], labels[:400], inputs[400:], labels[400:])[0] > 0.85
+    assert script.accuracy(noise[:400], labels[:400], noise[400:], labels[400:])[0] < 0.5
+
+
+def test_too_few_clips(repository, dataset, model):
+    script = load_script(repository, "probe_semantics")
+    with pytest.raises(ValueError, match="at least 2"):
+        script.main(["--dataset", str(dataset), "--model", str(model), "--fit_clips", "1"])
