@@ -40,7 +40,7 @@ from tqdm.auto import tqdm
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, pad_prompts
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
-from flowdubber_hf.pipelines.flowdubber.loading import local_checkpoint
+from flowdubber_hf.models.sources import local_checkpoint
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_data import (
     SpokenClip,
