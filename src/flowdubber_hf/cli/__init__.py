@@ -69,6 +69,7 @@ DOCUMENTATION = {
     "docs/faq.md": "what people ask",
     "docs/data.md": "own clips as training data",
     "docs/training.md": "training and fine-tuning",
+    "docs/pretrained.md": "parts from public weights",
     "docs/evaluation.md": "measuring",
     "docs/hub.md": "publishing, and loading what is published",
 }

@@ -98,8 +98,9 @@ SOURCES = (
         kind="lipreader",
         help="the LRW-trained lip reader, for an aligner's lip encoder",
         description="The front end (3-D convolution and ResNet-18) of the lip-reading networks that mpc001 publishes on GitHub "
-        "(Lipreading using Temporal Convolutional Networks; resnet18_mstcn or resnet18_dctcn, video) becomes a lip reader: train_aligner.py --preset base --lip_reader "
-        "OUT trains an aligner on its 512-wide features. It wants the package's own mouth crops, 88 x 88 grey at 25 fps.",
+        "(Lipreading using Temporal Convolutional Networks; resnet18_mstcn or resnet18_dctcn, video) becomes a lip reader: "
+        "train_aligner.py --preset base --lip_reader OUT trains an aligner on its 512-wide features. It wants the package's own "
+        "mouth crops, 88 x 88 grey at 25 fps.",
         licence="other",
         licence_note="its repository allows non-commercial use only, for comparison and benchmarking; LRW has terms of its own.",
         example="lrw_models parts/lip_reader --activation swish",
@@ -115,7 +116,8 @@ SOURCES = (
         kind="syncnet",
         help="SyncNet, the papers' judge of lip-sync",
         description="syncnet_v2.model (github.com/joonson/syncnet_python, download_model.sh) becomes a judge for LSE-C and "
-        "LSE-D: flowdubber evaluate --syncnet OUT. It takes 224 x 224 colour faces, not mouth crops.",
+        "LSE-D, for flowdubber_hf.metrics.sync.lip_sync. It takes 224 x 224 colour faces; flowdubber evaluate, which cuts grey "
+        "mouths, has a judge of its own.",
         licence="other",
         licence_note="that of Chung and Zisserman (2016); their terms are with the repository "
         "github.com/joonson/syncnet_python.",
