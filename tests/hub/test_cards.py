@@ -23,11 +23,14 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
+from components import tiny_pipeline
+from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.hub.contents import front_matter
 from flowdubber_hf.models.sources import bundled_checkpoints
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import mux_audio
+from hub_server import WRITER
 from prepared import write_prepared
 
 
@@ -180,6 +183,19 @@ def test_the_dubbing_example_runs(repository, folder, name):
     names = run_blocks((repository / name).read_text(encoding="utf-8"), 1)
     assert (folder / "dubbed.mp4").stat().st_size > 10_000
     assert names["dub"].audios[0].shape == (48000,)
+
+
+def test_the_examples_of_the_hub_page_run(repository, hub, tmp_path, monkeypatch):
+    """Against the stand-in, where USER is its user; the model of the example is a tiny one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_TOKEN", WRITER)
+    tiny_pipeline(language_model=False).save_pretrained("outputs/dubber/pipeline")
+    (tmp_path / "outputs/dubber/pipeline/README.md").write_text("---\nlicense: other\n---\n")
+    text = (repository / "docs/hub.md").read_text(encoding="utf-8").replace("USER/", "me/")
+    names = run_blocks(text, 4)
+    assert names["contents"].files and names["sent"].url.startswith(hub.url)
+    assert type(names["pipe"]) is FlowDubberPipeline
+    assert type(names["vocoder"]) is type(names["same"]) is type(names["bundled"])
 
 
 def test_the_example_of_the_judge_runs(repository, folder):

@@ -14,7 +14,10 @@
 """From the Hub and back: what was published loads by its id as the original, by revision and variant, and offline."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -22,7 +25,8 @@ from diffusers import DiffusionPipeline
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from calls import same_dub
+from calls import same_dub, voice
+from clips import head_frames, write_clip
 from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, FlowDubberVocoder
 from flowdubber_hf.evaluation.sounds import model_folder
@@ -30,6 +34,7 @@ from flowdubber_hf.hub import Target, push, stage_for_hub
 from flowdubber_hf.metrics.sync import load_syncnet
 from flowdubber_hf.models.sources import part_folder, split_revision
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline, load_part
+from flowdubber_hf.processing.video import write_wav
 from hub_server import READER, WRITER
 
 
@@ -153,6 +158,30 @@ def test_offline_from_the_cache(published, light, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(ValueError, match=r"me/tiny at v7 is neither .*, and offline mode .*local_files_only"):
         FlowDubberPipeline.from_pretrained("me/tiny", revision="v7", local_files_only=True)
+
+
+def test_the_command_dubs_offline_from_the_cache(published, tmp_path):
+    """In a process of its own, as a user meets it: HF_HUB_OFFLINE is read once, at the start."""
+    FlowDubberPipeline.from_pretrained("me/tiny")
+    write_clip(tmp_path / "clip.mp4", head_frames()[:30])
+    write_wav(tmp_path / "voice.wav", voice(), 16000)
+    variables = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": constants.HF_HUB_CACHE, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "flowdubber_hf", "dub", "--video", "clip.mp4", "--reference", "voice.wav"]
+    command += [
+        "--script",
+        "now",
+        "--output",
+        "dub.wav",
+        "--steps",
+        "1",
+        "--guidance-scale",
+        "1",
+        "--model",
+        "me/tiny@main",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "dub.wav").stat().st_size > 1.2 * 32000
 
 
 def test_offline_with_a_part_of_it(published, monkeypatch):
