@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from components import tiny_aligner, tiny_hifigan, tiny_vector_field
 from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig
-from flowdubber_hf.diagnosis import Checkup, examine
+from flowdubber_hf.diagnosis import Checkup, examine, files
 from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
 from flowdubber_hf.models.sources import bundled_checkpoints
 from flowdubber_hf.processing.demo import demo_reference
@@ -187,8 +187,10 @@ def test_an_untrained_vocoder(tmp_path):
         for parameter in vocoder.parameters():
             parameter.normal_(std=0.3)
     vocoder.save_pretrained(tmp_path)
-    wrong = told(examine(tmp_path), "wrong", "vocoder")
-    assert len(wrong) == 1 and "untrained, or was trained on another mel spectrogram" in wrong[0]
+    checkup = examine(tmp_path)
+    wrong = told(checkup, "wrong", "vocoder")
+    assert len(wrong) == 1 and "the vocoder is untrained, or was trained on another spectrogram" in wrong[0]
+    assert any("do not say which mel spectrogram" in one for one in told(checkup, "note", "vocoder"))
 
 
 def test_parts_side_by_side_are_compared(tmp_path):
@@ -203,6 +205,23 @@ def test_parts_side_by_side_are_compared(tmp_path):
     assert any("4 features a frame" in one for one in told(checkup, "ok", "lip_reader"))
     change(tmp_path / "b", fused_size=64)
     assert not examine(tmp_path, trials=False).healthy
+
+
+def test_parts_of_the_hub_are_fetched_without_code_and_pickles(tmp_path, monkeypatch):
+    tiny_aligner().save_pretrained(tmp_path / "aligner")
+    asked = []
+
+    def fetch(name, patterns):
+        asked.append((name, patterns))
+        return tmp_path
+
+    monkeypatch.setattr(files, "fetch", fetch)
+    checkup = examine("someone/parts", trials=False)
+    assert checkup.healthy and any("weights" in one for one in told(checkup, "ok", "aligner"))
+    assert [name for name, _ in asked] == ["someone/parts"] * 2 and asked[0][1] == ["model_index.json"]
+    assert "*.safetensors" in asked[1][1] and not any(
+        pattern.endswith((".py", ".bin", "*")) for pattern in asked[1][1]
+    )
 
 
 def test_folders_that_are_no_model(tmp_path):

@@ -14,7 +14,7 @@
 """Every part given something to do: a voice to tokenise and make again, a mel to vocode, a clip to read lips of, to dub."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel, resample
 from ..processing.demo import DEMO_REFERENCE_SCRIPT, DEMO_SCRIPT, demo_frames, demo_reference, demo_timeline
 from ..processing.lips import FlowDubberLipFeatureExtractor
-from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens, mel_distance
+from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens
 
 
 # Natural-log units between the mel given to a vocoder and that of its sound. The bundled one is at 0.18 with the demo's voice and at
@@ -124,21 +124,16 @@ def try_vocoder(bench: Bench) -> Iterator[Finding]:
         sound = sound[:samples]
     bench.sounds["vocoder"] = sound
     finding = judge_sound("vocoder", "a voice from its mel", sound, samples, bench.voice)
+    distance = finding.values.get("mel_distance", 0.0)
+    if finding.level == OK and distance > MEL_NOTE:
+        level, reason = NOTE, "its mel is not quite the one it was given"
+        if distance > MEL_WRONG:
+            level = WRONG
+            reason = (
+                "its mel is not the one it was given: the vocoder is untrained, or was trained on another spectrogram"
+            )
+        finding = replace(finding, level=level, text=f"{finding.text.removesuffix('.')}; {reason}.")
     yield finding
-    if finding.level == WRONG:
-        return
-    distance = mel_distance(sound, bench.voice)
-    values = {"mel_distance": round(distance, 2), "samples_cut": max(0, beyond)}
-    if distance > MEL_WRONG:
-        yield Finding(
-            "vocoder",
-            WRONG,
-            f"what it makes has another mel than it was given ({distance:.1f} away on average): it is untrained, or was trained on "
-            "another mel spectrogram.",
-            values,
-        )
-    elif distance > MEL_NOTE:
-        yield Finding("vocoder", NOTE, f"its sound's mel is {distance:.1f} away from the one it was given.", values)
     if getattr(vocoder.config, "fmax", None) is None:
         yield Finding("vocoder", NOTE, "its settings do not say which mel spectrogram it takes (n_fft, fmin, fmax).")
 

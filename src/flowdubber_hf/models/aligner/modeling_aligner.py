@@ -316,7 +316,7 @@ class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):
     main_input_name = "input_ids"
     input_modalities = ("text", "video")
     supports_gradient_checkpointing = True
-    _no_split_modules = ["FlowDubberLipBlock", "FlowDubberPhonemeLayer", "FlowDubberFusionLayer"]
+    _no_split_modules = ["FlowDubberLipEncoder", "FlowDubberPhonemeLayer", "FlowDubberFusionLayer"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -24,6 +24,8 @@ from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.sources import BundledNames
+
 from .configuration_lip_reader import FlowDubberLipReaderConfig
 
 
@@ -99,7 +101,7 @@ class FlowDubberLipTrunk(nn.Module):
         return states.mean(dim=(2, 3)).view(batch, frames, -1)
 
 
-class FlowDubberLipReader(PreTrainedModel):
+class FlowDubberLipReader(BundledNames, PreTrainedModel):
     """Mouth crops to lip features, one a video frame.
 
     It is no part of a pipeline by itself: an aligner takes its weights over
