@@ -32,7 +32,7 @@ FRAMES = 75
 @lru_cache(maxsize=1)
 def voice() -> np.ndarray:
     """`(48000,)` floats: the synthetic voice saying `SCRIPT` at the times at which the head's mouth moves."""
-    return demo._speak(demo._DEMO_WORDS, demo._DEMO_START, demo.DEMO_SECONDS)
+    return demo.demo_speech()
 
 
 def word_times() -> list[list]:

@@ -17,6 +17,7 @@ import inspect
 import json
 import shutil
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -64,6 +65,7 @@ def test_call_signature():
         "script", "video", "reference_audio", "fps", "reference_sampling_rate", "reference_text", "mouth_box",
         "num_inference_steps", "guidance_scale", "temperature", "generator", "latents", "output_type", "return_dict",
         "callback_on_step_end", "callback_on_step_end_tensor_inputs", "sigmas", "phoneme_frames", "without",
+        "callback_on_stage",
     }  # fmt: skip
     assert expected <= set(parameters)
     assert (parameters["num_inference_steps"].default, parameters["guidance_scale"].default) == (10, 1.4)
@@ -86,6 +88,20 @@ def test_output(reference_output):
     assert {"phonemes", "lips", "reference", "semantics", "alignment", "flow", "vocoder", "total"} <= set(
         reference_output.timings
     )
+
+
+def test_stages_are_told_as_they_begin(pipe, reference_output):
+    told = []
+    dub = pipe(**inputs(callback_on_stage=lambda _, name: told.append(name)))
+    assert list(dict.fromkeys(told)) == [name for name in dub.timings if name != "total"]
+    assert torch.equal(dub.audios[0], reference_output.audios[0])
+
+
+def test_mouths_are_what_the_lips_were_read_from(pipe, reference_output):
+    (mouths,) = reference_output.mouths
+    assert (mouths.shape, mouths.dtype) == ((20, 96, 96), np.uint8)
+    expected = pipe.lip_feature_extractor(inputs()["video"], fps=FPS, mouth_box=BOXES[0])["crops"]
+    np.testing.assert_array_equal(mouths, expected)
 
 
 def test_same_seed_same_sound(pipe, reference_output):
@@ -646,7 +662,9 @@ def test_path_words_by_hand():
 
 def test_save_video_of_frames_or_latents(pipe, reference_output, tmp_path):
     pipe.save_video(reference_output, tmp_path / "dub.wav")
-    assert (tmp_path / "dub.wav").stat().st_size > 12800
+    with av.open(str(tmp_path / "dub.wav")) as written:
+        assert written.metadata["comment"].startswith("Synthetic speech made by FlowDubber")
+        assert written.duration == pytest.approx(800_000)
     with pytest.raises(ValueError, match=r"exist"):
         pipe.save_video(reference_output, tmp_path / "dub.wav")
     with pytest.raises(ValueError, match="frames"):

@@ -24,6 +24,7 @@ from flowdubber_hf.processing.audio import check_reference, load_audio
 from flowdubber_hf.processing.demo import (
     DEMO_SCRIPT,
     demo_reference,
+    demo_speech,
     demo_timeline,
     make_demo,
     make_talking_head,
@@ -84,6 +85,16 @@ def test_voice_is_a_voice() -> None:
     assert 90 <= 16000 / period <= 150
     power = np.abs(np.fft.rfft(hiss * np.hanning(1024))) ** 2
     assert power[192:].sum() > 5 * power[:192].sum()
+
+
+def test_other_voices() -> None:
+    plain, high = (np.abs(np.fft.rfft(sound)) for sound in (demo_reference(), demo_reference(pitch=1.7, tract=1.15)))
+    frequencies = np.fft.rfftfreq(38400, 1 / 16000)
+    loudest = [float(frequencies[np.argmax(spectrum)]) for spectrum in (plain, high)]
+    assert loudest[1] > loudest[0]
+    with pytest.raises(ValueError, match="pitch must lie"):
+        demo_reference(pitch=4)
+    assert demo_speech().shape == (48000,)
 
 
 def test_mouth_follows_the_timeline() -> None:

@@ -29,8 +29,10 @@ from flowdubber_hf.processing.video import (
     grid_length,
     iter_frames,
     mux_audio,
+    plays_in_browsers,
     probe_video,
     resample_index,
+    transcode_video,
     write_wav,
 )
 
@@ -327,6 +329,73 @@ def test_write_wav(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must end in"):
         write_wav(tmp_path / "b.mp3", sound)
     assert not (tmp_path / "b.wav").exists()
+
+
+def _comment(path: Path) -> str | None:
+    with av.open(str(path)) as container:
+        return {name.lower(): value for name, value in container.metadata.items()}.get("comment")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".wav"])
+def test_comment_in_the_metadata(tmp_path: Path, suffix: str) -> None:
+    source = write_clip(tmp_path / "a.mp4", noise_frames(10))
+    sound, comment = _chirp(6400), "synthetic speech, made by nobody: ä"
+
+    def write(name: str, **options: str) -> Path:
+        path = tmp_path / f"{name}{suffix}"
+        if suffix == ".wav":
+            return write_wav(path, sound, **options)
+        return mux_audio(source, sound, 16000, path, **options)
+
+    marked, plain = write("marked", comment=comment), write("plain")
+    assert (_comment(marked), _comment(plain)) == (comment, None)
+    np.testing.assert_array_equal(load_audio(marked), load_audio(plain))
+    if suffix == ".wav":
+        with wave.open(str(marked)) as file, wave.open(str(plain)) as other:
+            assert file.readframes(9000) == other.readframes(9000)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "settings"),
+    [
+        ("webcam.webm", "libvpx", {"pts": [0, 31, 70, 95, 160, 201, 215, 300, 330, 350]}),
+        ("old.avi", "mjpeg", {"pixel_format": "yuvj420p"}),
+        ("late.mkv", "libx264", {"pts": range(500, 900, 40)}),
+        ("upright.mp4", "libx264", {"pixel_format": "yuv444p", "rotation": 90}),
+    ],
+)
+def test_transcode_keeps_the_times(tmp_path: Path, name: str, codec: str, settings: dict) -> None:
+    odd = codec != "libx264"  # which refuses to write odd sides
+    source = write_clip(tmp_path / name, noise_frames(10, 48 - odd, 64 - odd), codec=codec, **settings)
+    assert not plays_in_browsers(source)
+    output = transcode_video(source, tmp_path / "out.mp4")
+    assert plays_in_browsers(output)
+    before, after = probe_video(source), probe_video(output)
+    assert after.num_samples == before.num_samples
+    assert (after.num_source_frames, after.rotation) == (before.num_source_frames, before.rotation)
+    pictures = zip(iter_frames(source), iter_frames(output), strict=True)
+    for one, other in pictures:  # sides become even
+        assert abs(one.shape[0] - other.shape[0]) <= 1 >= abs(one.shape[1] - other.shape[1])
+        assert np.abs(one[:46, :46].astype(float) - other[:46, :46]).mean() < 25
+    with pytest.raises(ValueError, match="exists already"):
+        transcode_video(source, output)
+    small = probe_video(transcode_video(source, output, max_side=32, overwrite=True))
+    assert (max(small.width, small.height), min(small.width, small.height)) == (32, 24)
+
+
+def test_transcode_keeps_the_sound_in_its_place(tmp_path: Path) -> None:
+    sound = np.zeros(25600, np.float32)
+    sound[8000:9000] = _chirp(1000)
+    source = write_clip(tmp_path / "a.mkv", noise_frames(40), codec="mpeg4", sound=sound)
+    heard = np.flatnonzero(np.abs(load_audio(transcode_video(source, tmp_path / "out.mp4"))) > 0.1)
+    assert abs(heard[0] - 8000) < 40 > abs(heard[-1] - 9000)
+
+
+def test_clip_that_browsers_play(tmp_path: Path) -> None:
+    assert plays_in_browsers(write_clip(tmp_path / "a.mp4", noise_frames(3)))
+    with pytest.raises(ValueError, match="cannot be read as a video"):
+        (tmp_path / "b.mp4").write_text("no clip")
+        plays_in_browsers(tmp_path / "b.mp4")
 
 
 def test_grid_clip(data_folder: Path, tmp_path: Path) -> None:

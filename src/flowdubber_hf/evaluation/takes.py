@@ -24,7 +24,8 @@ from .scorers import EXTRA
 from .settings import check_takes
 
 
-PACKAGES = ("resemblyzer", "pocketsphinx", "jiwer")
+WORD_PACKAGES = ("pocketsphinx", "jiwer")
+PACKAGES = ("resemblyzer", *WORD_PACKAGES)
 
 
 def require_selection(count: int) -> None:
@@ -63,7 +64,10 @@ def choose_take(similarities: Sequence[float], count_wrong_words: Callable[[int]
 
 
 def choose_sound(
-    sounds: Sequence[np.ndarray], reference: np.ndarray, text: str
+    sounds: Sequence[np.ndarray],
+    reference: np.ndarray,
+    text: str,
+    similarity: Callable[[np.ndarray, np.ndarray], float] | None = None,
 ) -> tuple[int, list[dict[str, float | int | None]]]:
     """The take that [`choose_take`] keeps: similarity by GE2E, words by PocketSphinx.
 
@@ -71,6 +75,7 @@ def choose_sound(
         sounds: takes of the same text, `(samples,)` at 16 kHz.
         reference: `(samples,)` at 16 kHz, the voice they should have.
         text: what they should say.
+        similarity (*optional*): of a take and the reference, in place of resemblyzer's, which is then not needed.
 
     Returns:
         Index of the take, and `similarity` and `wrong_words` of each, the latter `None` where they did not matter.
@@ -78,7 +83,8 @@ def choose_sound(
     Raises:
         ValueError: no take, or a silent one.
     """
-    similarities = [functional.speaker_similarity(sound, reference) for sound in sounds]
+    measure = functional.speaker_similarity if similarity is None else similarity
+    similarities = [measure(sound, reference) for sound in sounds]
     wrong: dict[int, int] = {}
 
     def count_wrong_words(index: int) -> int:
@@ -89,7 +95,6 @@ def choose_sound(
 
     chosen = choose_take(similarities, count_wrong_words)
     takes = [
-        {"similarity": round(similarity, 6), "wrong_words": wrong.get(index)}
-        for index, similarity in enumerate(similarities)
+        {"similarity": round(value, 6), "wrong_words": wrong.get(index)} for index, value in enumerate(similarities)
     ]
     return chosen, takes

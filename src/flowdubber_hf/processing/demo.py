@@ -210,8 +210,8 @@ def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
     return np.apply_along_axis(np.convolve, 0, padded, kernel / kernel.sum(), mode="valid")
 
 
-def _controls(segments: list[_Segment], seconds: float) -> dict[str, np.ndarray]:
-    """Control tracks every 5 ms."""
+def _controls(segments: list[_Segment], seconds: float, pitch: float, tract: float) -> dict[str, np.ndarray]:
+    """Control tracks every 5 ms; `pitch` and `tract` multiply the pitch and the resonances."""
     times = np.arange(round(seconds * SAMPLING_RATE / _FRAME)) * _FRAME / SAMPLING_RATE
     rows = np.zeros((len(times), 7))
     for part in segments:
@@ -224,11 +224,11 @@ def _controls(segments: list[_Segment], seconds: float) -> dict[str, np.ndarray]
     speech = (times >= segments[0].end) & (times < segments[-1].start)
     progress = np.cumsum(speech) / max(1, speech.sum())
     return {
-        "formants": _smooth(rows[:, :3], 4.0),
+        "formants": _smooth(rows[:, :3], 4.0) * tract,
         "voice": _smooth(rows[:, 3:4], 2.2)[:, 0],
         "noise": _smooth(rows[:, 4:5], 1.4)[:, 0],
         "band": rows[:, 5:7],
-        "pitch": 128.0 - 32.0 * progress + 9.0 * np.sin(2 * np.pi * 2.1 * times),
+        "pitch": pitch * (128.0 - 32.0 * progress + 9.0 * np.sin(2 * np.pi * 2.1 * times)),
     }
 
 
@@ -275,17 +275,37 @@ def _noise(tracks: dict[str, np.ndarray], generator: np.random.Generator) -> np.
     return sound[size // 2 : size // 2 + frames * _FRAME]
 
 
-def _speak(words: tuple, start: float, seconds: float, seed: int = 0) -> np.ndarray:
+def _speak(words: tuple, start: float, seconds: float, pitch: float = 1.0, tract: float = 1.0) -> np.ndarray:
     """Synthetic speech `(samples,)` float32 at 16 kHz, peak 0.5."""
-    generator = np.random.default_rng(seed)
-    tracks = _controls(_segments(words, start, seconds), seconds)
+    if not (0.5 <= pitch <= 2.5 and 0.8 <= tract <= 1.3):
+        raise ValueError(f"pitch must lie between 0.5 and 2.5 and tract between 0.8 and 1.3, got {pitch} and {tract}.")
+    generator = np.random.default_rng(0)
+    tracks = _controls(_segments(words, start, seconds), seconds, pitch, tract)
     sound = _voice(tracks, generator) + _noise(tracks, generator)
     return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
 
 
-def demo_reference() -> np.ndarray:
-    """The demo's voice saying "set red by nine again": `(38400,)` float32 at 16 kHz, the same at every call."""
-    return _speak(_REFERENCE_WORDS, _REFERENCE_START, _REFERENCE_SECONDS)
+def demo_reference(pitch: float = 1.0, tract: float = 1.0) -> np.ndarray:
+    """The demo's voice saying "set red by nine again": `(38400,)` float32 at 16 kHz, the same at every call.
+
+    Args:
+        pitch (`float`, defaults to 1.0): multiplies the pitch, which falls from about 130 to 95 Hz; 0.5 to 2.5.
+        tract (`float`, defaults to 1.0): multiplies the resonances; above 1 for the shorter vocal tracts of women and
+            children, 0.8 to 1.3.
+
+    Raises:
+        ValueError: out of these ranges.
+    """
+    return _speak(_REFERENCE_WORDS, _REFERENCE_START, _REFERENCE_SECONDS, pitch, tract)
+
+
+def demo_speech(pitch: float = 1.0, tract: float = 1.0) -> np.ndarray:
+    """The same voice saying the demo's script in time with the head's mouth: `(48000,)` float32 at 16 kHz.
+
+    Args:
+        pitch, tract: as for [`demo_reference`].
+    """
+    return _speak(_DEMO_WORDS, _DEMO_START, DEMO_SECONDS, pitch, tract)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

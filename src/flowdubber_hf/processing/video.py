@@ -18,8 +18,10 @@ written starts where the first video frame starts; the video packets themselves 
 """
 
 import heapq
+import itertools
 import os
 import secrets
+import struct
 import wave
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,9 +36,14 @@ import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
+from ..version import __version__
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
 
 
+#: What a written dub says of itself in its metadata, where players and `ffprobe` show it as the comment.
+SYNTHETIC_SPEECH_NOTICE = (
+    f"Synthetic speech made by FlowDubber (flowdubber-hf {__version__}); not a recording of the person seen or heard."
+)
 MAX_VIDEO_SECONDS = 60.0
 MAX_VIDEO_SIDE = 4096
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
@@ -86,6 +93,7 @@ class _Timeline:
 
     info: VideoInfo
     source_index: np.ndarray  # (num_frames,) int: which decoded frame stands at each place of the grid
+    times: Sequence[Fraction]  # starts of the decoded frames and the end of the last one, seconds from the first start
 
 
 def _check_file(path: str | Path) -> Path:
@@ -245,6 +253,7 @@ def _scan(path: Path, visit: Callable[[av.VideoFrame], None] | None = None) -> _
             warnings=warnings,
         ),
         source_index=index,
+        times=times,
     )
 
 
@@ -445,21 +454,43 @@ def _check_waveform(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 
 def write_wav(
-    path: str | Path, waveform: np.ndarray, sampling_rate: int = SAMPLING_RATE, overwrite: bool = False
+    path: str | Path,
+    waveform: np.ndarray,
+    sampling_rate: int = SAMPLING_RATE,
+    overwrite: bool = False,
+    comment: str | None = None,
 ) -> Path:
     """Writes `(samples,)` floats in [-1, 1] as 16-bit PCM, all or nothing; louder samples are clipped.
+
+    Args:
+        comment (*optional*): goes into the file's metadata (`ICMT`).
 
     Raises:
         ValueError: empty or not finite sound, the file exists, the folder cannot be written, a name not ending in .wav.
     """
     path = Path(path)
     pcm = np.round(_check_waveform(waveform, sampling_rate) * 32767.0).astype("<i2")
-    with _atomic(path, (".wav",), overwrite) as temporary, wave.open(str(temporary), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sampling_rate)
-        file.writeframes(pcm.tobytes())
+    with _atomic(path, (".wav",), overwrite) as temporary:
+        with wave.open(str(temporary), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(sampling_rate)
+            file.writeframes(pcm.tobytes())
+        if comment is not None:
+            _append_wav_comment(temporary, comment)
     return path
+
+
+def _append_wav_comment(path: Path, comment: str) -> None:
+    """Adds a `LIST INFO` chunk behind the samples, where readers that expect these at a fixed place are not disturbed."""
+    text = comment.encode("utf-8") + b"\0"
+    text += b"\0" * (len(text) % 2)
+    chunk = b"INFO" + struct.pack("<4sI", b"ICMT", len(text)) + text
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.write(struct.pack("<4sI", b"LIST", len(chunk)) + chunk)
+        file.seek(4)
+        file.write(struct.pack("<I", end + len(chunk)))  # the whole file but its first 8 bytes
 
 
 def _to_output_rate(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
@@ -510,6 +541,7 @@ def mux_audio(
     sampling_rate: int,
     output_path: str | Path,
     overwrite: bool = False,
+    comment: str | None = None,
 ) -> Path:
     """Writes a clip with new sound: the video packets of the source byte for byte, and `waveform` as AAC at 48 kHz.
 
@@ -522,6 +554,7 @@ def mux_audio(
         sampling_rate: of `waveform`, Hz.
         output_path: ends in .mp4, .mov or .mkv.
         overwrite (`bool`, defaults to `False`): replace a file that exists.
+        comment (*optional*): goes into the file's metadata.
 
     Raises:
         ValueError: as `probe_video` and `write_wav`, or a container that cannot hold the clip's codec (use .mkv).
@@ -533,6 +566,8 @@ def mux_audio(
     with _open_video(path) as (source, video), _atomic(output_path, VIDEO_SUFFIXES, overwrite) as temporary:
         try:
             with av.open(str(temporary), "w", options=options) as target:
+                if comment is not None:
+                    target.metadata["comment"] = comment
                 picture = target.add_stream_from_template(video)
                 sound = target.add_stream(
                     "aac", rate=_OUTPUT_AUDIO_RATE, layout="mono", bit_rate=_OUTPUT_AUDIO_BIT_RATE
@@ -551,3 +586,124 @@ def mux_audio(
 
 def _decode_time(packet: av.Packet) -> float:
     return float(packet.dts * packet.time_base) if packet.dts is not None else 0.0
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Clips that a browser does not play
+# ----------------------------------------------------------------------------------------------------------------------
+
+_BROWSER_CONTAINER, _BROWSER_CODEC, _BROWSER_PIXELS = "mp4", "h264", ("yuv420p", "yuvj420p")
+_CLOCK = 90000  # ticks a second of the written picture's times
+
+
+def plays_in_browsers(path: str | Path) -> bool:
+    """Whether every common browser plays a clip: 8-bit H.264 in MP4 or MOV.
+
+    Raises:
+        ValueError: missing file, not a video, no video stream.
+    """
+    with _open_video(_check_file(path)) as (container, stream):
+        codec = stream.codec_context
+        in_mp4 = _BROWSER_CONTAINER in container.format.name.split(",")
+        return in_mp4 and codec.name == _BROWSER_CODEC and codec.pix_fmt in _BROWSER_PIXELS
+
+
+def transcode_video(
+    path: str | Path, output_path: str | Path, max_side: int | None = None, overwrite: bool = False
+) -> Path:
+    """Writes a clip anew as H.264 and AAC in MP4, which every browser plays: recordings of webcams, old or new formats.
+
+    Every frame keeps its time, the first one shows at 0; the sound, if there is any, is mixed to mono and keeps its place
+    beside the pictures. The file appears whole or not at all.
+
+    Args:
+        path: the clip.
+        output_path: ends in .mp4.
+        max_side (`int`, *optional*): larger pictures are reduced to this many pixels on their longer side.
+        overwrite (`bool`, defaults to `False`): replace a file that exists.
+
+    Raises:
+        ValueError: as `probe_video`, the file exists or cannot be written.
+    """
+    path, output_path = _check_file(path), Path(output_path)
+    times = _scan(path).times
+    sound = _sound_beside(path, float(times[-1]))
+    options = {"movflags": "+faststart"}
+    with (
+        _open_video(path) as (source, video),
+        _atomic(output_path, (".mp4",), overwrite) as temporary,
+        av.open(str(temporary), "w", options=options) as target,
+    ):
+        frames = iter(_FrameReader(source, video))
+        first = next(frames)
+        # No frames that refer to later ones: then the times of the packets are those of the frames, in order.
+        settings = {"preset": "veryfast", "crf": "20", "bf": "0"}
+        picture = target.add_stream(_BROWSER_CODEC, rate=VIDEO_FRAME_RATE, options=settings)
+        picture.width, picture.height = _reduced_size(first.width, first.height, max_side)
+        picture.pix_fmt = "yuv420p"
+        picture.time_base = picture.codec_context.time_base = Fraction(1, _CLOCK)
+        if _rotation(first):
+            picture.set_display_rotation(_rotation(first))
+        packets: list[av.Packet] = []
+        if sound is not None:
+            track = target.add_stream("aac", rate=_OUTPUT_AUDIO_RATE, layout="mono", bit_rate=_OUTPUT_AUDIO_BIT_RATE)
+            packets = _encode_aac(sound, _OUTPUT_AUDIO_RATE, track)
+        pictures = _encode_pictures(itertools.chain([first], frames), times, picture)
+        for packet in heapq.merge(pictures, packets, key=_decode_time):
+            target.mux(packet)
+    return output_path
+
+
+def _reduced_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
+    """Even sizes, which H.264's chroma needs, with the longer side at most `max_side`."""
+    scale = min(1.0, (max_side or MAX_VIDEO_SIDE) / max(width, height))
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def _encode_pictures(
+    frames: Iterator[av.VideoFrame], times: Sequence[Fraction], stream: av.VideoStream
+) -> Iterator[av.Packet]:
+    """Packets of frames that are shown at `times`, the last of which is the end of the last frame."""
+    reformatter = VideoReformatter()
+    ticks = [round(time * _CLOCK) for time in times]
+    lengths = {start: end - start for start, end in pairwise(ticks)}
+
+    def timed(packets: list[av.Packet]) -> Iterator[av.Packet]:
+        for packet in packets:
+            packet.duration = lengths[round(packet.pts * packet.time_base * _CLOCK)]
+            yield packet
+
+    for tick, frame in zip(ticks, frames, strict=False):
+        picture = reformatter.reformat(frame, stream.width, stream.height, format=stream.pix_fmt)
+        picture.pts, picture.time_base = tick, Fraction(1, _CLOCK)
+        picture.pict_type = 0  # the encoder chooses; a decoded frame remembers what it was
+        yield from timed(stream.encode(picture))
+    yield from timed(stream.encode(None))
+
+
+def _sound_beside(path: Path, seconds: float) -> np.ndarray | None:
+    """The clip's sound from its first picture on, `(round(seconds * 48000),)` float32 mono; `None` without any."""
+    length = round(seconds * _OUTPUT_AUDIO_RATE)
+    pieces: list[np.ndarray] = []
+    place = 0  # of the next sample beside the pictures
+    with _open_video(path) as (container, pictures):
+        streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        if not streams:
+            return None
+        shown_from = float((pictures.start_time or 0) * pictures.time_base)
+        resampler = av.AudioResampler("flt", "mono", _OUTPUT_AUDIO_RATE)
+        for frame in _FrameReader(container, streams[0]):
+            if not pieces and frame.time is not None:
+                place = round((frame.time - shown_from) * _OUTPUT_AUDIO_RATE)
+                pieces.append(np.zeros(max(0, min(place, length)), np.float32))
+            frame.pts = None
+            for part in resampler.resample(frame):
+                sound = part.to_ndarray()[0]
+                pieces.append(sound[max(0, -place) :])
+                place += sound.size
+            if place >= length:
+                break
+    if not pieces:
+        return None
+    sound = np.concatenate(pieces)[:length]
+    return np.pad(sound, (0, length - len(sound)))

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ from ...processing.audio import (
 )
 from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.text import Phonemization, phonemize
-from ...processing.video import mux_audio, write_wav
+from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
 from ...schedulers import (
     FlowMatchMidpointDiscreteScheduler,
     flow_sigmas,
@@ -171,14 +172,17 @@ def _decoding_threads(model: torch.nn.Module) -> Iterator[None]:
 
 
 class _Stopwatch:
-    """Seconds spent in each named stage."""
+    """Seconds spent in each named stage, of whose start `on_start` is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_start: Callable[[str], None] | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        self._on_start = on_start
         self._start = time.perf_counter()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        if self._on_start is not None:
+            self._on_start(name)
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -192,6 +196,7 @@ class _Lips:
     """Mouth pictures of a batch, right-padded, and what is known of each clip."""
 
     values: torch.Tensor  # (B, F, 88, 88)
+    crops: list[np.ndarray]  # (F, 96, 96) uint8 each, what `values` were made of
     mask: torch.Tensor  # (B, F)
     num_samples: list[int]  # of the dubs
     durations: list[float]  # seconds
@@ -568,6 +573,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         mask = torch.arange(values.shape[1], device=device) < lengths[:, None]
         return _Lips(
             values=values,
+            crops=[np.asarray(one["crops"]) for one in found],
             mask=mask,
             num_samples=[int(one["num_samples"]) for one in found],
             durations=[float(one["duration"]) for one in found],
@@ -832,6 +838,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         sigmas: Sequence[float] | None = None,
         phoneme_frames: Sequence[int] | np.ndarray | list | None = None,
         without: Sequence[str] = (),
+        callback_on_stage: Callable[[Any, str], None] | None = None,
     ) -> FlowDubberPipelineOutput | tuple:
         r"""
         Dubs one clip, or several: lists in, lists out. A single video or reference serves all scripts of a list.
@@ -865,6 +872,9 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             without (`list[str]`, *optional*): parts of the method to do without, to measure them: `"semantics"` (the learned
                 null takes the place of the language model's knowledge, and guidance, which sharpens it, falls away),
                 `"lips"` (no picture: phonemes of even length, or `phoneme_frames`), `"style"` (zeros as the style vector).
+            callback_on_stage (`Callable`, *optional*): called as `(pipe, name)` when a stage begins, to show progress:
+                `"phonemes"`, `"reference"`, `"lips"`, `"semantics"`, `"alignment"`, `"flow"` (whose steps
+                `callback_on_step_end` tells), `"vocoder"`, the names of the output's `timings`.
 
         Examples:
 
@@ -905,7 +915,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         self._guidance_scale = 1.0 if "semantics" in without else float(guidance_scale)
         self._interrupt = False
         device = self._execution_device
-        watch = _Stopwatch()
+        watch = _Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
 
         with watch.stage("phonemes"):
             phonemizations = [phonemize(text, self.aligner.config.phoneme_accent) for text in scripts]
@@ -1024,12 +1034,18 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             warnings=lips.warnings,
             timings=watch.total(),
             videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],
+            mouths=lips.crops,
         )
 
     # ------------------------------------------------------------------------------------------------ writing
 
     def save_video(
-        self, dub: FlowDubberPipelineOutput, path: str | Path, overwrite: bool = False, index: int = 0
+        self,
+        dub: FlowDubberPipelineOutput,
+        path: str | Path,
+        overwrite: bool = False,
+        index: int = 0,
+        comment: str | None = SYNTHETIC_SPEECH_NOTICE,
     ) -> Path:
         """Writes the clip's own video packets with the dub as its sound.
 
@@ -1038,6 +1054,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             path: the file to write; `.wav` writes the sound alone.
             overwrite (`bool`, *optional*, defaults to `False`): replace a file that exists.
             index (`int`, *optional*, defaults to 0): which clip of the call.
+            comment (`str`, *optional*): goes into the file's metadata, by default that the speech is synthetic.
 
         Returns:
             `path` as `Path`.
@@ -1050,11 +1067,11 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         path = Path(path)
         sound = np.asarray(dub.audios[index], dtype=np.float32)
         if path.suffix.lower() == ".wav":
-            write_wav(path, sound, dub.sampling_rate, overwrite=overwrite)
+            write_wav(path, sound, dub.sampling_rate, overwrite=overwrite, comment=comment)
         elif dub.videos[index] is None:
             raise ValueError(
                 "the clip was given as frames, so there is no file to copy; write the sound to a .wav file."
             )
         else:
-            mux_audio(dub.videos[index], sound, dub.sampling_rate, path, overwrite=overwrite)
+            mux_audio(dub.videos[index], sound, dub.sampling_rate, path, overwrite=overwrite, comment=comment)
         return path

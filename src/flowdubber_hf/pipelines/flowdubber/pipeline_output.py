@@ -41,6 +41,7 @@ class FlowDubberPipelineOutput(BaseOutput):
         warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).
         timings (`dict[str, float]`): seconds spent in each stage, and in all (`total`).
         videos (`list[Path | None]`): the file each clip was read from, `None` for frames.
+        mouths (`list[np.ndarray]`): `(frames, 96, 96)` uint8, the grey mouth pictures that the lips were read from.
     """
 
     audios: list[np.ndarray] | list[torch.Tensor] | torch.Tensor
@@ -53,3 +54,4 @@ class FlowDubberPipelineOutput(BaseOutput):
     warnings: list[list[str]]
     timings: dict[str, float]
     videos: list[Path | None] = field(default_factory=list)
+    mouths: list[np.ndarray] = field(default_factory=list)
