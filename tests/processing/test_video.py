@@ -398,6 +398,26 @@ def test_clip_that_browsers_play(tmp_path: Path) -> None:
         plays_in_browsers(tmp_path / "b.mp4")
 
 
+def test_playlists_are_no_clips(tmp_path: Path) -> None:
+    """What another visitor of a server uploaded must not be within reach of a file that names it."""
+    write_clip(tmp_path / "secret.mp4", noise_frames(10), sound=np.ones(6400, np.float32))
+    hls = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.4,\nsecret.mp4\n#EXT-X-ENDLIST\n"
+    for text in ("ffconcat version 1.0\nfile secret.mp4\n", hls):
+        (tmp_path / "clip.mp4").write_text(text)
+        with pytest.raises(ValueError, match="cannot be read as a video"):
+            probe_video(tmp_path / "clip.mp4")
+        with pytest.raises(ValueError, match="cannot be read as sound"):
+            load_audio(tmp_path / "clip.mp4")
+
+
+def test_own_limits(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", noise_frames(20))
+    with pytest.raises(ValueError, match=r"lasts 0.8 s; clips of at most 0.5 s"):
+        probe_video(clip, max_seconds=0.5)
+    with pytest.raises(ValueError, match="64x48; at most 60 pixels"):
+        probe_video(clip, max_side=60)
+
+
 def test_grid_clip(data_folder: Path, tmp_path: Path) -> None:
     source = data_folder / "grid" / "s1" / "bbaf2n.mp4"
     info = probe_video(source)

@@ -52,6 +52,14 @@ MEL_SETTINGS = {
 MIN_REFERENCE_SECONDS = 1.0
 MAX_AUDIO_SECONDS = 600.0
 
+# Formats that hold their sound and pictures themselves. FFmpeg knows playlists too (HLS, DASH, concat scripts), and a file
+# of that kind, whatever its name, would have it read other files of this machine or ask servers for them.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,obu,ivf,flv,asf,ogg,mxf,nut,dv,gif,yuv4mpegpipe,"
+    "wav,w64,flac,mp3,aac,ac3,eac3,aiff,caf,au,amr,amrnb,amrwb,ape,wv,tta,voc,gsm"
+)
+READING_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+
 
 @lru_cache(maxsize=2)
 @torch.inference_mode(False)  # what is kept must serve training too
@@ -112,7 +120,7 @@ def resample(waveform: np.ndarray, source_rate: int) -> np.ndarray:
 def _decode(path: Path) -> np.ndarray:
     pieces: list[np.ndarray] = []
     samples = 0
-    with av.open(str(path)) as container:
+    with av.open(str(path), container_options=READING_OPTIONS) as container:
         if not container.streams.audio:
             raise ValueError(
                 f"{path} has no sound in it; give a recording (wav, flac, ogg, mp3, m4a or a video with sound)."

@@ -37,7 +37,7 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 from ..version import __version__
-from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
+from .audio import READING_OPTIONS, SAMPLING_RATE, VIDEO_FRAME_RATE
 
 
 #: What a written dub says of itself in its metadata, where players and `ffprobe` show it as the comment.
@@ -106,10 +106,12 @@ def _check_file(path: str | Path) -> Path:
 
 
 @contextmanager
-def _open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+def _open_video(
+    path: Path, max_side: int = MAX_VIDEO_SIDE
+) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """Opens a file for reading its first picture stream; every failure to do so is a `ValueError`."""
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), container_options=READING_OPTIONS)
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ValueError(f"{path} cannot be read as a video ({reason}); convert it to mp4 and try again.") from error
@@ -121,9 +123,9 @@ def _open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vi
         stream = streams[0]
         if stream.codec_context is None:
             raise ValueError(f"{path} has a video stream of an unknown kind; convert it to mp4 and try again.")
-        if max(stream.width or 0, stream.height or 0) > MAX_VIDEO_SIDE:
+        if max(stream.width or 0, stream.height or 0) > max_side:
             raise ValueError(
-                f"{path} is {stream.width}x{stream.height}; at most {MAX_VIDEO_SIDE} pixels a side are supported. Scale it down."
+                f"{path} is {stream.width}x{stream.height}; at most {max_side} pixels a side are supported. Scale it down."
             )
         stream.thread_type = "AUTO"
         yield container, stream
@@ -193,22 +195,27 @@ def resample_index(num_frames: int, fps: float) -> np.ndarray:
     return _grid([index / rate for index in range(num_frames + 1)])
 
 
-def _check_length(duration: float, name: str) -> None:
-    if duration > MAX_VIDEO_SECONDS + 1e-6:
+def _check_length(duration: float, name: str, max_seconds: float = MAX_VIDEO_SECONDS) -> None:
+    if duration > max_seconds + 1e-6:
         raise ValueError(
-            f"{name} lasts {duration:.1f} s; clips of at most {MAX_VIDEO_SECONDS:.0f} s are supported. Cut it into sentences."
+            f"{name} lasts {duration:.1f} s; clips of at most {max_seconds:g} s are supported. Cut it into sentences."
         )
 
 
-def _scan(path: Path, visit: Callable[[av.VideoFrame], None] | None = None) -> _Timeline:
+def _scan(
+    path: Path,
+    visit: Callable[[av.VideoFrame], None] | None = None,
+    max_seconds: float = MAX_VIDEO_SECONDS,
+    max_side: int = MAX_VIDEO_SIDE,
+) -> _Timeline:
     """Decodes the whole clip once, in order, handing each frame to `visit`."""
     pts, durations = [], []
     rotation, width, height = 0, 0, 0
-    with _open_video(path) as (container, stream):
+    with _open_video(path, max_side) as (container, stream):
         rate = Fraction(stream.average_rate or stream.guessed_rate or VIDEO_FRAME_RATE)
         time_base = Fraction(stream.time_base or Fraction(1, 90000))
         header_seconds = float(stream.duration * time_base) if stream.duration else 0.0
-        _check_length(header_seconds, str(path))  # say so before decoding an hour of film
+        _check_length(header_seconds, str(path), max_seconds)  # say so before decoding an hour of film
         reader = _FrameReader(container, stream)
         for frame in reader:
             if not pts:
@@ -218,7 +225,7 @@ def _scan(path: Path, visit: Callable[[av.VideoFrame], None] | None = None) -> _
             elapsed = (
                 (frame.pts - pts[0]) * time_base if frame.pts is not None and pts[0] is not None else len(pts) / rate
             )
-            _check_length(float(elapsed), str(path))
+            _check_length(float(elapsed), str(path), max_seconds)
             if visit is not None:
                 visit(frame)
         damaged = reader.damaged
@@ -226,7 +233,7 @@ def _scan(path: Path, visit: Callable[[av.VideoFrame], None] | None = None) -> _
         raise ValueError(f"{path} has a video stream but no frame of it decodes; it is damaged. Export it again.")
     times = _times(pts, durations, time_base, rate)
     duration = times[-1]
-    _check_length(float(duration), str(path))
+    _check_length(float(duration), str(path), max_seconds)
     warnings = ()
     if damaged:
         warnings = (
@@ -257,13 +264,17 @@ def _scan(path: Path, visit: Callable[[av.VideoFrame], None] | None = None) -> _
     )
 
 
-def probe_video(path: str | Path) -> VideoInfo:
+def probe_video(path: str | Path, max_seconds: float = MAX_VIDEO_SECONDS, max_side: int = MAX_VIDEO_SIDE) -> VideoInfo:
     """Decodes a clip once and tells its size, rate, exact length and damage.
 
+    Args:
+        path: the clip.
+        max_seconds, max_side (*optional*): longer and larger clips are refused, before much of them is decoded.
+
     Raises:
-        ValueError: missing file, not a video, no video stream, nothing decodes, longer than 60 s, larger than 4096 pixels.
+        ValueError: missing file, not a video, no video stream, nothing decodes, too long, too large.
     """
-    return _scan(_check_file(path)).info
+    return _scan(_check_file(path), max_seconds=max_seconds, max_side=max_side).info
 
 
 def _rotation(frame: av.VideoFrame) -> int:
