@@ -1,0 +1,59 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Three examples that the project makes itself: a drawn head, a synthetic voice, a script. Nobody's face or voice is used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdubber_hf.processing.audio import SAMPLING_RATE
+from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_reference, demo_speech, make_demo, make_talking_head
+from flowdubber_hf.processing.video import mux_audio, write_wav
+
+
+@dataclass(frozen=True)
+class Example:
+    """Files and words of an example.
+
+    Attributes:
+        clip: mp4 of the drawn head.
+        script: what its mouth says.
+        voice: wav of the voice.
+    """
+
+    clip: Path
+    script: str
+    voice: Path
+
+
+# Script, and pitch and vocal tract of the voice as multiples of the plain one's.
+_OTHERS = (
+    ("bin green with k four please", 1.7, 1.15),
+    ("The train leaves at ten past nine.", 1.25, 1.05),
+)
+
+
+def make_examples(folder: Path) -> list[Example]:
+    """Draws three clips, makes three voices, and writes them to `folder`; takes a few seconds.
+
+    The first clip has a sound of its own, so that it can be heard before and after.
+    """
+    demo = make_demo(folder)
+    spoken = mux_audio(demo.video, demo_speech(), SAMPLING_RATE, folder / "example_1.mp4")
+    examples = [Example(spoken, DEMO_SCRIPT, demo.reference)]
+    for number, (script, pitch, tract) in enumerate(_OTHERS, 2):
+        clip, voice = folder / f"example_{number}.mp4", folder / f"voice_{number}.wav"
+        make_talking_head(script, clip)
+        write_wav(voice, demo_reference(pitch, tract))
+        examples.append(Example(clip, script, voice))
+    return examples
