@@ -1,6 +1,6 @@
 .PHONY: style quality test ci figures
 
-sources := src tests examples
+sources := src tests examples spaces
 
 # Changes files.
 style:

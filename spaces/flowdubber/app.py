@@ -17,9 +17,9 @@ import os
 
 
 try:
-    import spaces  # before torch: on ZeroGPU it lends the graphics card to the functions it decorates
+    from spaces import GPU  # before torch: on ZeroGPU it lends the graphics card to the functions it decorates
 except ImportError:
-    spaces = None
+    GPU = None
 
 import torch
 
@@ -48,12 +48,13 @@ def build_dubber() -> Dubber:
     pipe = FlowDubberPipeline.from_pretrained(MODEL).to("cuda" if torch.cuda.is_available() else "cpu")
     pipe.set_progress_bar_config(disable=True)
     max_takes = 1 if absent(WORD_PACKAGES) else TAKES[1]
-    if spaces is None:
+    if GPU is None:
         return Dubber(pipe, max_takes)
-    return Dubber(pipe, max_takes, on_device=spaces.GPU(duration=gpu_seconds))
+    return Dubber(pipe, max_takes, on_device=GPU(duration=gpu_seconds))
 
 
-demo = build_demo(build_dubber(), MODEL)
+dubber = build_dubber()
+demo = build_demo(dubber, MODEL)
 
 if __name__ == "__main__":
     demo.launch(**launch_settings())

@@ -74,7 +74,7 @@ def draw_timeline(
         )
     return (
         '<div class="timeline"><div class="track" style="min-width:'
-        f'{round(_pixels_per_second(words) * duration)}px">{"".join(rows)}{_axis(duration)}<div class="playhead" hidden></div></div></div>'
+        f'{round(_pixels_per_second(words) * duration)}px">{"".join(rows)}{_axis(duration)}<div class="playhead" hidden=""></div></div></div>'
         '<p class="legend"><span class="key wave"></span>sound of the dub <span class="key mouth"></span>how far the mouth is '
         "open in the picture. Spectrograms: low tones at the bottom, high ones at the top, brighter is louder. "
         "Press a word to hear it.</p>"
@@ -137,7 +137,7 @@ def _mel(sound: np.ndarray, duration: float, name: str) -> str:
     grey = np.clip(np.round(255 * (mel - low) / (high - low)), 0, 255).astype(np.uint8)
     coloured = cv2.applyColorMap(np.ascontiguousarray(grey[::-1]), cv2.COLORMAP_MAGMA)
     _, png = cv2.imencode(".png", coloured)
-    return f'<img alt="{name}" src="data:image/png;base64,{base64.b64encode(png.tobytes()).decode("ascii")}">'
+    return f'<img alt="{name}" src="data:image/png;base64,{base64.b64encode(png.tobytes()).decode("ascii")}"/>'
 
 
 def _axis(duration: float) -> str:

@@ -172,6 +172,8 @@ def _inputs(dubber: Dubber, seconds: float) -> tuple[dict[str, Any], dict[str, g
             api_visibility="private",
             elem_id="examples",
         )
+    for component in (clip, voice):  # gradio itself spares the clips only when it deletes old files
+        component.keep_in_cache |= component.temp_files
     return fields, problems, examples
 
 
@@ -303,10 +305,14 @@ def _wire(
     for event in (started, repeated):
         event.then(None, js=(HERE / "show_outcome.js").read_text(encoding="utf-8"))
 
+    api_settings = [
+        gr.Number(field.value, label=field.label, visible=False) if isinstance(field, gr.Slider) else field
+        for field in inputs
+    ]
     gr.on(
         [],
         api_handler(dubber),
-        inputs=inputs,
+        inputs=api_settings,
         outputs=[gr.Video(visible=False, label="Dubbed clip"), gr.JSON(visible=False, label="Report")],
         api_name="dub",
         concurrency_id=QUEUE,

@@ -1,0 +1,86 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The Space as it is uploaded: its modules importable, its app loaded once, served once."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from clips import head_frames, write_clip
+from flowdubber_hf.processing.demo import demo_reference, demo_speech
+from flowdubber_hf.processing.video import write_wav
+
+
+pytest.importorskip("gradio", reason="gradio is not installed: pip install 'flowdubber-hf[space]'")
+
+SPACE = Path(__file__).resolve().parents[2] / "spaces" / "flowdubber"
+sys.path.insert(0, str(SPACE))  # its modules import each other as a Space's do
+
+
+@pytest.fixture(scope="session")
+def space_folder() -> Path:
+    return SPACE
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """`app.py`, imported: the bundled model is loaded, the page built."""
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import app
+
+    return app
+
+
+@pytest.fixture(scope="session")
+def dubber(app: ModuleType) -> Any:
+    """The model behind the page."""
+    return app.dubber
+
+
+@pytest.fixture(scope="session")
+def url(app: ModuleType) -> Iterator[str]:
+    """Address of the served page."""
+    _, address, _ = app.demo.launch(prevent_thread_lock=True, quiet=True, **app.launch_settings())
+    yield address
+    app.demo.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`head.mp4` (drawn, 3 s, with sound), `mute.mp4` (2 s), `webcam.webm`, `voice.wav`, and `text.mp4`, which is none."""
+    folder = tmp_path_factory.mktemp("media")
+    write_clip(folder / "head.mp4", head_frames(), sound=demo_speech())
+    write_clip(folder / "mute.mp4", head_frames()[10:60])
+    write_clip(folder / "webcam.webm", head_frames()[10:60], codec="libvpx")
+    write_wav(folder / "voice.wav", demo_reference())
+    (folder / "text.mp4").write_text("this is no clip")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium on this machine."""
+    named = os.environ.get("FLOWDUBBER_TEST_CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium, or FLOWDUBBER_TEST_CHROMIUM=/path/to/it")
+    return found

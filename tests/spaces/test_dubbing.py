@@ -1,0 +1,144 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From a request to a dub, by the bundled model."""
+
+import pickle
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+from clips import noise_frames, video_packets, write_clip
+from dubbing import CHECKING, STAGES, WRITING, Dubber
+from flowdubber_hf.evaluation import takes
+from flowdubber_hf.processing.audio import load_audio
+from flowdubber_hf.processing.demo import DEMO_SCRIPT
+from flowdubber_hf.processing.video import SYNTHETIC_SPEECH_NOTICE, plays_in_browsers, probe_video
+from limits import NO_FACE, Problems, Request
+
+
+@pytest.fixture
+def request_of_two_steps(media):
+    voice = str(media / "voice.wav")
+    return Request(str(media / "head.mp4"), DEMO_SCRIPT, voice, consent=True, steps=2)
+
+
+class Told(list):
+    """Stands in for gr.Progress."""
+
+    def __call__(self, progress, desc):
+        self.append((progress, desc))
+
+
+def test_a_dub(dubber, request_of_two_steps, media, tmp_path):
+    told = Told()
+    dub = dubber.dub(request_of_two_steps, tmp_path, told)
+    assert dub.video == tmp_path / "dubbed.mp4"
+    assert video_packets(dub.video) == video_packets(media / "head.mp4")
+    assert probe_video(dub.video).duration == dub.duration == 3.0
+    with av.open(str(dub.video)) as container:
+        assert container.metadata["comment"] == SYNTHETIC_SPEECH_NOTICE
+    assert dub.original == media / "head.mp4"
+    assert dub.own_sound is not None and dub.mouths.shape == (75, 96, 96)
+    assert [word for word, _, _ in dub.words] == DEMO_SCRIPT.split()
+    assert list(dub.seconds) == [CHECKING, *(text for text, _ in STAGES.values()), WRITING]
+    report = dub.report()
+    assert report["words"][0]["word"] == "place"
+    assert (report["seed"], report["takes"], report["warnings"]) == (0, [], [])
+
+    shares, texts = zip(*told, strict=True)
+    assert list(shares) == sorted(shares) and shares[-1] < 1
+    assert list(dict.fromkeys(texts)) == [CHECKING, *(STAGES[name][0] for name in STAGES), WRITING]
+
+
+def test_the_seed_decides(dubber, request_of_two_steps, tmp_path):
+    sounds = []
+    for number, seed in enumerate((3, 3, 4)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        sounds.append(dubber.dub(replace(request_of_two_steps, seed=seed), folder, Told()).sound)
+    np.testing.assert_array_equal(sounds[0], sounds[1])
+    assert not np.array_equal(sounds[0], sounds[2])
+
+
+def test_the_best_of_several_takes(dubber, request_of_two_steps, tmp_path):
+    told = Told()
+    dub = dubber.dub(replace(request_of_two_steps, takes=2, seed=5), tmp_path, told)
+    assert [take["seed"] for take in dub.takes] == [5, 6]
+    (kept,) = [take for take in dub.takes if take["kept"]]
+    assert dub.seed == kept["seed"]
+    assert kept["similarity"] == max(take["similarity"] for take in dub.takes)
+    shares, texts = zip(*told, strict=True)
+    assert list(shares) == sorted(shares)
+    assert {"Take 1 of 2: reading the lips", "Take 2 of 2: reading the lips"} <= set(texts)
+
+
+def test_takes_are_chosen_from_wheels_alone():
+    """Resemblyzer cannot be named in requirements.txt, so the voice is compared by the pipeline's own encoder."""
+    assert "resemblyzer" not in takes.WORD_PACKAGES
+
+
+def test_voices_are_told_apart(dubber, media):
+    voice, other = load_audio(media / "voice.wav"), load_audio(media / "head.mp4")
+    assert dubber._similarity(voice, voice) == pytest.approx(1, abs=1e-3)
+    assert dubber._similarity(voice, other) > dubber._similarity(voice, np.random.default_rng(0).normal(0, 0.1, 40000))
+
+
+def test_a_webcams_recording_is_made_playable(dubber, request_of_two_steps, media, tmp_path):
+    webcam = str(media / "webcam.webm")
+    dub = dubber.dub(replace(request_of_two_steps, clip=webcam), tmp_path, Told())
+    assert plays_in_browsers(dub.original) and plays_in_browsers(dub.video)
+    assert dub.original.parent == tmp_path
+    assert dub.duration == probe_video(media / "webcam.webm").duration
+    assert dub.own_sound is None
+
+
+def test_the_clips_own_sound_as_the_voice(dubber, request_of_two_steps, tmp_path):
+    dub = dubber.dub(replace(request_of_two_steps, voice=None, own_sound=True), tmp_path, Told())
+    assert np.abs(dub.sound).max() > 0.01
+
+
+def test_hurried_speech_is_said(dubber, request_of_two_steps, tmp_path):
+    script = "statistically speaking, this is certainly rather long for the short clip that it has to fit into"
+    assert "hurried" in dubber.dub(replace(request_of_two_steps, script=script), tmp_path, Told()).warnings[-1]
+
+
+def test_a_clip_without_a_face(dubber, request_of_two_steps, tmp_path):
+    clip = write_clip(tmp_path / "noise.mp4", noise_frames(60, 120, 160))
+    with pytest.raises(Problems) as found:
+        dubber.dub(replace(request_of_two_steps, clip=str(clip)), tmp_path, Told())
+    assert found.value.by_field == {"clip": NO_FACE}
+
+
+def test_what_crosses_to_a_lent_graphics_card_can_be_pickled(dubber, request_of_two_steps, tmp_path):
+    """ZeroGPU runs the decorated function in a process of its own."""
+    asked = []
+
+    def lend(function):
+        def call(*arguments):
+            asked.append(pickle.loads(pickle.dumps(arguments))[0])
+            return pickle.loads(pickle.dumps(function(*arguments)))
+
+        return call
+
+    lent = Dubber(dubber.pipe, max_takes=1, on_device=lend).dub(request_of_two_steps, tmp_path, Told())
+    assert asked == [request_of_two_steps]
+    (tmp_path / "here").mkdir()
+    np.testing.assert_array_equal(lent.sound, dubber.dub(request_of_two_steps, tmp_path / "here", Told()).sound)
+
+
+def test_seconds_of_the_card_follow_the_takes(app, request_of_two_steps):
+    one, four = (app.gpu_seconds(replace(request_of_two_steps, takes=takes)) for takes in (1, 4))
+    assert four == 4 * one
