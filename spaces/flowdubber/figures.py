@@ -31,7 +31,7 @@ from flowdubber_hf.processing.audio import N_FFT, SAMPLING_RATE, VIDEO_FRAME_RAT
 
 _POINTS_PER_SECOND = 100  # of the waveform's outline
 _LETTER_WIDTH, _WORD_MARGIN = 7, 8  # pixels
-_MOST_PIXELS = 260  # a second, however short a word is
+_FITTING_WORDS, _MOST_PIXELS = 0.75, 160  # share of the words that are to fit; a second, however short they are
 _MEL_RANGE = (-11.5, 1.0)  # natural log, black to white
 
 
@@ -82,9 +82,9 @@ def draw_timeline(
 
 
 def _pixels_per_second(words: Sequence[tuple[str, float, float]]) -> float:
-    """So many that every word fits into its box; where the page is narrower, the timeline scrolls."""
+    """So many that most words fit into their boxes; where the page is narrower, the timeline scrolls."""
     wanted = [(_LETTER_WIDTH * len(word) + _WORD_MARGIN) / max(end - start, 0.01) for word, start, end in words]
-    return min(_MOST_PIXELS, max(wanted))
+    return min(_MOST_PIXELS, float(np.quantile(wanted, _FITTING_WORDS)))
 
 
 def _row(name: str, content: str, kind: str) -> str:

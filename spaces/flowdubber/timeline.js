@@ -13,6 +13,9 @@ const follow = () => {
   const now = video.currentTime;
   line.hidden = now === 0;
   line.style.left = `${(100 * now) / video.duration}%`;
+  const box = element.querySelector(".timeline");
+  const place = line.offsetLeft - box.scrollLeft;
+  if (!video.paused && (place < 0 || place > 0.9 * box.clientWidth)) box.scrollLeft = line.offsetLeft - 0.1 * box.clientWidth;
   for (const word of element.querySelectorAll("button[data-start]"))
     word.classList.toggle("spoken", Number(word.dataset.start) <= now && now < Number(word.dataset.end));
   if (!video.paused && !video.ended) requestAnimationFrame(follow);

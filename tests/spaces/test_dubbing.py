@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from clips import noise_frames, video_packets, write_clip
+from components import tiny_pipeline
 from dubbing import CHECKING, STAGES, WRITING, Dubber
 from flowdubber_hf.evaluation import takes
 from flowdubber_hf.processing.audio import load_audio
@@ -137,6 +138,12 @@ def test_what_crosses_to_a_lent_graphics_card_can_be_pickled(dubber, request_of_
     assert asked == [request_of_two_steps]
     (tmp_path / "here").mkdir()
     np.testing.assert_array_equal(lent.sound, dubber.dub(request_of_two_steps, tmp_path / "here", Told()).sound)
+
+
+def test_a_model_without_a_language_model_has_nothing_to_guide(request_of_two_steps, tmp_path):
+    bare = Dubber(tiny_pipeline(language_model=False))
+    assert not bare.can_guide
+    assert bare.dub(request_of_two_steps, tmp_path, Told()).duration == 3.0
 
 
 def test_seconds_of_the_card_follow_the_takes(app, request_of_two_steps):

@@ -25,7 +25,7 @@ from figures import draw_seconds, draw_timeline, draw_warnings
 from flowdubber_hf.processing.demo import demo_speech
 
 
-WORDS = [("place", 0.5, 1.0), ("<b>blue", 1.0, 1.5), ("at", 2.0, 2.1)]
+WORDS = [("place", 0.5, 1.0), ("<b>blue", 1.0, 1.5), ("at", 2.0, 2.05)]
 
 
 def page(html):
@@ -49,14 +49,15 @@ def test_words_stand_where_they_are_said(timeline):
     assert [button.text for button in buttons] == [word for word, _, _ in WORDS]  # markup in a word is no markup
     assert [float(button.get("data-start")) for button in buttons] == [0.5, 1.0, 2.0]
     assert buttons[1].get("style") == "left:33.33%;width:16.67%"
-    assert buttons[2].get("aria-label") == "at, 2.00 to 2.10 seconds"
+    assert buttons[2].get("aria-label") == "at, 2.00 to 2.05 seconds"
 
 
-def test_every_word_fits_into_its_box(timeline):
+def test_most_words_fit_into_their_boxes(timeline):
     width = int(re.search(r"min-width:(\d+)px", timeline.find(".//*[@class='track']").get("style"))[1])
-    for button in timeline.findall(".//button"):
-        share = float(re.search(r"width:([\d.]+)%", button.get("style"))[1]) / 100
-        assert share * width > 6 * len(button.text)
+    assert width <= 3 * 160  # one short word does not make a long strip
+    shares = [float(re.search(r"width:([\d.]+)%", button.get("style"))[1]) for button in timeline.findall(".//button")]
+    fits = [share * width / 100 > 7 * len(word) for share, (word, _, _) in zip(shares, WORDS, strict=True)]
+    assert fits == [True, True, False]
 
 
 def test_the_wave_is_loud_where_the_sound_is(timeline):

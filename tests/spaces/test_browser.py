@@ -1,0 +1,273 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The page as people use it, in a real browser without a network."""
+
+import os
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clips import noise_frames, write_clip
+from flowdubber_hf.processing.video import probe_video
+
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--autoplay-policy=no-user-gesture-required",
+]
+PATIENCE = 60_000  # ms; a busy machine is no failure
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser, url):
+    """Opens the page at a size and in a colour scheme; afterwards no error may stand in the console, and no other host asked."""
+    contexts, complaints = [], []
+
+    def note(kind: str, text: str) -> None:
+        complaints.append((kind, text))
+
+    def open_at(width: int = 1280, height: int = 900, scheme: str = "light") -> "playwright.Page":
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: message.type == "error" and note("console", message.text))
+        page.on("pageerror", lambda error: note("exception", str(error)))
+        page.on("request", lambda request: is_foreign(request.url, url) and note("request", request.url))
+        page.goto(url)
+        page.get_by_role("button", name="Dub the clip").wait_for()
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def is_foreign(address: str, url: str) -> bool:
+    return not address.startswith((url, "data:", "blob:"))
+
+
+@pytest.fixture(scope="module")
+def real_clip(media, repository) -> tuple[Path, str]:
+    """A clip of a real speaker where there is one here, otherwise the drawn head, and what is said in it."""
+    data = Path(os.environ.get("FLOWDUBBER_TEST_DATA", repository.parent / "shared" / "data"))
+    grid = data / "grid" / "s1" / "bbaf2n.mp4"
+    return (grid, "bin blue at f two now") if grid.is_file() else (media / "head.mp4", "place blue at f two now")
+
+
+def upload(page, field: str, file: Path) -> None:
+    page.locator(f"#{field} input[type=file]").set_input_files(str(file))
+
+
+def press(page) -> None:
+    page.get_by_role("button", name="Dub the clip").click()
+
+
+def consent(page) -> None:
+    page.get_by_label("have agreed to this dub").check()
+
+
+def set_number(page, name: str, value: float) -> None:
+    field = page.get_by_label(name, exact=True)
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def open_settings(page, **values: float) -> None:
+    page.get_by_role("button", name="Advanced").click()
+    for name, value in values.items():
+        set_number(page, "Seed" if name == "seed" else f"number input for {name.capitalize()}", value)
+
+
+def result(page, other_than: str | None = None) -> str:
+    """Address of the dubbed clip, as soon as there is one that can be played."""
+    page.wait_for_function(
+        "(old) => { const video = document.querySelector('#dubbed video');"
+        " return video && video.src && video.src !== old && video.readyState > 0 }",
+        arg=other_than,
+    )
+    page.locator("#timeline .track").wait_for()
+    return page.evaluate("document.querySelector('#dubbed video').src")
+
+
+def fetch(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return answer.read()
+
+
+def no_wider_than_the_screen(page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_clip_is_dubbed_played_and_dubbed_again(open_page, media, real_clip):
+    clip, script = real_clip
+    page = open_page()
+    upload(page, "clip", clip)
+    page.locator("#clip video").wait_for()
+    page.get_by_label("Script").fill(script)
+    upload(page, "voice", media / "voice.wav")
+    page.locator("#voice canvas, #voice .waveform-container").first.wait_for()
+    consent(page)
+    open_settings(page, steps=1)
+    press(page)
+    first = result(page)
+    assert page.locator(".problem [role=alert]").count() == 0
+
+    duration = page.evaluate("document.querySelector('#dubbed video').duration")
+    assert duration == pytest.approx(probe_video(clip).duration, abs=0.05)
+    page.locator("#original video").wait_for()
+    assert page.locator("#timeline button").all_inner_texts() == script.split()
+    assert page.locator("#timeline img").count() == 2  # before and after: both clips have a sound of their own
+    assert "of work for" in page.locator("#seconds caption").inner_text()
+
+    page.locator("#timeline button").nth(3).click()  # plays from the word
+    page.wait_for_function("document.querySelector('#dubbed video').currentTime > 1.2")
+    page.locator("#timeline .playhead").wait_for()
+    page.evaluate("document.querySelector('#dubbed video').pause()")
+
+    set_number(page, "Seed", 5)
+    press(page)
+    second = result(page, other_than=first)
+    page.get_by_role("button", name="Another take").click()
+    third = result(page, other_than=second)
+    assert page.get_by_label("Seed", exact=True).input_value() == "6"
+    assert len({fetch(address) for address in (first, second, third)}) == 3
+    set_number(page, "Seed", 0)
+    press(page)
+    assert fetch(result(page, other_than=third)) == fetch(first)
+
+
+def test_wrong_input_is_told_beside_its_field(open_page, media, tmp_path):
+    page = open_page()
+    (tmp_path / "note.txt").write_text("hello")
+    (tmp_path / "large.mp4").open("wb").truncate(60_000_000)
+    problem = page.locator("#clip-problem [role=alert]")
+    # Said before anything is sent
+    upload(page, "clip", tmp_path / "note.txt")
+    playwright.expect(problem).to_contain_text("This is not a video file")
+    upload(page, "clip", tmp_path / "large.mp4")
+    playwright.expect(problem).to_contain_text("more than 50 MB")
+    upload(page, "voice", tmp_path / "note.txt")
+    playwright.expect(page.locator("#voice-problem [role=alert]")).to_contain_text("This is not a sound file")
+    # Said by the server: it has the name of a clip
+    upload(page, "clip", media / "text.mp4")
+    playwright.expect(problem).to_contain_text("cannot be read as a video")
+    # Said when the button is pressed, to all fields at once
+    press(page)
+    expected = {
+        "clip": "Upload a clip",
+        "script": "Type the words",
+        "voice": "Upload or record",
+        "consent": "Tick this box",
+    }
+    for field, text in expected.items():
+        playwright.expect(page.locator(f"#{field}-problem [role=alert]")).to_contain_text(text)
+    # Found by the models
+    upload(page, "clip", write_clip(tmp_path / "noise.mp4", noise_frames(40, 120, 160)))
+    page.locator("#clip video").wait_for()
+    playwright.expect(problem).to_have_count(0)
+    page.get_by_label("Script").fill("<b>place</b> blue")
+    upload(page, "voice", media / "voice.wav")
+    consent(page)
+    press(page)
+    playwright.expect(problem).to_contain_text("No face was found")
+    assert page.locator(".problem [role=alert]").count() == 1
+    # Cleared by an example
+    page.locator("#examples button").first.click()
+    playwright.expect(page.locator(".problem [role=alert]")).to_have_count(0)
+
+
+def test_an_example_by_keyboard_alone(open_page):
+    page = open_page()
+    reached = []
+
+    def tab_to(text: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            name = page.evaluate(
+                "(() => { const e = document.activeElement;"
+                " return e.innerText || e.ariaLabel || e.labels?.[0]?.innerText || e.value || '' })()"
+            )
+            reached.append(name)
+            if text in name:
+                return
+        raise AssertionError(f"{text!r} is not reached by the Tab key: {reached}")
+
+    tab_to("place blue at f two now")
+    page.keyboard.press("Enter")
+    page.locator("#clip video").wait_for()
+    tab_to("Script")
+    page.keyboard.press("Enter")  # asks for the dub, which consent is missing for
+    playwright.expect(page.locator("#consent-problem [role=alert]")).to_contain_text("Tick this box")
+    tab_to("have agreed")
+    page.keyboard.press("Space")
+    tab_to("Dub the clip")
+    page.keyboard.press("Enter")
+    result(page)
+    assert all(name.strip() for name in reached), reached
+    tab_to("place")
+    start = page.evaluate("Number(document.activeElement.dataset.start)")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"document.querySelector('#dubbed video').currentTime >= {start}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone(open_page, scheme):
+    page = open_page(390, 844, scheme)
+    assert no_wider_than_the_screen(page)
+    page.locator("#examples button").nth(1).click()
+    page.locator("#clip video").wait_for()
+    open_settings(page, steps=1)
+    consent(page)
+    press(page)
+    result(page)
+    assert no_wider_than_the_screen(page)
+    # One below the other: fields, button, dub, original
+    places = [page.locator(f"#{name}").bounding_box() for name in ("clip", "consent", "dub", "dubbed", "original")]
+    assert [place["y"] for place in places] == sorted(place["y"] for place in places)
+    assert all(place["x"] >= 0 and place["x"] + place["width"] <= 390 for place in places)
+    # The figures follow the scheme
+    colours = page.evaluate(
+        "(() => { const style = getComputedStyle(document.querySelector('.timeline'));"
+        " return [style.color, style.backgroundColor] })()"
+    )
+    text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
+    assert (text > ground + 300) if scheme == "dark" else (text + 300 < ground)
+
+
+def test_the_clips_own_sound_takes_the_place_of_a_recording(open_page, media):
+    page = open_page()
+    upload(page, "clip", media / "mute.mp4")
+    page.locator("#clip video").wait_for()
+    page.get_by_label("Script").fill("place blue now")
+    page.get_by_label("Take the clip's own sound").check()
+    playwright.expect(page.locator("#voice")).to_be_hidden()
+    consent(page)
+    press(page)
+    playwright.expect(page.locator("#voice-problem [role=alert]")).to_contain_text("no sound of its own")
