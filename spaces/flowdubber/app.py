@@ -25,9 +25,10 @@ import torch
 
 from dubbing import Dubber
 from flowdubber_hf import FlowDubberPipeline
-from flowdubber_hf.cli.common import available_cores
+from flowdubber_hf.data.workers import use_available_cores
 from flowdubber_hf.evaluation.takes import WORD_PACKAGES
 from flowdubber_hf.extras import absent
+from flowdubber_hf.libraries import quiet_libraries
 from limits import TAKES, Request
 from page import BUNDLED_MODEL, build_demo, launch_settings
 
@@ -43,8 +44,8 @@ def gpu_seconds(request: Request, *_) -> int:
 
 def build_dubber() -> Dubber:
     """Loads the model once, on the graphics card if there is one."""
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(available_cores())
+    quiet_libraries()
+    use_available_cores()
     pipe = FlowDubberPipeline.from_pretrained(MODEL).to("cuda" if torch.cuda.is_available() else "cpu")
     pipe.set_progress_bar_config(disable=True)
     max_takes = 1 if absent(WORD_PACKAGES) else TAKES[1]

@@ -122,7 +122,7 @@ class Dubber:
     ):
         self.pipe = pipe
         self.max_takes = max_takes
-        self._make_takes = on_device(self.make_takes)
+        self._try_takes = on_device(self.try_takes)
 
     @property
     def temperature(self) -> float:
@@ -150,12 +150,9 @@ class Dubber:
         with clock.stage(CHECKING):
             checked = check_request(request, self.pipe.aligner.config.phoneme_accent, self.max_takes)
             clip = playable(Path(request.clip), folder)
-        try:
-            made = self._make_takes(request, clip, checked.voice, report)
-        except NoFaceError as error:
-            raise Problems({"clip": NO_FACE}) from error
-        except ValueError as error:
-            raise Problems({"settings": for_visitors(error, str(clip), "The clip")}) from error
+        made = self._try_takes(request, clip, checked.voice, report)
+        if isinstance(made, dict):
+            raise Problems(made)
         report(0.96, desc=WRITING)
         with clock.stage(WRITING):
             video = self.pipe.save_video(made.dub, folder / "dubbed.mp4")
@@ -176,6 +173,15 @@ class Dubber:
             takes=made.chosen_from,
             warnings=warnings,
         )
+
+    def try_takes(self, request: Request, clip: Path, voice: np.ndarray, report: Report) -> Takes | dict[str, str]:
+        """As `make_takes`, but what is wrong is returned, by field: ZeroGPU loses what an exception says."""
+        try:
+            return self.make_takes(request, clip, voice, report)
+        except NoFaceError:
+            return {"clip": NO_FACE}
+        except ValueError as error:
+            return {"settings": for_visitors(error, str(clip), "The clip")}
 
     def make_takes(self, request: Request, clip: Path, voice: np.ndarray, report: Report) -> Takes:
         """Runs the models once for each take and keeps the best.

@@ -49,7 +49,7 @@ QUEUE = "dub"  # the page and the API wait in one line: the models serve one vis
 
 ABOUT_BUNDLED = (
     "**What to expect.** A small model that learned the six-word commands of the GRID corpus (“place blue at f two now”) best and "
-    "everyday English roughly. One face, seen from the front; clips of up to {seconds:g} s. The voice is copied only roughly."
+    "everyday English less well. One face, seen from the front; clips of up to {seconds:g} s. The voice is copied only roughly."
 )
 ABOUT_OTHER = (
     "**What to expect.** This Space runs the model `{model}`; its card says what it can and cannot do. English, one face seen from "

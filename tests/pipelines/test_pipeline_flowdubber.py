@@ -100,7 +100,8 @@ def test_stages_are_told_as_they_begin(pipe, reference_output):
 def test_mouths_are_what_the_lips_were_read_from(pipe, reference_output):
     (mouths,) = reference_output.mouths
     assert (mouths.shape, mouths.dtype) == ((20, 96, 96), np.uint8)
-    expected = pipe.lip_feature_extractor(inputs()["video"], fps=FPS, mouth_box=BOXES[0])["crops"]
+    given = inputs()
+    expected = pipe.lip_feature_extractor(given["video"], fps=given["fps"], mouth_box=given["mouth_box"])["crops"]
     np.testing.assert_array_equal(mouths, expected)
 
 

@@ -40,14 +40,17 @@ def space_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """`app.py`, imported: the bundled model is loaded, the page built."""
-    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import app
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        environment.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+        environment.setenv("OMP_NUM_THREADS", "1")
+        for name in ("FLOWDUBBER_MODEL", "FLOWDUBBER_MAX_SECONDS"):
+            environment.delenv(name, raising=False)
+        import app
 
-    return app
+        yield app
 
 
 @pytest.fixture(scope="session")

@@ -124,18 +124,25 @@ def test_a_clip_without_a_face(dubber, request_of_two_steps, tmp_path):
 
 
 def test_what_crosses_to_a_lent_graphics_card_can_be_pickled(dubber, request_of_two_steps, tmp_path):
-    """ZeroGPU runs the decorated function in a process of its own."""
+    """ZeroGPU runs the decorated function in a process of its own, from where no exception's message comes back."""
     asked = []
 
     def lend(function):
         def call(*arguments):
             asked.append(pickle.loads(pickle.dumps(arguments))[0])
-            return pickle.loads(pickle.dumps(function(*arguments)))
+            try:
+                return pickle.loads(pickle.dumps(function(*arguments)))
+            except Exception:
+                raise RuntimeError("worker error") from None
 
         return call
 
-    lent = Dubber(dubber.pipe, max_takes=1, on_device=lend).dub(request_of_two_steps, tmp_path, Told())
+    borrower = Dubber(dubber.pipe, max_takes=1, on_device=lend)
+    lent = borrower.dub(request_of_two_steps, tmp_path, Told())
     assert asked == [request_of_two_steps]
+    clip = write_clip(tmp_path / "noise.mp4", noise_frames(60, 120, 160))
+    with pytest.raises(Problems, match="No face was found"):
+        borrower.dub(replace(request_of_two_steps, clip=str(clip)), tmp_path, Told())
     (tmp_path / "here").mkdir()
     np.testing.assert_array_equal(lent.sound, dubber.dub(request_of_two_steps, tmp_path / "here", Told()).sound)
 
