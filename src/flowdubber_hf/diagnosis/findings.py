@@ -91,7 +91,7 @@ def judge_tokens(part: str, what: str, tokens: Sequence[int], codes: int, in_tim
     counts = torch.bincount(torch.tensor(tokens), minlength=codes)
     shares = counts[counts > 0].double() / len(tokens)
     run = max(len(list(group)) for _, group in itertools.groupby(tokens))
-    entropy = float(-(shares * shares.log2()).sum())
+    entropy = max(0.0, float(-(shares * shares.log2()).sum()))
     most = math.log2(min(codes, len(tokens)))
     values = {
         "tokens": len(tokens),
