@@ -38,6 +38,7 @@ from flowdubber_hf.models.semantic.conversion import split_vocabulary
 from flowdubber_hf.models.spark_tts import convert_spark_tts
 from flowdubber_hf.models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
 from flowdubber_hf.models.speech_tokenizer.conversion import bicodec_config, plan_bicodec, wav2vec2_config
+from flowdubber_hf.models.speech_tokenizer.front_end import speaker_filters
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.pipelines.flowdubber.loading import check_weights
 from flowdubber_hf.pipelines.flowdubber.parts import load_part
@@ -461,15 +462,19 @@ class TestRefusals:
         name = "wav2vec2.encoder.pos_conv_embed.conv.parametrizations.weight.original1"
         assert torch.equal(found[name], spark.wav2vec2.state_dict()[name])
 
-    def test_constants_are_checked(self, copy):
-        window = torch.hann_window(640)
-        change_weights(copy / CODEC, lambda t: t.update({"mel_transformer.spectrogram.window": window}))
+    @pytest.mark.parametrize("name", ["spectrogram.window", "mel_scale.fb"])
+    def test_constants_are_checked(self, copy, name):
+        constants = {
+            "spectrogram.window": torch.hann_window(640),
+            "mel_scale.fb": speaker_filters(SMALL.mels, 1024, 10.0, 16000).T.contiguous(),
+        }
+        name, constant = f"mel_transformer.{name}", constants[name]
+        change_weights(copy / CODEC, lambda t: t.update({name: constant}))
         assert "BiCodec's constants, computed here (1 tensors)" in convert_spark_tts(copy)["speech_tokenizer"].left_out
-        change_weights(copy / CODEC, lambda t: t["mel_transformer.spectrogram.window"].mul_(2))
-        with pytest.raises(
-            ValueError, match=r"mel_transformer\.spectrogram\.window is not what its configuration says"
-        ):
-            convert_spark_tts(copy)
+        for other in (2 * constant, constant[1:]):
+            change_weights(copy / CODEC, lambda t, other=other: t.update({name: other.contiguous()}))
+            with pytest.raises(ValueError, match=f"{name} is not what its configuration says"):
+                convert_spark_tts(copy)
 
     @pytest.mark.parametrize(
         ("section", "key", "value", "message"),

@@ -101,17 +101,66 @@ def bicodec_config(
         ValueError: a setting is missing, unknown, or of a kind that this package does not compute.
     """
     part = _sections(codec)
+    _check_agreement(settings, part)
+    mel, encoder, quantizer, speaker = (
+        part[name] for name in ("mel_params", "encoder", "quantizer", "speaker_encoder")
+    )
+    seconds = settings["ref_segment_duration"]
+    fields = {
+        "sampling_rate": mel["sample_rate"],
+        "hop_length": mel["hop_length"],
+        "feature_type": "wav2vec2",
+        "feature_size": encoder["input_channels"],
+        "wav2vec2_config": front_end,
+        "wav2vec2_layers": list(FEATURE_LAYERS),
+        "wav2vec2_tail": 0,
+        "volume_normalize": settings["volume_normalize"],
+        "hidden_size": encoder["vocos_dim"],
+        "intermediate_size": encoder["vocos_intermediate_dim"],
+        "latent_size": encoder["out_channels"],
+        "num_encoder_layers": encoder["vocos_num_layers"],
+        "num_prenet_layers": part["prenet"]["vocos_num_layers"],
+        "num_postnet_layers": part["postnet"]["vocos_num_layers"],
+        "sample_ratios": encoder["sample_ratios"],
+        "codebook_size": quantizer["codebook_size"],
+        "codebook_dim": quantizer["codebook_dim"],
+        "commitment_weight": quantizer["commitment"],
+        "codebook_weight": quantizer["codebook_loss_weight"],
+        "codebook_decay": quantizer["decay"],
+        "dead_code_threshold": quantizer["threshold_ema_dead_code"],
+        "speaker_mel_bins": mel["num_mels"],
+        "speaker_n_fft": mel["n_fft"],
+        "speaker_win_length": mel["win_length"],
+        "speaker_fmin": mel["mel_fmin"],
+        "speaker_seconds": int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds,
+        "num_global_tokens": speaker["token_num"],
+        "speaker_latent_size": speaker["latent_dim"],
+        "fsq_levels": speaker["fsq_levels"],
+        "decoder_channels": part["decoder"]["channels"],
+        "upsample_rates": part["decoder"]["rates"],
+        "upsample_kernel_sizes": part["decoder"]["kernel_sizes"],
+    }
+    try:
+        return FlowDubberSpeechTokenizerConfig(**fields)
+    except StrictDataclassError as error:
+        raise ValueError(f"BiCodec's configuration: {error}") from error
+
+
+def _check_agreement(settings: Mapping[str, Any], part: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses settings that this package keeps as one where they differ, and those that it cannot compute."""
+    for name in ("sample_rate", "latent_hop_length", "ref_segment_duration", "volume_normalize"):
+        if name not in settings:
+            raise ValueError(f"Spark-TTS's config.yaml lacks {name}.")
     mel, encoder, decoder, prenet, postnet = (
         part[name] for name in ("mel_params", "encoder", "decoder", "prenet", "postnet")
     )
     quantizer, speaker = part["quantizer"], part["speaker_encoder"]
     latent, hop = encoder["out_channels"], mel["hop_length"]
-    rate, seconds = _needed(settings, "sample_rate"), _needed(settings, "ref_segment_duration")
     same = [
-        ("sample_rate", rate, "this package's", SAMPLING_RATE),
+        ("sample_rate", settings["sample_rate"], "this package's", SAMPLING_RATE),
         ("mel_params.sample_rate", mel["sample_rate"], "this package's", SAMPLING_RATE),
         ("mel_params.mel_fmax", mel["mel_fmax"] or SAMPLING_RATE / 2, "half the sampling rate", SAMPLING_RATE / 2),
-        ("latent_hop_length", _needed(settings, "latent_hop_length"), "mel_params.hop_length", hop),
+        ("latent_hop_length", settings["latent_hop_length"], "mel_params.hop_length", hop),
         ("quantizer.input_dim", quantizer["input_dim"], "encoder.out_channels", latent),
         ("speaker_encoder.input_dim", speaker["input_dim"], "mel_params.num_mels", mel["num_mels"]),
         ("speaker_encoder.out_dim", speaker["out_dim"], "encoder.out_channels", latent),
@@ -131,50 +180,6 @@ def bicodec_config(
     for name, value, other, expected in same:
         if value != expected:
             raise ValueError(f"BiCodec's {name} is {value!r}, {other} {expected!r}; this package cannot compute that.")
-    fields = {
-        "sampling_rate": mel["sample_rate"],
-        "hop_length": hop,
-        "feature_type": "wav2vec2",
-        "feature_size": encoder["input_channels"],
-        "wav2vec2_config": front_end,
-        "wav2vec2_layers": list(FEATURE_LAYERS),
-        "wav2vec2_tail": 0,
-        "volume_normalize": _needed(settings, "volume_normalize"),
-        "hidden_size": encoder["vocos_dim"],
-        "intermediate_size": encoder["vocos_intermediate_dim"],
-        "latent_size": latent,
-        "num_encoder_layers": encoder["vocos_num_layers"],
-        "num_prenet_layers": prenet["vocos_num_layers"],
-        "num_postnet_layers": postnet["vocos_num_layers"],
-        "sample_ratios": encoder["sample_ratios"],
-        "codebook_size": quantizer["codebook_size"],
-        "codebook_dim": quantizer["codebook_dim"],
-        "commitment_weight": quantizer["commitment"],
-        "codebook_weight": quantizer["codebook_loss_weight"],
-        "codebook_decay": quantizer["decay"],
-        "dead_code_threshold": quantizer["threshold_ema_dead_code"],
-        "speaker_mel_bins": mel["num_mels"],
-        "speaker_n_fft": mel["n_fft"],
-        "speaker_win_length": mel["win_length"],
-        "speaker_fmin": mel["mel_fmin"],
-        "speaker_seconds": int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds,
-        "num_global_tokens": speaker["token_num"],
-        "speaker_latent_size": speaker["latent_dim"],
-        "fsq_levels": speaker["fsq_levels"],
-        "decoder_channels": decoder["channels"],
-        "upsample_rates": decoder["rates"],
-        "upsample_kernel_sizes": decoder["kernel_sizes"],
-    }
-    try:
-        return FlowDubberSpeechTokenizerConfig(**fields)
-    except StrictDataclassError as error:
-        raise ValueError(f"BiCodec's configuration: {error}") from error
-
-
-def _needed(settings: Mapping[str, Any], name: str) -> Any:
-    if name not in settings:
-        raise ValueError(f"Spark-TTS's config.yaml lacks {name}.")
-    return settings[name]
 
 
 # Settings of a wav2vec2 that decide what its hidden states are.
@@ -287,16 +292,17 @@ def _front_end_name(name: str, prefix: str, tensors: Mapping[str, torch.Tensor])
 
 def _check_constants(config: FlowDubberSpeechTokenizerConfig, tensors: Mapping[str, torch.Tensor]) -> None:
     """The constants that some checkpoints carry are those that this package computes."""
-    filters = speaker_filters(
-        config.speaker_mel_bins, config.speaker_n_fft, float(config.speaker_fmin), config.sampling_rate
-    )
+    bins, size, window = config.speaker_mel_bins, config.speaker_n_fft, config.speaker_win_length
+    lowest = float(config.speaker_fmin)
     shapes = shapes_of(tensors)
-    for name, ours in (
-        (f"{MEL_TRANSFORMER}mel_scale.fb", filters.T),
-        (f"{MEL_TRANSFORMER}spectrogram.window", torch.hann_window(config.speaker_win_length)),
+    for name, shape, compute in (
+        ("mel_scale.fb", (size // 2 + 1, bins), lambda: speaker_filters(bins, size, lowest, config.sampling_rate).T),
+        ("spectrogram.window", (window,), lambda: torch.hann_window(window)),
     ):
+        name = MEL_TRANSFORMER + name
+        # The shape first: what a damaged file asks for may be too large to compute.
         if name in shapes and (
-            shapes[name] != tuple(ours.shape) or not torch.allclose(tensors[name].float(), ours, atol=1e-6)
+            shapes[name] != shape or not torch.allclose(tensors[name].float(), compute(), atol=1e-6)
         ):
             raise ValueError(f"BiCodec's {name} is not what its configuration says; this package cannot compute that.")
 
