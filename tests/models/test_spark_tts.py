@@ -543,6 +543,10 @@ class TestRefusals:
             convert_spark_tts(tmp_path / "nothing")
         with pytest.raises(ValueError, match=r"config\.yaml"):
             convert_spark_tts(tmp_path)
+        with pytest.raises(ValueError, match="leave --revision out"):
+            convert_spark_tts(tmp_path, revision="main")
+        with pytest.raises(ValueError, match="leave --file out"):
+            convert_spark_tts(tmp_path, file="model.safetensors")
 
 
 def published_bicodec() -> FlowDubberSpeechTokenizerConfig:

@@ -94,6 +94,8 @@ def spark_folder(source: str | Path, revision: str | None = None) -> Path:
     if not is_hub_id(source):
         if not Path(source).is_dir():
             raise ValueError(f"there is no folder {source}; give Spark-TTS's folder or its Hub id (owner/name).")
+        if revision is not None:
+            raise ValueError(f"{source} is a folder, which has no revisions; leave --revision out.")
         return Path(source)
     return fetch(str(source), list(PATTERNS), revision=revision)
 
