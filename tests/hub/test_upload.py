@@ -53,8 +53,19 @@ def test_a_repository_that_is_there_gets_one_more_commit(hub, contents):
     sent = send(contents, Target("me/old", token=WRITER))
     repository = hub.model("me/old")
     assert repository.files == {"note.txt": b"stays", **bytes_of(contents)}
-    assert send(contents, Target("me/old", token=WRITER)).commit == sent.commit  # nothing new: no empty commit
+    again = send(contents, Target("me/old", token=WRITER))
+    assert again.commit == sent.commit and sent.changed and not again.changed  # nothing new: no empty commit
     assert len(repository.commits) == 3
+
+
+def test_private_means_private(hub, contents):
+    before = hub.add("me/public", {"README.md": b"old"})
+    hub.add("me/hidden", {"README.md": b"old"}, private=True)
+    with pytest.raises(ValueError, match="me/public is as it was: me/public is public, but private was asked for"):
+        send(contents, Target("me/public", token=WRITER, private=True))
+    assert len(before.commits) == 2
+    send(contents, Target("me/hidden", token=WRITER, private=True))
+    assert hub.model("me/hidden").files == bytes_of(contents)
 
 
 def test_what_is_left_over_goes_with_the_same_commit(hub, contents):

@@ -67,7 +67,12 @@ def add_push(commands: Any) -> None:
     target = push.add_argument_group("where it goes").add_argument
     target("--repo", required=True, metavar="ORG/NAME", help="repository on the Hub, made where it is missing")
     target("--repo-type", default="model", choices=("model", "dataset", "space"), help="default %(default)s")
-    target("--private", action="store_true", default=None, help="a repository that is made is private")
+    target(
+        "--private",
+        action="store_true",
+        default=None,
+        help="a repository that is made is private; one that is public is refused",
+    )
     target(
         "--revision",
         "--branch",
@@ -117,7 +122,7 @@ def _push(arguments: argparse.Namespace) -> Result:
             print(_description(contents, target))
         sent = _send(send, contents, target, arguments.quiet) if arguments.yes else None
     if not arguments.quiet:
-        print(f"sent: {sent.url}" if sent else f"nothing was sent to {target.repo_id}; give --yes to send it.")
+        print(_last_line(sent, target))
     return Result(_report(contents, target, sent))
 
 
@@ -143,6 +148,12 @@ def _description(contents: "Contents", target: "Target") -> str:
     return "\n".join(lines)
 
 
+def _last_line(sent: "Sent | None", target: "Target") -> str:
+    if sent is None:
+        return f"nothing was sent to {target.repo_id}; give --yes to send it."
+    return f"sent: {sent.url}" if sent.changed else f"nothing to send, all of it is there: {sent.url}"
+
+
 def _report(contents: "Contents", target: "Target", sent: "Sent | None") -> dict[str, Any]:
     return {
         "repo": target.repo_id,
@@ -151,7 +162,7 @@ def _report(contents: "Contents", target: "Target", sent: "Sent | None") -> dict
         "files": [{"path": file.path, "bytes": file.size} for file in contents.files],
         "bytes": contents.total,
         "left_out": list(contents.left_out),
-        "sent": sent is not None,
+        "sent": sent is not None and sent.changed,
         "commit": sent and sent.commit,
         "url": sent and sent.url,
         "pull_request": sent and sent.pull_request,

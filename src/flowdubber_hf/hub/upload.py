@@ -43,7 +43,8 @@ class Target:
         repo_type: `"model"`, `"dataset"` or `"space"`.
         revision: branch to commit to, made where it is missing; `main` by default.
         create_pr: open a pull request instead; the repository must exist.
-        private: whether a repository that is made is private; what the account has set by default.
+        private: whether a repository that is made is private, what the account has set by default; `True` refuses one that is
+            there and public.
         message: first line of the commit.
         token: `None` for that of HF_TOKEN or `hf auth login`.
         delete: patterns of files of the repository that the same commit removes, unless they are sent.
@@ -79,11 +80,13 @@ class Sent:
         commit: its hash.
         url: of the pull request where there is one, else of the commit.
         pull_request: its address, or `None`.
+        changed: `False` where the repository held all files already, and no commit was made.
     """
 
     commit: str
     url: str
     pull_request: str | None
+    changed: bool = True
 
 
 def send(contents: Contents, target: Target) -> Sent:
@@ -98,14 +101,16 @@ def send(contents: Contents, target: Target) -> Sent:
         ValueError: the Hub refuses or cannot be reached; says why, and what to do.
     """
     api = HfApi(token=target.token, library_name="flowdubber-hf", library_version=__version__)
-    made = False
+    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    made, head = False, None
     try:
-        made = _make_place(api, contents, target)
+        if not target.create_pr:
+            made = _make_place(api, contents, target)
+            head = api.repo_info(**where, revision=target.revision).sha
         removed = _to_delete(api, contents, target)
         additions = [CommitOperationAdd(file.path, contents.folder / file.path) for file in contents.files]
         commit = api.create_commit(
-            target.repo_id,
-            repo_type=target.repo_type,
+            **where,
             operations=[*additions, *(CommitOperationDelete(path) for path in removed)],
             commit_message=target.message or f"Upload with flowdubber-hf {__version__}",
             revision=target.revision,
@@ -120,16 +125,18 @@ def send(contents: Contents, target: Target) -> Sent:
             "before you send it again."
         ) from error
     _check_arrival(api, contents, target, commit)
-    return Sent(commit.oid, commit.pr_url or commit.commit_url, commit.pr_url)
+    return Sent(commit.oid, commit.pr_url or commit.commit_url, commit.pr_url, changed=commit.oid != head)
 
 
 def _make_place(api: HfApi, contents: Contents, target: Target) -> bool:
     """Makes the repository and the branch where they are missing; whether the repository was."""
-    if target.create_pr:
-        return False
     where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
     sdk = check_card(contents.folder, "space")["sdk"] if target.repo_type == "space" else None
     made = not api.repo_exists(**where)
+    if target.private and not made and not api.repo_info(**where).private:
+        raise ValueError(
+            f"{target.repo_id} is public, but private was asked for; make it private on the Hub first, or leave that out."
+        )
     api.create_repo(**where, private=target.private, space_sdk=sdk, exist_ok=True)
     if target.revision not in (None, MAIN):
         api.create_branch(**where, branch=target.revision, exist_ok=True)
@@ -175,4 +182,6 @@ def _reason(error: BaseException, target: Target) -> str:
     if isinstance(error, RepositoryNotFoundError):
         return f"there is no {target.repo_type} repository {target.repo_id} that this token can see."
     message = " ".join(str(error).split())
+    if type(error) is ValueError:  # of this module, or of the library about the card
+        return message
     return f"the Hub answered {status} ({message})." if status else f"{type(error).__name__}: {message}"
