@@ -174,6 +174,11 @@ def test_a_space_has_code_and_says_how_it_runs(tmp_path):
     assert contents.left_out == ("__pycache__/",)
 
 
+def test_the_space_of_the_repository_can_be_sent(repository):
+    contents = read_contents(repository / "spaces" / "flowdubber", "space")
+    assert {"README.md", "app.py", "requirements.txt"} <= {file.path for file in contents.files}
+
+
 def test_there_are_three_kinds_of_repositories(folder):
     with pytest.raises(ValueError, match="model, dataset, space"):
         read_contents(folder, "bucket")
