@@ -26,11 +26,17 @@ the ones that follow. Two rows without a language model are there to compare: th
 - States that hold phonemes beat the code.
 - A model that reads its script knows what follows: its row beats the row with another clip's script, the more so the further
   ahead. Without reading both are alike.
+
+The second table asks what such states could add to what a dub knows anyway: how much of the log-mel's variance, and of its
+mean over the bins (loudness), the same regression explains from the phonemes alone (the one that is spoken, in thirds, and
+its neighbours) and with codes or states of the true sound beside them. A dub has only states of speech that the model
+sampled, so what these add is an upper bound.
 """
 
 import argparse
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +47,7 @@ from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, pad_prompts
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
 from flowdubber_hf.models.sources import local_checkpoint
+from flowdubber_hf.processing.audio import MEL_FRAME_RATE, log_mel
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_data import (
     SpokenClip,
@@ -50,11 +57,13 @@ from flowdubber_hf.training.semantic_data import (
     read_spoken_clips,
 )
 from flowdubber_hf.training.semantic_model import load_model
+from flowdubber_hf.training.semantic_phones import NUM_PHONE_CODES, phone_codes
 from flowdubber_hf.training.semantic_training import References
 from flowdubber_hf.training.speech_tokenizer_data import PHONEME_CLASSES, frame_labels
 
 
 AHEAD_MS = (0, 100, 200, 400)
+FRAMES_PER_TOKEN = MEL_FRAME_RATE // SEMANTIC_TOKEN_RATE
 RIDGE = 1e-2  # of the mean of the inputs' variances
 
 
@@ -86,9 +95,8 @@ def speech_states(
     return torch.cat(rows).double()
 
 
-def fit_probe(inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ridge regression of `(N, D)` inputs onto one-hot `(N,)` labels: weights `(D, classes)` and bias `(classes,)`."""
-    targets = torch.nn.functional.one_hot(labels, len(PHONEME_CLASSES)).double()
+def ridge(inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ridge regression of `(N, D)` inputs onto `(N, K)` targets: weights `(D, K)` and bias `(K,)`."""
     centre, mean = inputs.mean(0), targets.mean(0)
     centred = inputs - centre
     covariance = centred.T @ centred
@@ -103,7 +111,8 @@ def accuracy(
     """Share of held-out codes whose phoneme the probe names, for each column of the labels."""
     shares = []
     for column in range(labels.shape[1]):
-        weights, bias = fit_probe(fit_inputs, torch.from_numpy(fit_labels[:, column]))
+        targets = torch.nn.functional.one_hot(torch.from_numpy(fit_labels[:, column]), len(PHONEME_CLASSES))
+        weights, bias = ridge(fit_inputs, targets.double())
         named = (inputs @ weights + bias).argmax(dim=1)
         shares.append(float((named.numpy() == labels[:, column]).mean()))
     return shares
@@ -115,34 +124,90 @@ def one_hot_codes(clips: Sequence[SpokenClip], size: int) -> torch.Tensor:
     return torch.nn.functional.one_hot(codes, size).double()
 
 
-def probe(store: FeatureStore, models: Sequence[str], fit_clips: int) -> dict[str, list[float]]:
-    """Rows of the table: accuracies at [`AHEAD_MS`] by what the probe reads."""
-    spoken = read_spoken_clips(store, store.clips(["train", "val"], needs=codes_needed("tokens")))
+def known_phonemes(store: FeatureStore, item: SpokenClip) -> torch.Tensor:
+    """`(L, ...)` one-hot phonemes at a clip's speech codes: which third of which phoneme, the one before, the one after."""
+    length, phones = len(item.semantic_tokens), store.phones(item.clip.id)
+    labels = frame_labels(phones, length, SEMANTIC_TOKEN_RATE)
+    starts = np.flatnonzero(np.diff(labels, prepend=-1))
+    runs = np.repeat(np.arange(len(starts)), np.diff(starts, append=length))
+    order = np.pad(labels[starts], 1)  # silence (0) around the clip
+    thirds = torch.tensor(phone_codes(phones, length, SEMANTIC_TOKEN_RATE))
+    rows = [torch.nn.functional.one_hot(thirds, NUM_PHONE_CODES)]
+    for neighbour in (order[runs], order[runs + 2]):
+        rows.append(torch.nn.functional.one_hot(torch.from_numpy(neighbour), len(PHONEME_CLASSES)))
+    return torch.cat(rows, dim=1)[slice(*item.speech)].double()
+
+
+def heard_mel(store: FeatureStore, item: SpokenClip) -> torch.Tensor:
+    """`(L, 81)` log-mel at a clip's speech codes, and behind its 80 bins their mean."""
+    mel = log_mel(torch.from_numpy(store.audio(item.clip.id))).T.double()
+    wanted = len(item.semantic_tokens) * FRAMES_PER_TOKEN
+    mel = torch.nn.functional.pad(mel.T, (0, max(0, wanted - len(mel))), mode="replicate").T[:wanted]
+    rows = mel.unflatten(0, (-1, FRAMES_PER_TOKEN)).mean(1)[slice(*item.speech)]
+    return torch.cat((rows, rows.mean(1, keepdim=True)), dim=1)
+
+
+def explained(
+    fit_inputs: torch.Tensor, fit_targets: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
+) -> list[float]:
+    """Share of the held-out variance that the regression explains: of the mel's bins together, and of their mean."""
+    weights, bias = ridge(fit_inputs, fit_targets)
+    left = (targets - inputs @ weights - bias).square().sum(0)
+    whole = (targets - fit_targets.mean(0)).square().sum(0)
+    return [float(1 - left[columns].sum() / whole[columns].sum()) for columns in (slice(0, -1), slice(-1, None))]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Both tables, row by row: accuracies at [`AHEAD_MS`], and shares of log-mel and loudness explained."""
+
+    phonemes: dict[str, list[float]]
+    sound: dict[str, list[float]]
+
+
+def probe(store: FeatureStore, models: Sequence[str], fit_clips: int) -> Probes:
+    """Fits on clips of `train` and scores on those of `val`.
+
+    Raises:
+        ValueError: too few clips, or codes that a model does not know.
+    """
+    spoken = read_spoken_clips(store, store.clips(["train", "val"], needs=("audio", *codes_needed("tokens"))))
     fit = [item for item in spoken if item.clip.split == "train"]
     fit = random.Random(0).sample(fit, min(fit_clips, len(fit)))
     held_out = [item for item in spoken if item.clip.split == "val"]
     if len(fit) < 2 or len(held_out) < 2:
         raise ValueError("the dataset needs two clips of train and two of val with transcripts and speech tokens.")
-    fit_labels, labels = (np.concatenate([labels_ahead(store, item) for item in part]) for part in (fit, held_out))
-    rows: dict[str, list[float]] = {}
+    parts = (fit, held_out)
+    fit_labels, labels = (np.concatenate([labels_ahead(store, item) for item in part]) for part in parts)
+    known = [torch.cat([known_phonemes(store, item) for item in part]) for part in parts]
+    fit_mel, mel = (torch.cat([heard_mel(store, item) for item in part]) for part in parts)
+
+    def beside(more: Sequence[torch.Tensor]) -> list[float]:
+        both = [torch.cat(pair, dim=1) for pair in zip(known, more, strict=True)]
+        return explained(both[0], fit_mel, both[1], mel)
+
+    phonemes: dict[str, list[float]] = {}
+    sound = {"the phonemes": explained(known[0], fit_mel, known[1], mel)}
     for name in models:
         model, tokenizer = load_model(local_checkpoint(name) or name)
         check_codes(spoken, model.config)
         model.eval()
         for other_text, script in ((False, "its own script"), (True, "another clip's script")):
-            states = [speech_states(model, tokenizer, part, spoken, other_text) for part in (fit, held_out)]
-            rows[f"states of {name}, {script}"] = accuracy(states[0], fit_labels, states[1], labels)
-    codes = [one_hot_codes(part, model.config.semantic_codebook_size) for part in (fit, held_out)]
-    rows["the code itself"] = accuracy(codes[0], fit_labels, codes[1], labels)
+            states = [speech_states(model, tokenizer, part, spoken, other_text) for part in parts]
+            phonemes[f"states of {name}, {script}"] = accuracy(states[0], fit_labels, states[1], labels)
+            if not other_text:
+                sound[f"and states of {name}"] = beside(states)
+    codes = [one_hot_codes(part, model.config.semantic_codebook_size) for part in parts]
+    phonemes["the code itself"] = accuracy(codes[0], fit_labels, codes[1], labels)
+    sound["and the codes"] = beside(codes)
     commonest = [np.bincount(fit_labels[:, column]).argmax() for column in range(len(AHEAD_MS))]
-    rows["the commonest phoneme"] = [float((labels[:, k] == name).mean()) for k, name in enumerate(commonest)]
-    return rows
+    phonemes["the commonest phoneme"] = [float((labels[:, k] == name).mean()) for k, name in enumerate(commonest)]
+    return Probes(phonemes, sound)
 
 
-def table(rows: dict[str, list[float]]) -> str:
-    """Markdown."""
-    lines = ["| read from | now | " + " | ".join(f"{ms} ms later" for ms in AHEAD_MS[1:]) + " |"]
-    lines.append("|---" * (len(AHEAD_MS) + 1) + "|")
+def table(headings: Sequence[str], rows: dict[str, list[float]]) -> str:
+    """Markdown of shares."""
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     lines += [f"| {name} | {' | '.join(f'{100 * share:.0f} %' for share in row)} |" for name, row in rows.items()]
     return "\n".join(lines)
 
@@ -157,7 +222,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.fit_clips < 2:
         raise ValueError(f"--fit_clips must be at least 2, got {args.fit_clips}.")
-    print(table(probe(FeatureStore(args.dataset), args.model, args.fit_clips)))
+    probes = probe(FeatureStore(args.dataset), args.model, args.fit_clips)
+    print(table(["phonemes, read from", "now", *(f"{ms} ms later" for ms in AHEAD_MS[1:])], probes.phonemes))
+    print()
+    print(table(["sound, explained by", "log-mel", "loudness"], probes.sound))
 
 
 if __name__ == "__main__":

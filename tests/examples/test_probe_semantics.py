@@ -44,7 +44,7 @@ def test_table(repository, dataset, model, capsys):
     load_script(repository, "probe_semantics").main(["--dataset", str(dataset), "--model", str(model)])
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in lines if "%" in line}
-    assert [name.split(", ")[-1] for name in rows] == [
+    assert [name.split(", ")[-1] for name in rows][:4] == [
         "its own script",
         "another clip's script",
         "the code itself",
@@ -53,6 +53,31 @@ def test_table(repository, dataset, model, capsys):
     shares = [float(share.strip(" %|")) for share in rows.values()]
     assert shares[2] > 95  # each phoneme has a code of its own here
     assert shares[2] >= shares[0] > shares[3]
+    assert list(rows)[4:] == ["the phonemes", f"and states of {model}", "and the codes"]
+
+
+def test_phonemes_and_mel_stand_beside_each_other(repository, dataset):
+    script = load_script(repository, "probe_semantics")
+    store = FeatureStore(dataset)
+    (item, *_) = script.read_spoken_clips(store, store.clips("val", "grid", ("phones", "tokens")))
+    known, mel = script.known_phonemes(store, item), script.heard_mel(store, item)
+    assert len(known) == len(mel) == len(item.spoken_tokens)
+    assert (known.sum(dim=1) == 3).all()  # one phoneme now, one before, one after
+    torch.testing.assert_close(mel[:, :-1].mean(dim=1), mel[:, -1])
+    before, after = known[:, -2 * 40 : -40].argmax(dim=1), known[:, -40:].argmax(dim=1)
+    now = known[:, : -2 * 40].argmax(dim=1) // 3
+    changes = [k for k in range(1, len(now)) if now[k] != now[k - 1]]
+    assert changes
+    for k in changes:
+        assert before[k] == now[k - 1] and after[k - 1] == now[k]
+
+
+def test_explained_variance(repository):
+    script = load_script(repository, "probe_semantics")
+    inputs = torch.randn(400, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    targets = torch.stack([inputs[:, 0], inputs[:, 1] * 2], dim=1)
+    assert min(script.explained(inputs[:200], targets[:200], inputs[200:], targets[200:])) > 0.99
+    assert max(script.explained(inputs[:200, 2:], targets[:200], inputs[200:, 2:], targets[200:])) < 0.05
 
 
 def test_labels_look_ahead(repository, dataset):
