@@ -191,9 +191,16 @@ def log_of(folder: Path, *names: str) -> list[tuple]:
 
 
 def check_two_processes(
-    repository: Path, script: str, monkeypatch: pytest.MonkeyPatch, folder: Path, options: Sequence[str]
+    repository: Path,
+    script: str,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    options: Sequence[str],
+    tolerance: float = 1e-4,
+    norm_tolerance: float = 0.03,
 ) -> None:
-    """Two processes under `accelerate launch` have the losses of one."""
+    """Two processes under `accelerate launch` have the losses of one, and nearly its gradients' norm: rounding grows in
+    normalisation over a few rows."""
     options = [*options, "--max_steps", "3", "--logging_steps", "1"]
     result = launch(repository, script, 2, *options, "--output_dir", str(folder / "two"))
     assert result.returncode == 0, result.stderr[-3000:]
@@ -202,8 +209,8 @@ def check_two_processes(
     one, two = (log_of(folder / name, "loss", "gradient_norm") for name in ("one", "two"))
     assert len(one) == 3
     for first, second in zip(one, two, strict=True):
-        assert first[:2] == pytest.approx(second[:2], rel=1e-4)
-        assert first[2] == pytest.approx(second[2], rel=0.03)  # rounding grows in normalisation over a few rows
+        assert first[:2] == pytest.approx(second[:2], rel=tolerance)
+        assert first[2] == pytest.approx(second[2], rel=norm_tolerance)
 
 
 def check_resume(
