@@ -162,6 +162,7 @@ def draw_seconds(seconds: dict[str, float], duration: float) -> str:
         for name, spent in seconds.items()
     )
     return (
+        '<p class="unseen" role="status">The dub is ready.</p>'
         f'<table class="seconds"><caption>{total:.1f} s of work for {duration:.1f} s of clip</caption>'
         f"<tbody>{rows}</tbody></table>"
     )

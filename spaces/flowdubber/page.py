@@ -90,7 +90,7 @@ def build_demo(dubber: Dubber, model: str = BUNDLED_MODEL) -> gr.Blocks:
 def launch_settings() -> dict[str, Any]:
     """What `launch` needs beside the page itself."""
     return {
-        "theme": gr.themes.Default(primary_hue="teal", neutral_hue="slate"),
+        "theme": _theme(),
         "css_paths": HERE / "page.css",
         "max_file_size": 2 * MAX_FILE_BYTES,  # a hard stop; the page says what is too large before it is sent
         "footer_links": ["api"],
@@ -99,6 +99,18 @@ def launch_settings() -> dict[str, Any]:
         "ssr_mode": False,
         "mcp_server": _can_serve_mcp(),
     }
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's own with another colour, and text and buttons that stand out enough to be read (WCAG AA)."""
+    button = {
+        f"button_primary_background_fill{state}{scheme}": f"*primary_{shade}"
+        for state, shade in (("", 700), ("_hover", 800))
+        for scheme in ("", "_dark")
+    }
+    return gr.themes.Default(primary_hue="teal", neutral_hue="slate").set(
+        body_text_color_subdued="*neutral_500", block_info_text_color="*neutral_500", **button
+    )
 
 
 def _can_serve_mcp() -> bool:
