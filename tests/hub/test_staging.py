@@ -171,6 +171,11 @@ def test_a_variant_is_staged_and_loaded_as_such(pipe, card, tmp_path):
     assert loaded.vocoder.dtype == torch.float32  # widened
     with pytest.raises(ValueError, match=r"holds no plain weights of aligner.*it has fp16: give it as `variant`"):
         FlowDubberPipeline.from_pretrained(folder)
+    stage_for_hub(folder, tmp_path / "again")  # what has one variant only can be published too
+    weights = folder / "vocoder" / "model.fp16.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        stage_for_hub(folder, tmp_path / "damaged")
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ from typing import Any
 
 import torch
 
-from ..models.sources import CONFIG_FILE, INDEX_FILE, part_folder
-from ..pipelines.flowdubber.loading import check_weight_files, read_index
+from ..models.sources import CONFIG_FILE, INDEX_FILE, choose_weights, part_folder, variants_of
+from ..pipelines.flowdubber.loading import read_index, weight_files
 from ..pipelines.flowdubber.pipeline_flowdubber import HUB_MODULES, FlowDubberPipeline
 from .contents import CARD_NAME, NOT_SETTINGS, Contents, list_files, read_contents
 
@@ -86,8 +86,9 @@ def stage_for_hub(
         for file in new.rglob("*.json"):
             _drop_paths(file)
         contents = read_contents(new)
-        # in half precision: what is asked is whether it loads, and that takes half the memory
-        FlowDubberPipeline.from_pretrained(new, dtype=torch.float16, variant=variant)
+        for stored_variant in _variants(new):
+            # in half precision: what is asked is whether it loads, and that takes half the memory
+            FlowDubberPipeline.from_pretrained(new, dtype=torch.float16, variant=stored_variant)
     return replace(contents, folder=Path(folder))
 
 
@@ -115,8 +116,16 @@ def stage_model_for_hub(
             _drop_paths(file)
         contents = read_contents(new)
         for part in {file.parent for file in new.rglob("*.safetensors")}:
-            check_weight_files(part, ["."])
+            for variant in (None, *variants_of(file.name for file in part.iterdir())):
+                weight_files(part, variant)
     return replace(contents, folder=Path(folder))
+
+
+def _variants(folder: Path) -> list[str | None]:
+    """The variants that a pipeline's folder can be loaded in, `None` for the plain weights."""
+    names = [[file.name for file in part.iterdir()] for part in folder.iterdir() if part.is_dir()]
+    plain = all(choose_weights(files, None) or not variants_of(files) for files in names)
+    return [*([None] if plain else []), *variants_of(name for files in names for name in files)]
 
 
 @contextmanager
