@@ -1,4 +1,4 @@
-.PHONY: style quality test ci figures
+.PHONY: cards style quality test ci figures
 
 sources := src tests examples spaces
 
@@ -28,3 +28,7 @@ ci:
 # Needs the extra `eval`, resemblyzer, and DATA, the folder that holds grid/.
 figures:
 	python examples/evaluate_benchmarks.py --data $(DATA) --docs .
+
+# The measured figures (hub_cards/figures.json) into the cards and the README.
+cards:
+	python examples/render_cards.py
