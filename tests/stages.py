@@ -147,11 +147,16 @@ def unmoved(stage: Any, steps: Sequence[int] = (0, 1)) -> list[str]:
 
 
 def load_script(repository: Path, name: str) -> ModuleType:
-    """A script as a module: its `main` runs here, which saves the imports of a new process."""
-    spec = importlib.util.spec_from_file_location(name, repository / "examples" / f"{name}.py")
+    """A script as a module: its `main` runs here, which saves the imports of a new process. Some import their neighbours."""
+    folder = repository / "examples"
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # its dataclass looks itself up there
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(folder))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder))
     return module
 
 

@@ -13,9 +13,7 @@
 # limitations under the License.
 """The tables of the benchmarks: what they measure and how they are written."""
 
-import importlib.util
 import json
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -24,21 +22,13 @@ import pytest
 
 from components import tiny_pipeline
 from flowdubber_hf.evaluation.settings import EvaluateSettings, check_settings
+from stages import load_script
 
 
 @pytest.fixture(scope="module")
 def benchmarks(repository):
     """examples/evaluate_benchmarks.py as a module."""
-    folder = str(repository / "examples")
-    sys.path.insert(0, folder)
-    try:
-        spec = importlib.util.spec_from_file_location("evaluate_benchmarks", f"{folder}/evaluate_benchmarks.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(folder)
-    return module
+    return load_script(repository, "evaluate_benchmarks")
 
 
 @pytest.fixture

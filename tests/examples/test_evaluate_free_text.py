@@ -13,9 +13,7 @@
 # limitations under the License.
 """Free text: the sentences themselves, the rules on small cases, and the whole command with a pipeline that is none."""
 
-import importlib.util
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +22,7 @@ import torch
 
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.video import write_wav
+from stages import load_script
 
 
 GRID_WORDS = {
@@ -59,17 +58,8 @@ GRID_WORDS = {
 
 @pytest.fixture(scope="module")
 def script(repository):
-    """examples/evaluate_free_text.py as a module; it imports its neighbour."""
-    folder = repository / "examples"
-    sys.path.insert(0, str(folder))
-    try:
-        spec = importlib.util.spec_from_file_location("evaluate_free_text", folder / "evaluate_free_text.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(folder))
-    return module
+    """examples/evaluate_free_text.py as a module."""
+    return load_script(repository, "evaluate_free_text")
 
 
 def test_sentences_are_everyday_english_with_every_phoneme(script):
@@ -85,11 +75,7 @@ def test_sentences_are_everyday_english_with_every_phoneme(script):
 
 
 def test_made_training_speech_holds_none_of_them(script, repository):
-    spec = importlib.util.spec_from_file_location(
-        "make_flite_speech", repository / "examples" / "make_flite_speech.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(repository, "make_flite_speech")
     made = {tuple(functional.normalize_words(text)) for text in module.sentences(3000, 0, set())}
     assert not made & {tuple(functional.normalize_words(text)) for text in script.read_sentences()}
 

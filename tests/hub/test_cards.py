@@ -13,11 +13,9 @@
 # limitations under the License.
 """The cards: what the Hub reads of them, that their figures are the measured ones, and that everything in them can be run."""
 
-import importlib.util
 import json
 import re
 import shutil
-import sys
 
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
@@ -32,6 +30,7 @@ from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import mux_audio
 from hub_server import WRITER
 from prepared import write_prepared
+from stages import load_script
 
 
 CARDS = ("hub_cards/model/README.md", "hub_cards/judge/README.md", "hub_cards/dataset/README.md")
@@ -40,15 +39,7 @@ CARDS = ("hub_cards/model/README.md", "hub_cards/judge/README.md", "hub_cards/da
 @pytest.fixture(scope="module")
 def cards(repository):
     """examples/render_cards.py as a module."""
-    folder = str(repository / "examples")
-    sys.path.insert(0, folder)
-    try:
-        spec = importlib.util.spec_from_file_location("render_cards", f"{folder}/render_cards.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(folder)
-    return module
+    return load_script(repository, "render_cards")
 
 
 @pytest.fixture(scope="module")
