@@ -1,0 +1,65 @@
+# Copyright 2026 The FlowDubber-HF team. All rights reserved.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The picture of the method: it can be drawn, and the one in docs/ is whole."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from components import tiny_pipeline
+from stages import load_script
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def check(file: Path) -> None:
+    """Well-formed, small, and everything inside of the page."""
+    assert file.stat().st_size < 100_000
+    root = ElementTree.parse(file).getroot()
+    width, height = map(float, root.get("viewBox").split()[2:])
+    rectangles, pictures = list(root.iter(f"{SVG}rect")), list(root.iter(f"{SVG}image"))
+    assert len(rectangles) == 11
+    assert len(pictures) == 12
+    for item in (*rectangles, *pictures):
+        x, y, w, h = (float(item.get(name)) for name in ("x", "y", "width", "height"))
+        assert 0 <= x < x + w <= width
+        assert 0 <= y < y + h <= height
+    assert all(item.get("href").startswith("data:image/") for item in pictures)  # nothing is fetched
+    titles = [item.text for item in root.iter(f"{SVG}text") if item.get("class") == "title"]
+    assert {"silent clip", "script", "reference voice", "aligner", "flow matching", "dubbed clip"} < set(titles)
+
+
+def test_it_can_be_drawn(repository, tmp_path):
+    tiny_pipeline(language_model=False).save_pretrained(tmp_path / "model")
+    load_script(repository, "draw_method").main([str(tmp_path / "method.svg"), "--model", str(tmp_path / "model")])
+    check(tmp_path / "method.svg")
+
+
+def test_the_one_in_docs_is_whole_and_shown(repository):
+    check(repository / "docs/method.svg")
+    assert "docs/method.svg" in (repository / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["README.md", "examples/README.md", "docs/README.md", "docs/cli.md", "docs/faq.md"])
+def test_links_lead_somewhere(repository, page):
+    import re
+
+    file = repository / page
+    text = file.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)|src=\"([^\"]+)\"", text):
+        target = "".join(target)
+        if "://" not in target:
+            assert (file.parent / target).exists(), target
