@@ -1,4 +1,4 @@
-.PHONY: cards style quality test ci figures
+.PHONY: cards docs style quality test ci figures
 
 sources := src tests examples spaces
 
@@ -32,3 +32,8 @@ figures:
 # The measured figures (hub_cards/figures.json) into the cards and the README.
 cards:
 	python examples/render_cards.py
+
+# What the command says of itself, and the picture of the method, a real dub.
+docs:
+	python examples/render_cli.py
+	python examples/draw_method.py docs/method.svg

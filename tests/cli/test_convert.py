@@ -13,6 +13,9 @@
 # limitations under the License.
 """`flowdubber convert`: files in, folders out, refusals in one line."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -46,7 +49,11 @@ def test_a_folder_that_loads_with_its_card(checkpoint, tmp_path, capsys):
 
 def test_half_precision_has_half_the_size(checkpoint, tmp_path):
     for dtype in ("float16", "float32"):
-        assert main(["convert", "ge2e", str(checkpoint), str(tmp_path / dtype), "--dtype", dtype, "--quiet"]) == 0
+        report = str(tmp_path / f"{dtype}.json")
+        assert (
+            main(["convert", "ge2e", str(checkpoint), str(tmp_path / dtype), "--dtype", dtype, "--json", report]) == 0
+        )
+        assert json.loads(Path(report).read_text())["dtype"] == dtype
     sizes = [(tmp_path / dtype / "model.safetensors").stat().st_size for dtype in ("float16", "float32")]
     assert 0.49 < sizes[0] / sizes[1] < 0.51
 

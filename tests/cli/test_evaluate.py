@@ -43,8 +43,9 @@ def command(corpus, output, *more):
 
 
 def test_scores_of_another_system(corpus, outputs, tmp_path, capsys):
-    output = tmp_path / "out"
-    assert cli.main(command(corpus, output, "--outputs", outputs, "--name", "theirs", "--picture", "anna_one")) == 0
+    output, report = tmp_path / "out", tmp_path / "report.json"
+    more = ["--outputs", outputs, "--name", "theirs", "--picture", "anna_one", "--json", report]
+    assert cli.main(command(corpus, output, *more)) == 0
     captured = capsys.readouterr()
     assert "| theirs, setting 2 | 3 |" in captured.out
     assert captured.out.splitlines()[-1].startswith("scored 2 of 3 clips in ")
@@ -52,10 +53,13 @@ def test_scores_of_another_system(corpus, outputs, tmp_path, capsys):
     assert "flowdubber: warning: no sound of ben_one: there is no file of this name" in captured.err
     summary = json.loads((output / "summary.json").read_text())
     assert summary["figures"]["length_ms"]["value"] == 0
+    assert json.loads(report.read_text())["summary"] == summary
     names = {"clips.jsonl", "pairing.jsonl", "summary.json", "table.md", "figures.png", "anna_one.png", "work"}
     assert {path.name for path in output.iterdir()} == names
     assert cli.main(["evaluate", "--compare", str(output), str(output)]) == 0
     assert capsys.readouterr().out.count("| theirs, setting 2 |") == 2
+    assert cli.main(["evaluate", "--compare", str(output), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["compared"] == [str(output)]
 
 
 def test_quiet(corpus, outputs, tmp_path, capsys):

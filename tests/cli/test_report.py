@@ -74,7 +74,7 @@ def test_failures_have_kinds_and_codes(tmp_path, capsys, work):
         raise ZeroDivisionError("division by zero")
 
     def partial(arguments):
-        return Result({"clips": 2}, EXIT_FAILED, "1 of 2 clips failed.")
+        return Result({"video": "a.mp4"}, EXIT_FAILED, "1 of 2 clips failed.")
 
     for function, code, kind in (
         (interrupted, 130, "interrupted"),
@@ -85,7 +85,7 @@ def test_failures_have_kinds_and_codes(tmp_path, capsys, work):
         assert cli.main(["demo", "x", "--json", str(tmp_path / "report.json")]) == code
         report = read(tmp_path / "report.json")
         assert (report["exit_code"], report["error"]["kind"]) == (code, kind)
-    assert report["clips"] == 2
+    assert report["video"] == "a.mp4"
     error = capsys.readouterr().err
     assert "flowdubber: stopped; nothing is lost." in error
     assert "Traceback" in error  # of the failure that nobody foresaw

@@ -28,7 +28,7 @@ import numpy as np
 import pytest
 
 from clips import head_frames, noise_frames, write_clip
-from flowdubber_hf.cli import main
+from flowdubber_hf.cli import build_parser, main
 from flowdubber_hf.data import prepare as module
 from flowdubber_hf.data import workers
 from flowdubber_hf.data.adapters import Recording
@@ -487,8 +487,17 @@ def test_a_missing_library_is_named_before_the_work(corpus, tmp_path, capsys, mo
     assert not (tmp_path / "out").exists()
 
 
-def test_the_run_ends_by_saying_what_it_did(corpus, dataset, capsys):
-    assert main(["prepare", str(corpus), str(dataset), "--num_proc", "1"]) == 0
+def test_the_run_ends_by_saying_what_it_did(corpus, dataset, capsys, tmp_path):
+    report = tmp_path / "report.json"
+    assert main(["prepare", str(corpus), str(dataset), "--num_proc", "1", "--json", str(report)]) == 0
+    told = json.loads(report.read_text())
+    assert (told["written"], told["dataset"]["kept"]) == (False, 5)
+    assert set(told) - set(build_parser().commands.choices["prepare"].report) == {
+        "flowdubber",
+        "command",
+        "exit_code",
+        "error",
+    }
     said = capsys.readouterr().out
     assert "5 of 5 clips kept" in said
     assert "up to date" in said

@@ -35,6 +35,8 @@ PAGES = (
     "docs/training.md",
     "docs/benchmarks.md",
     "docs/data.md",
+    "docs/faq.md",
+    "examples/README.md",
     "examples/recipes/grid_tiny.sh",
     "examples/recipes/finetune.sh",
 )
@@ -70,7 +72,7 @@ def commands(text: str) -> list[tuple[str, list[str]]]:
     """(script, options) of each command in a page or script."""
     text = joined(text)
     found = SCRIPT.findall(text) + HELPER.findall(text)
-    return [(name, flags(rest)) for name, rest in found if name != "setup"]
+    return [(name, flags(rest)) for name, rest in found if name not in ("setup", "app")]  # no examples
 
 
 def options_of(script: Path) -> set[str]:

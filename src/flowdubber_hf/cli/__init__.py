@@ -65,13 +65,13 @@ ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "which graphics cards may be used",
 }
 DOCUMENTATION = {
-    "docs/cli.md": "this command: config file, many clips at once, reports, completion",
+    "docs/cli.md": "this command: many clips at once, config file, reports, completion",
     "docs/faq.md": "what people ask",
-    "docs/data.md": "own clips as training data",
+    "docs/data.md": "your own clips as training data",
     "docs/training.md": "training and fine-tuning",
-    "docs/pretrained.md": "parts from public weights",
     "docs/evaluation.md": "measuring",
-    "docs/hub.md": "publishing, and loading what is published",
+    "docs/pretrained.md": "parts from public weights",
+    "docs/hub.md": "loading and publishing",
 }
 
 

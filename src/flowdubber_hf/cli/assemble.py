@@ -53,6 +53,12 @@ def add_assemble(commands: Any) -> None:
                 "runs/dubber/best/aligner --vector-field runs/dubber/best/vector_field --dtype float32",
             ),
         ],
+        report={
+            "output": "folder that was written",
+            "base": "model that gave the other parts",
+            "parts": "name to folder",
+            "dtype": "of the weights",
+        },
         notes="The language model's three (speech tokenizer, semantic model, tokenizer) come together or not at all. "
         "flowdubber doctor OUT checks the result; parts from public weights: flowdubber convert.",
     )

@@ -35,7 +35,7 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 EXIT_CODES = {
     EXIT_DONE: "done",
-    EXIT_FAILED: "part of the work failed (a clip of a batch), or something went wrong that nobody foresaw",
+    EXIT_FAILED: "part of the work failed (a clip of a batch), doctor found something wrong, or nobody foresaw what happened",
     EXIT_BAD_INPUT: "bad input or options: a line on standard error says what is wrong and what to do",
     EXIT_INTERRUPTED: "stopped by Ctrl-C; what long work had finished is kept for the next run",
 }
@@ -64,6 +64,7 @@ def add_command(
     summary: str,
     description: str,
     examples: Sequence[tuple[str, str]],
+    report: Mapping[str, str],
     usage: str | None = None,
     notes: str = "",
 ) -> Parser:
@@ -75,6 +76,8 @@ def add_command(
         summary: a line for the list of commands.
         description: prose above the options.
         examples: (what for, command line) pairs, at least two; a test gives each command line to the parser.
+        report: fields that `--json` writes beside those of all commands, and what they hold; docs/cli.md lists them, and a test
+            compares them with what is written.
         usage: how it is called, where listing every option would hide it; without `usage: `, lines aligned by the caller.
         notes: prose below the examples: extras that are needed, where to read on.
     """
@@ -82,7 +85,7 @@ def add_command(
     parser: Parser = commands.add_parser(
         name, help=summary, description=description, usage=usage, epilog=f"{shown}\n\n{notes}"
     )
-    parser.summary, parser.examples = summary, tuple(examples)
+    parser.summary, parser.examples, parser.report = summary, tuple(examples), dict(report)
     return parser
 
 

@@ -36,6 +36,10 @@ def add_completion(commands: Any) -> None:
             ("Look at it", "flowdubber completion bash"),
             ("From now on", "flowdubber completion fish > ~/.config/fish/completions/flowdubber.fish"),
         ],
+        report={
+            "shell": "its name",
+            "script": "for it",
+        },
         notes='bash, in ~/.bashrc:\n    eval "$(flowdubber completion bash)"\n\n'
         'zsh, in ~/.zshrc, below compinit:\n    eval "$(flowdubber completion zsh)"\n\n'
         "fish, once:\n    flowdubber completion fish > ~/.config/fish/completions/flowdubber.fish",

@@ -148,6 +148,7 @@ def add_convert(commands: Any) -> None:
         "their licences and where to get them: docs/pretrained.md. Old checkpoints are pickles: they are only ever read as "
         "plain tensors, no code in them is run. A name or a shape that differs from the public network's is an error.",
         examples=[(source.help[0].upper() + source.help[1:], _command(source)) for source in SOURCES],
+        report={},
     )
     kinds = convert.add_subparsers(dest="kind", required=True, metavar="KIND", title="kinds")
     for source in SOURCES:
@@ -172,6 +173,16 @@ def _add_kind(kinds: Any, source: Source) -> None:
             ("Convert it", _command(source)),
             ("Again, half as large", f"{_command(source)} --dtype float16 --overwrite"),
         ],
+        report={
+            "kind": "as given",
+            "source": "as given",
+            "output": "folder that was written",
+            "parts": "folders in it, where there are several",
+            "weights": "how many numbers",
+            "dtype": "of the weights",
+            "left_out": "what the public checkpoint has and the part does not need",
+            "license": "of the weights",
+        },
     )
     given = parser.add_argument_group("input").add_argument
     given("source", metavar="SOURCE", help="the checkpoint, its folder, or a Hub id (owner/name)")

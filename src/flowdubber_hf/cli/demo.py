@@ -35,6 +35,14 @@ def add_demo(commands: Any) -> None:
                 "flowdubber demo demo --overwrite --json -",
             ),
         ],
+        report={
+            "video": "the clip",
+            "script": "what its mouth says",
+            "reference": "the voice",
+            "reference_text": "what is said there",
+            "timeline": "file of (phoneme, word, start, end)",
+            "next": "the command that dubs it, as a list of words",
+        },
     )
     output = demo.add_argument_group("output")
     output.add_argument("folder", type=Path, metavar="FOLDER", help="where to write it; made where missing")

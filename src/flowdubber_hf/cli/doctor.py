@@ -44,6 +44,12 @@ def add_doctor(commands: Any) -> None:
              "flowdubber doctor parts/vocoder --voice voice.wav --sounds listen"),
             ("A model of the Hub, for a program", "flowdubber doctor someone/some-model --json - --quiet"),
         ],
+        report={
+            "model": "as given",
+            "healthy": "whether nothing is wrong",
+            "counts": "findings by level: ok, note, wrong",
+            "findings": "part, level, message and values of each",
+        },
     )  # fmt: skip
     given = doctor.add_argument_group("input")
     given.add_argument(

@@ -76,6 +76,26 @@ def add_dub(commands: Any) -> None:
                 "accelerate launch --num_processes 2 -m flowdubber_hf dub --batch jobs.jsonl --output dubs",
             ),
         ],
+        report={
+            "video": "the clip",
+            "reference": "the voice",
+            "output": "what was written; with --batch, the folder",
+            "duration": "seconds of the clip",
+            "sampling_rate": "Hz",
+            "samples": "of the dub",
+            "words": "word, start and end in seconds of each word",
+            "settings": "script, reference_text, mouth_box, steps, guidance_scale, temperature, seed, best_of, model, device",
+            "warnings": "what one should know: lost faces, damaged files",
+            "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
+            "seconds": "loading, dubbing and stages (seconds of each); with --batch, in all",
+            "real_time_factor": "seconds of dubbing a second of the clip",
+            "clips": "with --batch: how many",
+            "dubbed": "with --batch: how many now",
+            "kept": "with --batch: how many were done already",
+            "failed": "with --batch: how many have no dub",
+            "results": "with --batch: line, video, output and problem of each clip, and the fields above of each dub",
+            "dry_run": "with --dry-run: true",
+        },
         notes="A listing has lines of JSON, or rows of CSV below a header:\n"
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
         "Paths are relative to the listing; more fields: output, reference_text, mouth_box, steps, guidance_scale, temperature, "

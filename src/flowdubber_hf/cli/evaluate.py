@@ -59,6 +59,14 @@ def add_evaluate(commands: Any) -> None:
                 "flowdubber evaluate --compare outputs/scores outputs/theirs",
             ),
         ],
+        report={
+            "output": "folder of the results",
+            "files": "written there",
+            "seconds": "in all",
+            "summary": "content of summary.json",
+            "compared": "with --compare: the folders",
+            "table": "with --compare: the table, Markdown",
+        },
         notes=f"Needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/evaluation.md, docs/metrics.md.",
     )

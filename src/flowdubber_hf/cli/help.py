@@ -105,6 +105,7 @@ class Parser(argparse.ArgumentParser):
         commands: its own subcommands, `None` where it has none.
         summary: a line on what it does.
         examples: (what for, command line) pairs of its help.
+        report: fields of its `--json`, and what they hold.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -112,6 +113,7 @@ class Parser(argparse.ArgumentParser):
         self.commands: Any = None
         self.summary = ""
         self.examples: tuple[tuple[str, str], ...] = ()
+        self.report: Mapping[str, str] = {}
 
     def add_subparsers(self, **kwargs: Any) -> Any:
         self.commands = super().add_subparsers(prog=self.prog, parser_class=Parser, **kwargs)

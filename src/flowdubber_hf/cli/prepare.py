@@ -45,6 +45,13 @@ def add_prepare(commands: Any) -> None:
                 "flowdubber prepare my_clips outputs/data/my_clips --textgrids aligned --num-proc 2",
             ),
         ],
+        report={
+            "output": "folder of the dataset",
+            "written": "false where it was up to date",
+            "dataset": "content of report.json",
+            "seconds": "in all",
+            "processor_seconds": "of work on clips, by part",
+        },
         notes=f"Needs the extra:\n    {pip_line('train')}\n\nMore: docs/data.md.",
     )
 

@@ -51,6 +51,18 @@ def add_push(commands: Any) -> None:
                 "flowdubber push outputs/data/my_clips --repo USER/my-clips --repo-type dataset --yes",
             ),
         ],
+        report={
+            "repo": "on the Hub",
+            "repo_type": "model, dataset or space",
+            "revision": "branch",
+            "files": "path and bytes of each",
+            "bytes": "of all files",
+            "left_out": "files that are not sent",
+            "sent": "false without --yes",
+            "commit": "its name on the Hub, null where nothing was sent",
+            "url": "of the commit",
+            "pull_request": "its address, with --create-pr",
+        },
         notes="The token that writes is that of HF_TOKEN or of `hf auth login`. Publish only what its licences and the people "
         "heard and seen in it allow.\n\nMore: docs/hub.md.",
     )
