@@ -101,6 +101,16 @@ def test_examples_of_the_first_page_are_taken_by_the_parser():
         assert callable(PARSER.parse_args(arguments_of(words)).run)
 
 
+@pytest.mark.parametrize("name", ["demo", "completion"])
+def test_examples_that_cost_nothing_do_what_they_say(name, tmp_path, monkeypatch, capsys):
+    if name == "completion":
+        pytest.importorskip("shtab")
+    monkeypatch.chdir(tmp_path)
+    for words in shown_commands(COMMANDS[(name,)].format_help()):
+        assert cli.main(arguments_of(words)) == 0
+        assert capsys.readouterr().out
+
+
 def test_every_kind_of_help_imports_nothing_heavy():
     code = (
         "import sys; from flowdubber_hf import cli; "
