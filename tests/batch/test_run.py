@@ -139,6 +139,13 @@ def test_files_of_others_are_kept(settings, tmp_path):
     assert edited.read_bytes() == b"cut by hand"
 
 
+def test_the_results_of_others_are_kept(settings, tmp_path):
+    (tmp_path / "dubs").mkdir()
+    (tmp_path / "dubs" / RESULTS_NAME).write_text("precious")
+    with pytest.raises(ValueError, match="choose another folder"):
+        plan_batch(settings(line("one")))
+
+
 def test_the_failure_of_a_changed_line_leaves_the_older_dub_replaceable(settings, monkeypatch):
     assert dub(settings(line("one"))).dubbed == 1
     monkeypatch.setattr(run, "do_job", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("out of memory")))
@@ -212,7 +219,7 @@ def test_processes_of_accelerate_share_the_clips(settings, tmp_path, monkeypatch
     waits = []
 
     class State:
-        def __init__(self, cpu):
+        def __init__(self, cpu, timeout):
             assert cpu
 
         def wait_for_everyone(self):

@@ -213,7 +213,7 @@ def test_processes_of_accelerate_share_the_clips(corpus, outputs, tmp_path, monk
     """Rank 1 does the second clip and writes no results; rank 0 does the rest and writes them all."""
 
     class State:
-        def __init__(self, cpu):
+        def __init__(self, cpu, timeout):
             assert cpu
 
         def wait_for_everyone(self):

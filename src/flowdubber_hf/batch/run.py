@@ -22,8 +22,8 @@ one that was written, is not dubbed again.
 import errno
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ class BatchPlan:
     """A batch that can begin.
 
     Attributes:
-        settings: with the device that is used.
+        settings: with the device that is used in place of `auto`.
         tasks: all of them, in the order of the listing.
         due: those that no earlier run has finished.
     """
@@ -156,7 +156,9 @@ def plan_batch(settings: BatchSettings) -> BatchPlan:
         raise ValueError("accelerate launch starts the processes; leave --num-proc out.")
     if settings.output.exists() and not settings.output.is_dir():
         raise ValueError(f"--output {settings.output} is a file; with --batch, give a folder.")
-    choose_device(settings.device)
+    if (settings.output / RESULTS_NAME).exists() and not (settings.output / WORK_NAME).is_dir():
+        raise ValueError(f"{settings.output / RESULTS_NAME} is none of an earlier run's; choose another folder.")
+    settings = replace(settings, device=choose_device(settings.device))
     items = read_jobs(settings.listing, settings.output, settings.given, settings.suffix)
     folder = model_folder(settings.model)
     has_language_model = (read_index(folder).get("semantic_model") or [None])[0] is not None
@@ -170,7 +172,7 @@ def plan_batch(settings: BatchSettings) -> BatchPlan:
     return BatchPlan(settings, tasks, due)
 
 
-def _refuse(settings: BatchSettings, items: Iterable[Any], find: Any) -> None:
+def _refuse(settings: BatchSettings, items: Iterable[Any], find: Callable[[Any], Iterable[Problem]]) -> None:
     """Raises `BadJobs` with what is found wrong with any of the items."""
     problems = [
         place(settings.listing, item.line, problem.message, problem.field) for item in items for problem in find(item)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,7 +63,8 @@ def join_world(processes: int, device: str) -> Callable[[], None]:
         return lambda: None
     from accelerate import PartialState
 
-    return PartialState(cpu=device == "cpu").wait_for_everyone
+    # By default a process that waits for minutes takes the others for dead; their share may take hours.
+    return PartialState(cpu=device == "cpu", timeout=timedelta(days=30)).wait_for_everyone
 
 
 def run_in_processes(
