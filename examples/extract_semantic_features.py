@@ -15,7 +15,7 @@
 
     accelerate launch examples/extract_semantic_features.py --dataset prepared --model outputs/semantic/best --cache states
 
-`--model` is a folder that `train_semantic_lm.py` wrote or a whole pipeline. The cache gets `<id>.<sample>.npy` (float16,
+`--model` is what `train_semantic_lm.py` wrote or a whole pipeline: a folder, a bundled name or a Hub id. The cache gets `<id>.<sample>.npy` (float16,
 speech tokens x hidden size) and `settings.json`, which names the weights; states of another model are refused. Files that
 exist are kept, so the command can be stopped and given again, with more clips or samples too. One process or several make
 the same files.

@@ -35,6 +35,7 @@ from flowdubber_hf.metrics.sync import load_syncnet
 from flowdubber_hf.models.sources import part_folder, split_revision
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline, load_part
 from flowdubber_hf.processing.video import write_wav
+from flowdubber_hf.training.semantic_model import load_model
 from hub_server import READER, WRITER
 
 
@@ -321,6 +322,9 @@ def test_every_entry_takes_a_hub_id(published, card):
     assert isinstance(load_part("vocoder", "me/tiny"), FlowDubberVocoder)  # assemble_pipeline.py, train_*.py
     assert build_pipeline({}, "me/tiny@main").semantic_model is None
     assert FlowDubberVocoder.from_pretrained("me/tiny", subfolder="vocoder").config.hidden_size == 16
+    model, tokenizer = load_model("me/whole")  # train_semantic_lm.py, extract_semantic_features.py
+    assert model.config.text_config.hidden_size == 32 and tokenizer("blue")["input_ids"]
+    assert load_model("flowdubber-grid-tiny")[0].config.text_config.hidden_size > 32
     push("syncnet-grid-tiny", Target("me/judge", token=WRITER), card)
     assert not load_syncnet("me/judge").training
     assert part_folder("me/judge", "vocoder").parent.name == "snapshots"

@@ -379,7 +379,7 @@ class TestQwen2:
         (tmp_path / "other" / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
         with pytest.raises(ValueError, match="gpt2"):
             load_model(tmp_path / "other")
-        with pytest.raises(ValueError, match="neither a folder"):
+        with pytest.raises(ValueError, match="neither bundled, nor a folder"):
             load_model("nobody/no-such-model")
 
 

@@ -29,6 +29,7 @@ from ..models.semantic import (
     semantic_config,
 )
 from ..models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN
+from ..models.sources import CONFIG_FILE, INDEX_FILE, fetch, fetch_checkpoint, local_checkpoint, part_folder
 
 
 # Where a model and its tokenizer may lie in a folder: a training run's `model`, a run, a pipeline.
@@ -59,15 +60,17 @@ def fresh_model(
 
 
 def load_model(source: str | Path, preset: str = "base", seed: int = 0) -> Start:
-    """An earlier model: a folder that training wrote, a whole pipeline, or a plain Qwen2 by folder or Hub id.
+    """An earlier model: one that training wrote, a whole pipeline's, or a plain Qwen2.
 
     Args:
+        source: folder, bundled name or Hub id.
         preset: whose speech tokens a plain Qwen2 gets, see [`from_qwen2`].
         seed: of their embeddings.
 
     Raises:
         ValueError: nothing of that kind is there, or model and tokenizer do not belong together.
     """
+    source = _folder_of(source)
     for model_place, tokenizer_place in _PLACES:
         folder = Path(source, model_place)
         if not (folder / "config.json").is_file():
@@ -81,9 +84,17 @@ def load_model(source: str | Path, preset: str = "base", seed: int = 0) -> Start
         if kind == "qwen2":
             return from_qwen2(folder, preset, seed)
         raise ValueError(f"{folder} is a model of type {kind!r}; the language model starts from qwen2.")
-    if Path(source).is_dir():
-        raise ValueError(f"{source} holds no language model: neither config.json nor model/ nor semantic_model/.")
-    return from_qwen2(source, preset, seed)
+    raise ValueError(f"{source} holds no language model: neither config.json nor model/ nor semantic_model/.")
+
+
+def _folder_of(source: str | Path) -> Path:
+    folder = local_checkpoint(source)
+    if folder is not None:
+        return folder
+    name = str(source)
+    if (fetch(name, [INDEX_FILE, CONFIG_FILE]) / INDEX_FILE).is_file():
+        return fetch_checkpoint(name, ["semantic_model", "tokenizer"])
+    return part_folder(name, "semantic_model")
 
 
 def from_qwen2(source: str | Path, preset: str = "base", seed: int = 0) -> Start:
