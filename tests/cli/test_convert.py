@@ -14,12 +14,14 @@
 """`flowdubber convert`: files in, folders out, refusals in one line."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 
-from flowdubber_hf.cli import main
+from flowdubber_hf.cli import build_parser, main
 from flowdubber_hf.cli.convert import SOURCES
 from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
 
@@ -84,3 +86,12 @@ def test_every_kind_explains_itself(source, capsys):
     told = " ".join(capsys.readouterr().out.replace("\\\n", " ").split())
     assert f"flowdubber convert {source.kind} {source.example}" in told and "Licence of the weights" in told
     assert main(["convert", source.kind]) == 2
+
+
+def test_commands_of_the_page_are_taken_by_the_parser(repository):
+    page = (repository / "docs" / "pretrained.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    called = [shlex.split(line)[1:] for line in lines if line.startswith("flowdubber ")]
+    assert {words[1] for words in called if words[0] == "convert"} == {source.kind for source in SOURCES}
+    for words in called:
+        assert callable(build_parser().parse_args(words).run)

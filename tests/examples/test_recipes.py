@@ -36,6 +36,7 @@ PAGES = (
     "docs/benchmarks.md",
     "docs/data.md",
     "docs/faq.md",
+    "docs/pretrained.md",
     "examples/README.md",
     "examples/recipes/grid_tiny.sh",
     "examples/recipes/finetune.sh",
