@@ -30,7 +30,7 @@ from flowdubber_hf.models.semantic import (
     prompt_text,
     semantic_config,
 )
-from flowdubber_hf.models.semantic.modeling_semantic import sample_tokens
+from flowdubber_hf.models.semantic.modeling_semantic import CACHE, sample_tokens
 
 
 GRID_TEXTS = [
@@ -349,8 +349,15 @@ class TestModel:
         ids = torch.tensor([prompts[0]])
         full = model(input_ids=ids).logits
         first = model(input_ids=ids[:, :30], use_cache=True)
-        second = model(input_ids=ids[:, 30:], past_key_values=first.past_key_values, use_cache=True)
+        second = model(input_ids=ids[:, 30:], use_cache=True, **{CACHE: getattr(first, CACHE)})
         torch.testing.assert_close(torch.cat((first.logits, second.logits), dim=1), full, atol=1e-4, rtol=1e-4)
+
+    @pytest.mark.filterwarnings("error::FutureWarning")
+    def test_uses_nothing_that_the_library_is_about_to_drop(self, model, prompts):
+        ids = torch.tensor([prompts[0]])
+        model(input_ids=ids, use_cache=True)
+        model.generate_semantics(ids, max_new_tokens=2, generator=torch.Generator())
+        model.generate(input_ids=ids, max_new_tokens=2, do_sample=False)
 
     def test_sdpa_equals_eager(self, config, model, batch):
         ids, mask = batch

@@ -119,7 +119,8 @@ def environment(wheel, tmp_path_factory):
     # of a virtual environment, `system_site_packages` gives the packages of the Python below
     outer = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     (own / "outer.pth").write_text("\n".join(sorted(outer)), encoding="utf-8")
-    pip("--python", str(python), "install", "--no-deps", "--no-index", str(wheel))
+    # the tests' own copy of the package, seen from here, would pass for the wheel
+    pip("--python", str(python), "install", "--ignore-installed", "--no-deps", "--no-index", str(wheel))
     return python
 
 

@@ -100,7 +100,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
 
     model_type = "flowdubber_semantic"
     sub_configs_defaults = {"text_config": Qwen2Config}
-    keys_to_ignore_at_inference = ["past_key_values"]
+    keys_to_ignore_at_inference = ["past_key_values", "cache"]
 
     text_config: dict | PreTrainedConfig | None = None
     text_vocab_size: int = 151665

@@ -17,6 +17,7 @@ A Qwen2 decoder with a tied head over text and speech tokens. Its last hidden st
 are the knowledge that semantic-aware phoneme learning attends to.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 from flowdubber_hf.models.sources import BundledNames
 
 from .configuration_semantic import FlowDubberSemanticConfig
+
+
+# What the library calls a decoder's cache: `past_key_values` until transformers 5.24, which renamed it and drops the old name in 5.40.
+CACHE = "cache" if "cache" in inspect.signature(Qwen2DecoderLayer.forward).parameters else "past_key_values"
 
 
 @dataclass
@@ -109,7 +114,7 @@ class FlowDubberSemanticPreTrainedModel(BundledNames, PreTrainedModel):
     input_modalities = ("text", "audio")
     supports_gradient_checkpointing = True
     _no_split_modules = ["Qwen2DecoderLayer"]
-    _skip_keys_device_placement = ["past_key_values"]
+    _skip_keys_device_placement = [CACHE]
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_flex_attn = True
@@ -146,7 +151,6 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
         input_ids: torch.LongTensor | None = None,
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.LongTensor | None = None,
-        past_key_values: Cache | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
         labels: torch.LongTensor | None = None,
         use_cache: bool | None = None,
@@ -162,6 +166,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
                 With `logits_to_keep`, the labels of the kept positions.
             logits_to_keep (`int` or tensor): compute logits for the last positions only; 0 = all.
             logits_vocabulary (`(size,)`, *optional*): compute logits for these token ids only; labels then count in it.
+            kwargs: the decoder's, the cache among them (`cache`; before transformers 5.24 `past_key_values`).
 
         Returns:
             `CausalLMOutputWithPast`: loss, logits `(batch, length, vocab_size)`, cache.
@@ -170,7 +175,6 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             **kwargs,
@@ -186,7 +190,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
+            **{CACHE: getattr(outputs, CACHE)},
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
         )
@@ -249,7 +253,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
                 config=self.config.text_config,
                 inputs_embeds=hidden,
                 attention_mask=attention_mask,
-                past_key_values=cache,
+                **{CACHE: cache},
                 position_ids=position_ids[:, None],
             )
         cos, sin = (table[position_ids][:, None] for table in rotary)
@@ -258,7 +262,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
                 hidden,
                 attention_mask=attention_mask,
                 position_ids=position_ids[:, None],
-                past_key_values=cache,
+                **{CACHE: cache},
                 use_cache=True,
                 position_embeddings=(cos, sin),
             )
@@ -322,7 +326,7 @@ class FlowDubberSemanticForConditionalGeneration(FlowDubberSemanticPreTrainedMod
             input_ids=input_ids,
             attention_mask=attention_mask if padded else None,
             position_ids=position_ids,
-            past_key_values=cache,
+            **{CACHE: cache},
             use_cache=True,
         ).last_hidden_state[:, -1]
 
