@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from evaluated import CLIPS
 from flowdubber_hf.evaluation import scorers
@@ -25,6 +26,10 @@ from flowdubber_hf.evaluation.grammar import grammar_for, is_grid_sentence
 from flowdubber_hf.evaluation.samples import Sample
 from flowdubber_hf.evaluation.scorers import Column, Scorer, choose_scorers, registry
 from flowdubber_hf.metrics.functional import GRID_GRAMMAR
+from flowdubber_hf.metrics.sync import lip_sync
+from flowdubber_hf.processing.faces import face_crops
+from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
+from models.test_syncnet import tiny_syncnet
 from recordings import SCRIPT, voice, word_times, write_speaking_clip
 
 
@@ -178,3 +183,15 @@ def test_lip_sync_of_the_bundled_judge(clip):
     assert -15 <= values["lse_offset"] <= 15
     assert scorer.score(Sample(clip, voice()[:16000])) == {"lse_c": None, "lse_d": None, "lse_offset": None}
     assert "at least" in scorer.problems["lse"]
+
+
+def test_a_judge_of_colour_faces_gets_faces(clip, tmp_path):
+    torch.manual_seed(0)
+    model = tiny_syncnet(crop_channels=3)
+    model.save_pretrained(tmp_path)
+    (scorer,), _ = choose_scorers([f"lse={tmp_path}"], [clip])
+    values = scorer.score(Sample(clip, voice()))
+    found = FlowDubberLipFeatureExtractor()(clip.video)
+    expected = lip_sync(model.eval(), face_crops(clip.video, found["boxes"], model.config.crop_size), voice())
+    assert values["lse_d"] == pytest.approx(expected.distance, abs=1e-5)
+    assert values["lse_offset"] == expected.offset

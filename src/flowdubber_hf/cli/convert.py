@@ -116,8 +116,7 @@ SOURCES = (
         kind="syncnet",
         help="SyncNet, the papers' judge of lip-sync",
         description="syncnet_v2.model (github.com/joonson/syncnet_python, download_model.sh) becomes a judge for LSE-C and "
-        "LSE-D, for flowdubber_hf.metrics.sync.lip_sync. It takes 224 x 224 colour faces; flowdubber evaluate, which cuts grey "
-        "mouths, has a judge of its own.",
+        "LSE-D: flowdubber evaluate --metrics lse=OUT. It takes 224 x 224 colour faces, which that command cuts.",
         licence="other",
         licence_note="that of Chung and Zisserman (2016); their terms are with the repository "
         "github.com/joonson/syncnet_python.",

@@ -15,6 +15,7 @@
 
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,10 @@ from ..metrics import functional
 from ..metrics.functional import WordTime
 from ..processing.audio import load_audio
 from .clips import Clip
+
+
+if TYPE_CHECKING:
+    from transformers import BatchFeature
 
 
 @lru_cache(maxsize=8)
@@ -86,15 +91,29 @@ class Sample:
         return given
 
     @cached_property
+    def _lips(self) -> "BatchFeature":
+        from ..processing.lips import FlowDubberLipFeatureExtractor
+
+        return FlowDubberLipFeatureExtractor()(self.clip.video, mouth_box=self.clip.mouth_box)
+
+    @property
     def mouths(self) -> np.ndarray:
         """Mouth crops `(F, 96, 96)` uint8 at 25 fps.
 
         Raises:
             ValueError: no face.
         """
-        from ..processing.lips import FlowDubberLipFeatureExtractor
+        return self._lips["crops"]
 
-        return FlowDubberLipFeatureExtractor()(self.clip.video, mouth_box=self.clip.mouth_box)["crops"]
+    def faces(self, size: int) -> np.ndarray:
+        """Faces in colour `(F, size, size, 3)` uint8 at 25 fps, see [`~processing.faces.face_crops`].
+
+        Raises:
+            ValueError: no face.
+        """
+        from ..processing.faces import face_crops
+
+        return face_crops(self.clip.video, self._lips["boxes"], size)
 
     def sound_words(self, steadily: bool = False) -> list[WordTime]:
         """When the words are spoken in the sound, by forced alignment.

@@ -253,14 +253,11 @@ def _load_lip_sync(weights: str, device: str) -> tuple[Callable[[Sample], dict[s
     from ..metrics.sync import lip_sync, load_syncnet
 
     model = load_syncnet(weights).to(device)
-    if model.config.crop_channels != 1:
-        raise ValueError(
-            f"the metric lse cannot use {weights}: it judges colour faces, and this command cuts grey mouths. Leave lse out, "
-            "or give a model that was trained on mouths."
-        )
+    colour = model.config.crop_channels == 3  # the public one looks at faces, those trained here at mouths
 
     def lse(sample: Sample) -> dict[str, Value]:
-        found = lip_sync(model, sample.mouths, sample.sound)
+        pictures = sample.faces(model.config.crop_size) if colour else sample.mouths
+        found = lip_sync(model, pictures, sample.sound)
         return {"lse_c": found.confidence, "lse_d": found.distance, "lse_offset": found.offset}
 
     return (lse,)

@@ -277,6 +277,22 @@ def _mouth_offset(greys: Iterable[np.ndarray], faces: np.ndarray, seen: np.ndarr
     return mean + offset
 
 
+def face_squares(boxes: np.ndarray) -> np.ndarray:
+    """Where the face is, from the mouth crops' squares: the frontal square of the Haar cascade, in which the mouth's usual place
+    is known.
+
+    Args:
+        boxes (`(F, 4)`): `boxes` of [`FlowDubberLipFeatureExtractor`], in pixels.
+
+    Returns:
+        `(F, 3)`: centre x, centre y, side in pixels.
+    """
+    sides = (boxes[:, 2] - boxes[:, 0]) / _CROP_OF_FACE
+    mouths = (boxes[:, :2] + boxes[:, 2:]) / 2
+    centres = mouths - np.array([_MOUTH_X - 0.5, _MOUTH_Y - 0.5]) * sides[:, None]
+    return np.concatenate([centres, sides[:, None]], axis=1)
+
+
 def check_mouth_box(mouth_box: Sequence[float], width: int, height: int) -> np.ndarray:
     """`(4,)` x0, y0, x1, y1 of a box in a picture of that size.
 
