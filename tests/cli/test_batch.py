@@ -70,6 +70,17 @@ def test_a_clip_fails_and_the_next_run_does_the_rest(command, capsys, tmp_path):
     )
 
 
+def test_warnings_are_told_of_what_was_dubbed_now(command, clips, capsys, monkeypatch):
+    content = bytearray((clips / "one.mp4").read_bytes())
+    start = content.find(b"mdat") + len(content) // 3
+    content[start : start + 3000] = bytes(3000)
+    (clips / "damaged.mp4").write_bytes(content)
+    assert cli.main(command(line("damaged"), more=["--quiet"])) == 0
+    assert "flowdubber: warning: " in capsys.readouterr().err
+    assert cli.main(command(line("damaged"), more=["--quiet"])) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_mistakes_in_the_listing(command, capsys, tmp_path):
     assert cli.main(command(line("one", sede=1), line("nowhere"), "{", more=["--json", "-"])) == 2
     captured = capsys.readouterr()

@@ -149,7 +149,7 @@ def add_dub(commands: Any) -> None:
     )
     running = add_running_options(dub, quiet="no progress bar, no last line").add_argument
     running("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
-    running("--num-proc", type=int, default=1, metavar="N", help="with --batch: processes (default %(default)s)")
+    running("--num-proc", type=int, default=1, metavar="N", help="processes, with --batch (default %(default)s)")
     running("--dry-run", action="store_true", help="only check the input; load and write nothing")
     dub.set_defaults(run=_dub)
 
@@ -207,13 +207,13 @@ def _job(arguments: argparse.Namespace) -> DubJob:
     """What is to be done, as far as it can be checked at once.
 
     Raises:
-        ValueError: something is missing, or belongs to --batch.
+        ValueError: something is missing or wrong.
     """
     missing = [_option(name) for name in _ONE_CLIP if getattr(arguments, name) is None]
     if missing:
         raise UsageError(f"{', '.join(missing)} missing (try flowdubber dub --help)")
-    if arguments.num_proc != 1 or arguments.format is not None:
-        raise ValueError("--num-proc and --format belong to --batch; leave them out.")
+    if arguments.format is not None and arguments.output.suffix.lower() != f".{arguments.format}":
+        raise ValueError(f"--output {arguments.output.name} does not end in .{arguments.format}; leave --format out.")
     job = DubJob(**{field.name: getattr(arguments, field.name) for field in fields(DubJob)})
     _refuse(check_files_and_text(job))
     check_target(job.output, "--output", arguments.overwrite, (job.video, job.reference))
@@ -261,7 +261,10 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
         raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
     if not batch.rows:
         return Result(None)
-    failed = batch.failed
+    failed, due_lines = batch.failed, {task.line for task in plan.due}
+    for row in batch.rows:
+        for warning in row.get("warnings", ()) if row["line"] in due_lines else ():
+            print(f"flowdubber: warning: {settings.listing} line {row['line']}: {warning}", file=sys.stderr)
     for row in failed:
         print(f"flowdubber: error: {settings.listing} line {row['line']}: {row['problem']}", file=sys.stderr)
     if not arguments.quiet:
