@@ -31,6 +31,10 @@ The second table asks what such states could add to what a dub knows anyway: how
 mean over the bins (loudness), the same regression explains from the phonemes alone (the one that is spoken, in thirds, and
 its neighbours) and with codes or states of the true sound beside them. A dub has only states of speech that the model
 sampled, so what these add is an upper bound.
+
+With `--prior` (models that are pipelines, clips with video) a third table asks the same of what the pipeline's own mel prior gets
+wrong, on the path that it finds from the lips and without the language model: the share of that rest which phonemes with their
+true times, codes and states of the true sound explain.
 """
 
 import argparse
@@ -43,6 +47,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, pad_prompts
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
@@ -157,21 +162,59 @@ def explained(
     return [float(1 - left[columns].sum() / whole[columns].sum()) for columns in (slice(0, -1), slice(-1, None))]
 
 
+@torch.no_grad()
+def left_by_prior(store: FeatureStore, pipe: FlowDubberPipeline, item: SpokenClip) -> torch.Tensor:
+    """`(L, 80)` normalised log-mel at a clip's speech codes minus the prior mu' of the pipeline for its lips, script and voice."""
+    phones, field = store.phones(item.clip.id), pipe.vector_field
+    ids, style = torch.tensor([phones.ids]), torch.from_numpy(store.style(item.clip.id))[None]
+    lips = pipe.lip_feature_extractor.normalize(store.crops(item.clip.id))[None]
+    known = torch.ones_like(ids, dtype=torch.bool)
+    encoding = pipe.aligner.encode(ids, known, torch.tensor([phones.optional]), lips, style=style)
+    fused = pipe.aligner.fuse(encoding).fused
+    prior = field.prior(fused, style, torch.ones(fused.shape[:2], dtype=torch.bool))[0].T.double()
+    wanted = len(item.semantic_tokens) * FRAMES_PER_TOKEN
+    prior = torch.nn.functional.pad(prior.T, (0, max(0, wanted - len(prior)))).T[:wanted]
+    rows = prior.unflatten(0, (-1, FRAMES_PER_TOKEN)).mean(1)[slice(*item.speech)]
+    mel = heard_mel(store, item)[:, :-1]
+    return (mel - field.config.mel_mean) / field.config.mel_std - rows
+
+
+def explained_rest(rest: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> list[float]:
+    """Share of the held-out squares of `rest` that a regression fitted on the other part explains; both are pairs of these parts."""
+    weights, bias = ridge(inputs[0], rest[0])
+    left = rest[1] - inputs[1] @ weights - bias
+    return [float(1 - left.square().sum() / rest[1].square().sum())]
+
+
+def prior_rows(
+    store: FeatureStore, name: str, parts: Sequence[Sequence[SpokenClip]], inputs: dict[str, list[torch.Tensor]]
+) -> dict[str, list[float]]:
+    """Rows of the third table for a pipeline."""
+    pipe = FlowDubberPipeline.from_pretrained(name)
+    rest = [torch.cat([left_by_prior(store, pipe, item) for item in tqdm(part, leave=False)]) for part in parts]
+    mel = [torch.cat([heard_mel(store, item)[:, :-1] for item in part]) for part in parts]
+    spread = (mel[1] - mel[0].mean(0)) / pipe.vector_field.config.mel_std
+    rows = {f"log-mel, by the prior of {name}": [float(1 - rest[1].square().sum() / spread.square().sum())]}
+    return rows | {f"what it leaves, by {what}": explained_rest(rest, values) for what, values in inputs.items()}
+
+
 @dataclass(frozen=True)
 class Probes:
-    """Both tables, row by row: accuracies at [`AHEAD_MS`], and shares of log-mel and loudness explained."""
+    """The tables, row by row: accuracies at [`AHEAD_MS`], shares of log-mel and loudness explained, and of what priors leave."""
 
     phonemes: dict[str, list[float]]
     sound: dict[str, list[float]]
+    prior: dict[str, list[float]]
 
 
-def probe(store: FeatureStore, models: Sequence[str], fit_clips: int) -> Probes:
+def probe(store: FeatureStore, models: Sequence[str], fit_clips: int, prior: bool = False) -> Probes:
     """Fits on clips of `train` and scores on those of `val`.
 
     Raises:
         ValueError: too few clips, or codes that a model does not know.
     """
-    spoken = read_spoken_clips(store, store.clips(["train", "val"], needs=("audio", *codes_needed("tokens"))))
+    needs = ("audio", *(("crops", "style") if prior else ()), *codes_needed("tokens"))
+    spoken = read_spoken_clips(store, store.clips(["train", "val"], needs=needs))
     fit = [item for item in spoken if item.clip.split == "train"]
     fit = random.Random(0).sample(fit, min(fit_clips, len(fit)))
     held_out = [item for item in spoken if item.clip.split == "val"]
@@ -188,6 +231,7 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int) -> Probes:
 
     phonemes: dict[str, list[float]] = {}
     sound = {"the phonemes": explained(known[0], fit_mel, known[1], mel)}
+    left: dict[str, list[float]] = {}
     for name in models:
         model, tokenizer = load_model(local_checkpoint(name) or name)
         check_codes(spoken, model.config)
@@ -197,12 +241,16 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int) -> Probes:
             phonemes[f"states of {name}, {script}"] = accuracy(states[0], fit_labels, states[1], labels)
             if not other_text:
                 sound[f"and states of {name}"] = beside(states)
+                if prior:
+                    both = [torch.cat(pair, dim=1) for pair in zip(known, states, strict=True)]
+                    inputs = {"phonemes at their true times": known, "states of the true sound": states, "both": both}
+                    left |= prior_rows(store, name, parts, inputs)
     codes = [one_hot_codes(part, model.config.semantic_codebook_size) for part in parts]
     phonemes["the code itself"] = accuracy(codes[0], fit_labels, codes[1], labels)
     sound["and the codes"] = beside(codes)
     commonest = [np.bincount(fit_labels[:, column]).argmax() for column in range(len(AHEAD_MS))]
     phonemes["the commonest phoneme"] = [float((labels[:, k] == name).mean()) for k, name in enumerate(commonest)]
-    return Probes(phonemes, sound)
+    return Probes(phonemes, sound, left)
 
 
 def table(headings: Sequence[str], rows: dict[str, list[float]]) -> str:
@@ -219,13 +267,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--model", required=True, nargs="+", help="bundled names, pipelines, or folders of train_semantic_lm.py"
     )
     parser.add_argument("--fit_clips", type=int, default=300, help="clips of train to fit on (default 300)")
+    parser.add_argument("--prior", action="store_true", help="the third table too (models that are pipelines)")
     args = parser.parse_args(arguments)
     if args.fit_clips < 2:
         raise ValueError(f"--fit_clips must be at least 2, got {args.fit_clips}.")
-    probes = probe(FeatureStore(args.dataset), args.model, args.fit_clips)
+    probes = probe(FeatureStore(args.dataset), args.model, args.fit_clips, args.prior)
     print(table(["phonemes, read from", "now", *(f"{ms} ms later" for ms in AHEAD_MS[1:])], probes.phonemes))
     print()
     print(table(["sound, explained by", "log-mel", "loudness"], probes.sound))
+    if probes.prior:
+        print()
+        print(table(["explained", "share"], probes.prior))
 
 
 if __name__ == "__main__":

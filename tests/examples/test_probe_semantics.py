@@ -13,13 +13,16 @@
 # limitations under the License.
 """The probe reads from states what is in them: codes that follow the phonemes are named, and a table says so."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.semantic_model import fresh_model
-from stages import load_script, write_dataset
+from prepared import write_prepared
+from stages import load_script, spoken_clip, voice, write_dataset
 
 
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -54,6 +57,44 @@ def test_table(repository, dataset, model, capsys):
     assert shares[2] > 95  # each phoneme has a code of its own here
     assert shares[2] >= shares[0] > shares[3]
     assert list(rows)[4:] == ["the phonemes", f"and states of {model}", "and the codes"]
+
+
+def test_what_the_prior_leaves(repository, capsys, tmp_path):
+    """The bundled model on buzzes and black pictures, which it has never had: every row is there."""
+    rng, style = random.Random(0), np.full(256, 1 / 16, np.float32)
+    clips = [
+        {
+            "id": f"grid/a/{number}",
+            "split": "val" if number > 1 else "train",
+            "speaker": "a",
+            "source": "grid",
+            "audio": voice(110.0 + number),
+            "crops": np.zeros((40, 96, 96), np.uint8),
+            "style": style,
+            **spoken_clip(rng),
+        }
+        for number in range(4)
+    ]
+    script = load_script(repository, "probe_semantics")
+    dataset = write_prepared(tmp_path / "dataset", clips)
+    script.main(["--dataset", str(dataset), "--model", "flowdubber-grid-tiny", "--prior"])
+    lines = capsys.readouterr().out.split("| explained | share |")[1].splitlines()
+    rows = [line.strip("| ").split(" | ")[0] for line in lines if "%" in line]
+    assert rows == [
+        "log-mel, by the prior of flowdubber-grid-tiny",
+        "what it leaves, by phonemes at their true times",
+        "what it leaves, by states of the true sound",
+        "what it leaves, by both",
+    ]
+
+
+def test_rest_that_is_linear_is_explained(repository):
+    script = load_script(repository, "probe_semantics")
+    inputs = torch.randn(400, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rest = inputs[:, :2] * 3
+    (share,) = script.explained_rest((rest[:200], rest[200:]), (inputs[:200], inputs[200:]))
+    (nothing,) = script.explained_rest((rest[:200], rest[200:]), (inputs[:200, 2:], inputs[200:, 2:]))
+    assert share > 0.99 and abs(nothing) < 0.05
 
 
 def test_phonemes_and_mel_stand_beside_each_other(repository, dataset):
