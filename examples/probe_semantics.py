@@ -51,7 +51,6 @@ from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, pad_prompts
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
-from flowdubber_hf.models.sources import local_checkpoint
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, log_mel
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_data import (
@@ -233,7 +232,7 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int, prior: boo
     sound = {"the phonemes": explained(known[0], fit_mel, known[1], mel)}
     left: dict[str, list[float]] = {}
     for name in models:
-        model, tokenizer = load_model(local_checkpoint(name) or name)
+        model, tokenizer = load_model(name)
         check_codes(spoken, model.config)
         model.eval()
         for other_text, script in ((False, "its own script"), (True, "another clip's script")):

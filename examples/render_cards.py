@@ -24,6 +24,7 @@ bundled weights, which must not travel without them, and the sections of README.
 
 import argparse
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ DATASET = Corpus(
 def _cell(figure: Mapping[str, Any] | None) -> str:
     if figure is None:
         return "-"
-    missing = figure["missing"] if isinstance(figure["missing"], int) else len(figure["missing"])
+    missing = figure["missing"]
     return format_figure(figure) + (f" [{missing} not had]" if missing and figure["value"] is not None else "")
 
 
@@ -158,16 +159,16 @@ def _results(figures: Mapping[str, Any]) -> list[EvalResult]:
 
 
 def weights_of(folder: Path) -> tuple[int, int]:
-    """Bytes and numbers of all safetensors under a folder."""
+    """Bytes of all safetensors under a folder, and their weights: a batch norm's statistics are none."""
     size = numbers = 0
     for file in folder.rglob("*.safetensors"):
         size += file.stat().st_size
         with safe_open(file, framework="np") as tensors:
-            for name in tensors.keys():  # noqa: SIM118
-                count = 1
-                for length in tensors.get_slice(name).get_shape():
-                    count *= length
-                numbers += count
+            numbers += sum(
+                math.prod(tensors.get_slice(name).get_shape())
+                for name in tensors.keys()  # noqa: SIM118
+                if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+            )
     return size, numbers
 
 
@@ -244,20 +245,21 @@ def render(root: Path) -> dict[Path, str]:
     }
 
 
-def differing(root: Path) -> list[Path]:
-    """Pages that are not what they ought to be."""
-    return [
-        path for path, text in render(root).items() if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
+def differing(root: Path) -> dict[Path, str]:
+    """Pages that are not what they ought to be, and what that is."""
+    return {
+        path: text
+        for path, text in render(root).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
 
 
 def write_cards(root: Path) -> list[Path]:
     """Writes the pages that differ; returns them."""
-    pages = render(root)
     changed = differing(root)
-    for path in changed:
-        write_page(path, pages[path])
-    return changed
+    for path, text in changed.items():
+        write_page(path, text)
+    return list(changed)
 
 
 def main() -> None:

@@ -31,10 +31,10 @@ import numpy as np
 import torch
 
 from flowdubber_hf import FlowDubberPipeline, FlowDubberPipelineOutput
+from flowdubber_hf.processing.audio import MEL_FRAME_RATE
 
 
 Word = tuple[str, float, float]
-MEL_FRAMES_PER_SECOND = 100
 MAX_LETTERS = 42  # of a line of subtitles
 LONG_PAUSE = 0.6  # seconds that end a line
 
@@ -76,7 +76,7 @@ def phoneme_times(path: np.ndarray, phonemes: Sequence[str]) -> list[tuple[str, 
     rows, frame = [], 0
     for index, held in groupby(path.argmax(axis=0)):
         length = len(list(held))
-        rows.append((phonemes[index], frame / MEL_FRAMES_PER_SECOND, (frame + length) / MEL_FRAMES_PER_SECOND))
+        rows.append((phonemes[index], frame / MEL_FRAME_RATE, (frame + length) / MEL_FRAME_RATE))
         frame += length
     return rows
 
@@ -90,7 +90,7 @@ def draw_alignment(dub: FlowDubberPipelineOutput, file: Path) -> None:
     axes = figure.add_subplot()
     extent = (0, seconds, -0.5, len(path) - 0.5)
     axes.imshow(attention, aspect="auto", origin="lower", extent=extent, cmap="Blues", interpolation="nearest")
-    times = (np.arange(path.shape[1]) + 0.5) / MEL_FRAMES_PER_SECOND
+    times = (np.arange(path.shape[1]) + 0.5) / MEL_FRAME_RATE
     axes.step(times, path.argmax(axis=0), where="mid", color="tab:red", linewidth=1.5, label="path that was taken")
     axes.set_yticks(range(len(dub.phonemes[0])), dub.phonemes[0], fontsize=7)
     axes.set_xlabel("seconds of the clip")

@@ -221,7 +221,9 @@ def _own_sound(clip: str) -> tuple[np.ndarray, str]:
     try:
         sound = load_audio(clip)
     except ValueError as error:
-        message = "This clip has no sound of its own. Untick the box and give a recording of the voice."
+        message = (
+            "This clip has no sound of its own that can be read. Untick the box and give a recording of the voice."
+        )
         raise Problem(message) from error
     return sound[: round(MAX_VOICE_SECONDS * SAMPLING_RATE)], "The clip's own sound"
 
@@ -288,4 +290,4 @@ def for_visitors(message: Exception | str, path: str | None = None, name: str = 
     if path is not None:
         text = text.replace(str(path), name)
     text = re.sub(r"\s*[^.;:]*(--|\w+=)[^.]*(\.|$)", "", text).strip()
-    return text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:] or "This cannot be dubbed. Try another clip, script or voice."

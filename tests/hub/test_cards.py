@@ -54,14 +54,14 @@ def python_blocks(text):
 def test_every_page_is_as_rendered(cards, repository):
     pages = cards.render(repository)
     assert {path.relative_to(repository).as_posix() for path in pages} > set(CARDS)
-    assert cards.differing(repository) == [], "run examples/render_cards.py"
+    assert not cards.differing(repository), "run examples/render_cards.py"
 
 
 def test_a_page_by_hand_is_found_and_replaced(cards, repository, tmp_path):
     for name in ("hub_cards", "src/flowdubber_hf/pretrained", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(repository / name)
-    assert cards.differing(tmp_path) == []
+    assert not cards.differing(tmp_path)
     text = (repository / "README.md").read_text(encoding="utf-8")
     (tmp_path / "README.md").unlink()
     (tmp_path / "README.md").write_text(text.replace("| <= 25 ms |", "| <= 25 ms | better"), encoding="utf-8")

@@ -319,7 +319,7 @@ def test_plain_diffusers_from_the_hub(published):
 
 def test_every_entry_takes_a_hub_id(published, card):
     assert model_folder("me/tiny").parent.name == "snapshots"  # flowdubber evaluate
-    assert isinstance(load_part("vocoder", "me/tiny"), FlowDubberVocoder)  # assemble_pipeline.py, train_*.py
+    assert isinstance(load_part("vocoder", "me/tiny"), FlowDubberVocoder)  # flowdubber assemble, train_*.py
     assert build_pipeline({}, "me/tiny@main").semantic_model is None
     assert FlowDubberVocoder.from_pretrained("me/tiny", subfolder="vocoder").config.hidden_size == 16
     model, tokenizer = load_model("me/whole")  # train_semantic_lm.py, extract_semantic_features.py

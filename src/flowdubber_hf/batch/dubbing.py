@@ -92,7 +92,9 @@ def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelin
 
     chosen, takes = choose_sound([dub.audios[0] for dub in dubs], load_audio(job.reference), job.script)
     rows = zip(seeds, takes, strict=True)
-    return dubs[chosen], [{"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows]
+    best = dubs[chosen]
+    best.timings = {stage: sum(dub.timings[stage] for dub in dubs) for stage in best.timings}
+    return best, [{"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows]
 
 
 def describe(job: DubJob, done: Dubbed, model: str, device: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ one that was written, is not dubbed again.
 import errno
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -166,7 +166,8 @@ def plan_batch(settings: BatchSettings) -> BatchPlan:
     check_takes(item.job for item in items)
     tasks = _tasks(settings, items, hash_checkpoint(folder))
     due = tuple(task for task in tasks if not _is_finished(task))
-    _refuse(settings, due, lambda task: _target_problems(task, tasks, settings.overwrite))
+    inputs = {_identity(file) for task in tasks for file in {task.job.video, task.job.reference}}
+    _refuse(settings, due, lambda task: _target_problems(task, inputs, settings.overwrite))
     bar = tqdm(due, desc="checking", unit="clip", disable=settings.quiet or not due or world()[0] != 0, leave=False)
     _refuse(settings, bar, lambda task: _problems_inside(task.job))
     return BatchPlan(settings, tasks, due)
@@ -211,12 +212,18 @@ def _tasks(settings: BatchSettings, items: Sequence[ListedJob], model: str) -> t
     return tuple(tasks)
 
 
-def _target_problems(task: Task, tasks: Sequence[Task], overwrite: bool) -> Iterator[Problem]:
+def _identity(file: Path) -> tuple[int, int]:
+    """Which file a path leads to, whatever it is called."""
+    found = file.stat()
+    return found.st_dev, found.st_ino
+
+
+def _target_problems(task: Task, inputs: Collection[tuple[int, int]], overwrite: bool) -> Iterator[Problem]:
     output = task.job.output
     if output.is_dir():
         yield Problem(f"{output} is a folder.", "output")
     elif output.exists():
-        if any(output.samefile(file) for other in tasks for file in (other.job.video, other.job.reference)):
+        if _identity(output) in inputs:
             yield Problem(f"{output} is one of the inputs; choose another name.", "output")
         elif not overwrite and not _is_own(task):
             yield Problem(
@@ -304,7 +311,7 @@ def work_on(settings: BatchSettings, task: Task) -> str | None:
         _write_record(task, problem=problem, digest=before)
         return problem
     row = describe(task.job, done, settings.model, settings.device)
-    _write_record(task, row=row, digest=_digest(task.job.output))
+    _write_record(task, row=row, digest=hash_file(task.job.output))
     return None
 
 

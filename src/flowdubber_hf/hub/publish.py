@@ -16,7 +16,7 @@
 import tempfile
 from pathlib import Path
 
-from ..models.sources import INDEX_FILE, local_checkpoint
+from ..models.sources import INDEX_FILE, fetch, local_checkpoint
 from ..pipelines.flowdubber import FlowDubberPipeline
 from .contents import Contents, read_contents
 from .staging import stage_for_hub, stage_model_for_hub
@@ -49,7 +49,7 @@ def _is_pipeline(source: str | Path | FlowDubberPipeline) -> bool:
     if isinstance(source, FlowDubberPipeline):
         return True
     local = local_checkpoint(source)
-    return ((local or Path(FlowDubberPipeline.download(source))) / INDEX_FILE).is_file()
+    return ((local or fetch(str(source), [INDEX_FILE])) / INDEX_FILE).is_file()
 
 
 def push(source: str | Path | FlowDubberPipeline, target: Target, card: Path | None = None) -> Sent:

@@ -18,6 +18,7 @@ face and lower than it: more chin than hair. Its detector is not used here; the 
 [`~processing.lips.FlowDubberLipFeatureExtractor`] say.
 """
 
+from itertools import zip_longest
 from pathlib import Path
 
 import cv2
@@ -54,10 +55,12 @@ def face_crops(video: str | Path, mouth_boxes: np.ndarray, size: int = FACE_SIDE
     x, y, side = face_squares(mouth_boxes).T
     y, side = y + _BOX_LOWER * side, _BOX_OF_SQUARE * side
     y, side = y + 0.5 * _CROP_SCALE * side, (1 + _CROP_SCALE) * side
-    frames = list(iter_grid(video, "rgb24"))
-    if len(frames) != len(side):
-        raise ValueError(f"{video} has {len(frames)} frames at 25 a second, but there are boxes of {len(side)}.")
-    return np.stack([_cut(*place, size) for place in zip(frames, x, y, side, strict=True)])
+    crops = []
+    for frame, place in zip_longest(iter_grid(video, "rgb24"), np.stack((x, y, side), axis=1)):
+        if frame is None or place is None:
+            raise ValueError(f"{video} has another number of frames at 25 a second than the {len(side)} of the boxes.")
+        crops.append(_cut(frame, *place, size))
+    return np.stack(crops)
 
 
 def _cut(frame: np.ndarray, x: float, y: float, side: float, size: int) -> np.ndarray:

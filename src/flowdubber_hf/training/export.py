@@ -23,11 +23,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from huggingface_hub import ModelCardData
+from huggingface_hub.repocard import metadata_load
 
 from ..data.features import Clip
 from ..data.files import replace_folder
 from ..hub import Target, push
-from ..hub.contents import CARD_NAME, front_matter
+from ..hub.contents import CARD_NAME
 from ..hub.staging import PLACEHOLDER
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE
@@ -93,12 +94,14 @@ def summarize_clips(clips: Iterable[Clip]) -> list[DataSummary]:
 
 
 def dataset_licence(folder: str | Path) -> str:
-    """The licence that the front matter of a dataset's card names, or that it names none."""
-    try:
-        front = front_matter((Path(folder) / CARD_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "not stated"
-    return str(front.get("license") or "not stated")
+    """The licence that the front matter of a dataset's card names, or that it names none.
+
+    Raises:
+        ValueError: the front matter is damaged.
+    """
+    card = Path(folder) / CARD_NAME
+    front = metadata_load(card) if card.is_file() else None
+    return str((front or {}).get("license") or "not stated")
 
 
 def machine() -> str:
@@ -201,7 +204,7 @@ def part_card(arguments: TrainingArguments, summary: Mapping[str, Any], num_proc
 # {name}
 
 One part of a model of the FlowDubber method (ACM Multimedia 2025, arXiv 2505.01263), trained with `flowdubber-hf`. Not the
-authors' checkpoint. `examples/assemble_pipeline.py` of the package puts parts together as a pipeline.
+authors' checkpoint. `flowdubber assemble` puts parts together as a pipeline.
 
 ## Training
 

@@ -76,7 +76,10 @@ class SemanticCache:
             save_text(path, json.dumps(settings, indent=1) + "\n")
         if not path.is_file():
             raise ValueError(f"{self.folder} holds no cached states; make them with extract_semantic_features.py.")
-        self.settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self.settings: dict[str, Any] = {
+            "codes": CODES[0],
+            **json.loads(path.read_text(encoding="utf-8")),
+        }  # older have no word of it
         if settings is not None:
             self.check(**settings)
         self._samples: dict[str, list[int]] | None = None
