@@ -477,6 +477,13 @@ class TestCache:
         with pytest.raises(ValueError, match="sampled, spoken"):
             cache_settings(model, tokenizer, codes="heard")
 
+    def test_a_cache_that_says_nothing_of_codes_holds_sampled_ones(self, tokenizer, model, tmp_path):
+        settings = cache_settings(model, tokenizer)
+        SemanticCache(tmp_path / "old", {name: value for name, value in settings.items() if name != "codes"})
+        SemanticCache(tmp_path / "old", settings)
+        with pytest.raises(ValueError, match="another codes"):
+            SemanticCache(tmp_path / "old", {**settings, "codes": "spoken"})
+
     def test_get(self, tmp_path):
         cache = SemanticCache(tmp_path / "cache", {"model": "m", "hidden_size": 4})
         assert cache.get("grid/a/0", np.random.default_rng(0)) is None and "grid/a/0" not in cache
