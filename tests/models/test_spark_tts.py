@@ -163,7 +163,7 @@ class TestLanguageModel:
         assert all(torch.equal(found[name], tensors[name]) for name in names)
         index["weight_map"][names[0]] = "../../other.safetensors"
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-        with pytest.raises(ValueError, match="no file of that folder"):
+        with pytest.raises(ValueError, match="no safetensors file beside it"):
             convert_spark_tts(copy)
 
 

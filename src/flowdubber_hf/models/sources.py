@@ -14,6 +14,7 @@
 """Where weights come from: a checkpoint inside the package by its name, a folder, or a repository of the Hub."""
 
 import importlib.resources
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -154,6 +155,49 @@ def check_variant(names: Mapping[str, Collection[str]], variant: str | None, whe
     if without:
         wanted = "plain weights" if variant is None else f"weights of the variant {variant!r}"
         raise ValueError(f"{where} holds no {wanted} of {', '.join(without)}; {others}: give it as `variant`.")
+
+
+def weight_files(folder: Path, variant: str | None = None) -> list[Path]:
+    """
+    The safetensors files that loading reads from a part's folder, by the names that both libraries give them.
+
+    Args:
+        folder: of one model.
+        variant: a part without files of the variant is read from its plain ones, as diffusers does.
+
+    Returns:
+        One file, the shards that an index names, or nothing.
+
+    Raises:
+        ValueError: a damaged index, shards that are missing, or both a whole file and shards.
+    """
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    files = choose_weights(names, variant)
+    pattern = weight_pattern(variant)
+    used = variant if any(pattern.fullmatch(name) for name in files) else None
+    suffix = ".safetensors.index.json" if used is None else f".safetensors.index.{used}.json"
+    indices = [folder / f"{stem}{suffix}" for stem in WEIGHT_STEMS if f"{stem}{suffix}" in names]
+    whole = [folder / name for name in files if "-of-" not in name]
+    if len(whole) + len(indices) > 1:
+        both = ", ".join(path.name for path in (*whole, *indices))
+        raise ValueError(f"{folder} holds weights twice ({both}); remove those that are not meant.")
+    if not indices and len(files) > len(whole):
+        raise ValueError(f"{folder} holds shards of weights without their index *{suffix}.")
+    return [folder / name for name in _shards(indices[0])] if indices else whole
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files that an index of shards names, all of them there."""
+    try:
+        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{index} is no index of safetensors shards.") from error
+    for name in shards:
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise ValueError(f"{index} names {name!r}, which is no safetensors file beside it.")
+        if not (index.parent / name).is_file():
+            raise ValueError(f"{index.parent} lacks {name}, which {index.name} names.")
+    return shards
 
 
 # ---------------------------------------------------------------------------------------------------------------------

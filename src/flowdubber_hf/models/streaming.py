@@ -25,7 +25,8 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 from transformers import GenerationConfig, PreTrainedModel
 
-from .foreign import WEIGHT_NORM_ENDINGS, listed, read_json, weight_from_norm
+from .foreign import WEIGHT_NORM_ENDINGS, listed, weight_from_norm
+from .sources import weight_files
 
 
 SHARD_BYTES = 500 * 10**6
@@ -43,7 +44,10 @@ class StoredTensors(Mapping[str, torch.Tensor]):
     def __init__(self, folder: Path):
         self._files: dict[str, Path] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        for file in _weight_files(folder):
+        files = weight_files(folder)
+        if not files:
+            raise ValueError(f"{folder} has neither {WEIGHTS_NAME} nor {INDEX_NAME}.")
+        for file in files:
             with _opened(file) as tensors:
                 for name in tensors.keys():  # noqa: SIM118
                     if name in self._files:
@@ -63,21 +67,6 @@ class StoredTensors(Mapping[str, torch.Tensor]):
 
     def __len__(self) -> int:
         return len(self._files)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    if (folder / WEIGHTS_NAME).is_file():
-        return [folder / WEIGHTS_NAME]
-    if not (folder / INDEX_NAME).is_file():
-        raise ValueError(f"{folder} has neither {WEIGHTS_NAME} nor {INDEX_NAME}.")
-    names = read_json(folder / INDEX_NAME).get("weight_map")
-    if not isinstance(names, dict) or not names:
-        raise ValueError(f"{folder / INDEX_NAME} has no weight_map.")
-    files = sorted({str(name) for name in names.values()})
-    for name in files:
-        if Path(name).name != name or not (folder / name).is_file():
-            raise ValueError(f"{folder / INDEX_NAME} names {name!r}, which is no file of that folder.")
-    return [folder / name for name in files]
 
 
 def _opened(file: Path) -> safe_open:

@@ -25,7 +25,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
-from ...models.sources import INDEX_FILE, WEIGHT_STEMS, check_variant, choose_weights, weight_pattern
+from ...models.sources import INDEX_FILE, check_variant, weight_files
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
 
@@ -102,49 +102,6 @@ def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str],
             raise ValueError(f"{folder / INDEX_FILE} names no part {name!r}; this checkpoint is incomplete.")
         if not (folder / name).is_dir() or not any((folder / name).iterdir()):
             raise ValueError(f"{folder} lacks the part {name!r} (there is no folder {name}/ or it is empty).")
-
-
-def weight_files(folder: Path, variant: str | None = None) -> list[Path]:
-    """
-    The safetensors files that loading reads from a part's folder, by the names that both libraries give them.
-
-    Args:
-        folder: of one model.
-        variant: a part without files of the variant is read from its plain ones, as diffusers does.
-
-    Returns:
-        One file, the shards that an index names, or nothing.
-
-    Raises:
-        ValueError: a damaged index, shards that are missing, or both a whole file and shards.
-    """
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    files = choose_weights(names, variant)
-    pattern = weight_pattern(variant)
-    used = variant if any(pattern.fullmatch(name) for name in files) else None
-    suffix = ".safetensors.index.json" if used is None else f".safetensors.index.{used}.json"
-    indices = [folder / f"{stem}{suffix}" for stem in WEIGHT_STEMS if f"{stem}{suffix}" in names]
-    whole = [folder / name for name in files if "-of-" not in name]
-    if len(whole) + len(indices) > 1:
-        both = ", ".join(path.name for path in (*whole, *indices))
-        raise ValueError(f"{folder} holds weights twice ({both}); remove those that are not meant.")
-    if not indices and len(files) > len(whole):
-        raise ValueError(f"{folder} holds shards of weights without their index *{suffix}.")
-    return [folder / name for name in _shards(indices[0])] if indices else whole
-
-
-def _shards(index: Path) -> list[str]:
-    """The names of the files that an index of shards names, all of them there."""
-    try:
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{index} is no index of safetensors shards.") from error
-    for name in shards:
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise ValueError(f"{index} names {name!r}, which is no safetensors file beside it.")
-        if not (index.parent / name).is_file():
-            raise ValueError(f"{index.parent} lacks {name}, which {index.name} names.")
-    return shards
 
 
 def _file_shapes(folder: Path, variant: str | None) -> dict[str, tuple[int, ...]]:
