@@ -60,6 +60,9 @@ class AlignerArguments(TrainingArguments):
     train_lip_reader: bool = field(default=False, metadata={"help": "train on what --lip_reader gives, too"})
     sources: list[str] = field(default_factory=list, metadata={"help": "sources of the dataset; all if none is named"})
     source_shares: list[float] = field(default_factory=list, metadata={"help": "how often each source, all alike"})
+    balance_speakers: bool = field(
+        default=False, metadata={"help": "speakers by the root of their number of clips: a face with few is seen more"}
+    )
     style_swap: float = field(
         default=0.5, metadata={"help": "how often the style vector is that of another clip of the speaker"}
     )
@@ -111,7 +114,11 @@ def main() -> None:
         make_aligner(arguments),
         [
             (DubbingClips(store, part.clips, arguments.style_swap, arguments.style_drop), part.share)
-            for part in share_by_source(training, parse_shares(arguments.sources, arguments.source_shares))
+            for part in share_by_source(
+                training,
+                parse_shares(arguments.sources, arguments.source_shares),
+                balance_speakers=arguments.balance_speakers,
+            )
         ],
         DubbingClips(store, held_out),
         arguments.batch_size,

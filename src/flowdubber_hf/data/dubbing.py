@@ -14,7 +14,7 @@
 """Prepared features to batches for the aligner and the vector field."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from ..processing.audio import (
     VIDEO_FRAME_RATE,
     log_mel,
 )
-from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops
+from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops, pause_frames, unseen_spans
 from .features import Clip, FeatureStore
 
 
@@ -78,6 +78,9 @@ class DubbingExample:
         mel: `(80, 4F)` float32 natural-log mel, or `None`.
         style: `(256,)` float32.
         semantic: `(L, D)` float32 states of the language model, or `None`.
+        seen: `(F,)` bool, False where the picture does not show the speaker, or `None` where it always does.
+
+    A frame of a word that the script lacks belongs to phoneme -1; a phoneme that nobody says has no frame.
     """
 
     phonemes: np.ndarray
@@ -88,6 +91,43 @@ class DubbingExample:
     mel: torch.Tensor | None
     style: np.ndarray
     semantic: np.ndarray | None
+    seen: np.ndarray | None = None
+
+
+@dataclass
+class SpokenScript:
+    """Phonemes and what the pictures show of them, before pictures are read.
+
+    Attributes:
+        phonemes: `(P,)` ids; optional: `(P,)` bool.
+        clips: whose crops are shown, in order.
+        frames: of each of `clips`, which of its video frames.
+        owners: `(F,)` the phoneme of each frame, by its index, -1 where the script lacks the word.
+    """
+
+    phonemes: np.ndarray
+    optional: np.ndarray
+    clips: list[Clip]
+    frames: list[np.ndarray]
+    owners: np.ndarray
+
+
+@dataclass(frozen=True)
+class ScriptChanges:
+    """How often what the lips say is made harder for the aligner, and how much.
+
+    Attributes:
+        longest_pause: between two joined clips, in video frames.
+        tempo: greatest change of the tempo, each way.
+        left_out: that words at an end are missing in the script; added: that the script has words there that nobody says.
+        unseen: that the picture shows something else in between.
+    """
+
+    longest_pause: int = 40
+    tempo: float = 0.25
+    left_out: float = 0.1
+    added: float = 0.1
+    unseen: float = 0.3
 
 
 class DubbingClips:
@@ -101,6 +141,7 @@ class DubbingClips:
         style_drop: probability that the style vector is replaced by zeros, which then stand for no voice in particular.
         knowledge: a clip's id and a generator (`None`: always the same sample) to states of the language model `(L, D)`
             or `None`; no clip has any where not given.
+        changes: of what the aligner is shown in training (`alignment_example`).
     """
 
     def __init__(
@@ -110,12 +151,16 @@ class DubbingClips:
         style_swap: float = 0.5,
         style_drop: float = 0.0,
         knowledge: Callable[[str, np.random.Generator | None], np.ndarray | None] | None = None,
+        changes: ScriptChanges | None = None,
     ):
         self.store, self.clips = store, clips
         self.style_swap, self.style_drop, self.knowledge = style_swap, style_drop, knowledge
+        self.changes = changes or ScriptChanges()
         self.by_speaker: dict[str, list[str]] = {}
-        for clip in clips:
+        self.places: dict[str, list[int]] = {}
+        for place, clip in enumerate(clips):
             self.by_speaker.setdefault(clip.speaker, []).append(clip.id)
+            self.places.setdefault(clip.speaker, []).append(place)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -148,22 +193,52 @@ class DubbingClips:
         """Which of a clip's video frames are seen, after silence was cut and the tempo changed at random."""
         _, _, frame_phonemes, _ = self.timing(self.clips[index])
         kept = cut_silence(frame_phonemes, generator)
-        moved = kept[change_tempo(len(kept), 0.12, generator)]
+        moved = kept[change_tempo(len(kept), self.changes.tempo, generator)]
         # A tempo that skips a phoneme's only frame would leave it without a positive: keep the clip's own.
         return moved if np.isin(frame_phonemes, frame_phonemes[moved]).all() else kept
 
-    def alignment_example(self, index: int, generator: np.random.Generator | None) -> DubbingExample:
-        """Lips and timing only. With a generator the crops are augmented, silence is cut and the tempo changed."""
+    def draw_script(self, index: int, generator: np.random.Generator, followers: int = 0) -> SpokenScript:
+        """What a training example shows: clip `index`, changed in tempo, with `followers` others of the speaker behind it, the
+        script now and then with more or fewer words at its ends than the lips say."""
+        script = self._moved(index, generator)
+        for _ in range(followers):
+            script = _join(script, self._moved(self._fellow(index, generator), generator), self.changes, generator)
+        if generator.random() < self.changes.left_out:
+            script = _leave_out(script, generator)
+        if generator.random() < self.changes.added:
+            other = self.timing(self.clips[self._fellow(index, generator)])
+            script = _add(script, other[0], other[1], generator)
+        return script
+
+    def _fellow(self, index: int, generator: np.random.Generator) -> int:
+        """Another clip of the speaker of the same kind."""
+        same = self.places[self.clips[index].speaker]
+        return same[generator.integers(len(same))]
+
+    def _moved(self, index: int, generator: np.random.Generator) -> SpokenScript:
         clip = self.clips[index]
         phonemes, optional, frame_phonemes, _ = self.timing(clip)
-        crops = self.store.crops(clip.id)
-        if generator is not None:
-            moved = self.moved_frames(index, generator)
-            crops, frame_phonemes = crops[moved], frame_phonemes[moved]
-        lips = normalize_crops(crops) if generator is None else augment_crops(crops, generator)
+        frames = self.moved_frames(index, generator)
+        return SpokenScript(phonemes, optional, [clip], [frames], frame_phonemes[frames])
+
+    def alignment_example(
+        self, index: int, generator: np.random.Generator | None, followers: int = 0
+    ) -> DubbingExample:
+        """Lips and timing only. With a generator the crops are augmented and the script is drawn (`draw_script`)."""
+        clip, seen = self.clips[index], None
+        if generator is None:
+            phonemes, optional, owners, _ = self.timing(clip)
+            lips = normalize_crops(self.store.crops(clip.id))
+        else:
+            script = self.draw_script(index, generator, followers)
+            phonemes, optional, owners = script.phonemes, script.optional, script.owners
+            parts = zip(script.clips, script.frames, strict=True)
+            lips = augment_crops(np.concatenate([self.store.crops(one.id)[rows] for one, rows in parts]), generator)
+            if generator.random() < self.changes.unseen:
+                seen = unseen_spans(len(owners), generator)
         style = self.style(clip, generator)
-        mel_phonemes = np.repeat(frame_phonemes, MEL_FRAMES_PER_VIDEO_FRAME)
-        return DubbingExample(phonemes, optional, frame_phonemes, mel_phonemes, lips, None, style, None)
+        mel_phonemes = np.repeat(owners, MEL_FRAMES_PER_VIDEO_FRAME)
+        return DubbingExample(phonemes, optional, owners, mel_phonemes, lips, None, style, None, seen)
 
     def dubbing_example(
         self, index: int, generator: np.random.Generator | None, lips: torch.Tensor | None
@@ -184,6 +259,76 @@ class DubbingClips:
         )
 
 
+def _join(
+    first: SpokenScript, second: SpokenScript, changes: ScriptChanges, generator: np.random.Generator
+) -> SpokenScript:
+    """One script after the other, with one silence between them that is drawn out at random."""
+    last = len(first.phonemes) - 1
+    silent = first.frames[-1][first.owners[-len(first.frames[-1]) :] == last]
+    pause = pause_frames(silent, int(generator.integers(changes.longest_pause + 1)))
+    frames = [*first.frames[:-1], np.concatenate([first.frames[-1], pause]), *second.frames]
+    owners = np.concatenate([first.owners, np.full(len(pause), last), second.owners + last])
+    return SpokenScript(
+        np.concatenate([first.phonemes, second.phonemes[1:]]),
+        np.concatenate([first.optional, second.optional[1:]]),
+        first.clips + second.clips,
+        frames,
+        owners,
+    )
+
+
+def _leave_out(script: SpokenScript, generator: np.random.Generator) -> SpokenScript:
+    """The script without up to a third of its phonemes at one end, cut where a word ends."""
+    borders = np.flatnonzero(script.optional)
+    at_start = generator.random() < 0.5
+    third = len(script.phonemes) // 3
+    borders = borders[borders < third] if at_start else borders[borders >= len(script.phonemes) - third]
+    if len(borders) == 0:
+        return script
+    border = int(generator.choice(borders))
+    kept = np.ones(len(script.phonemes), dtype=bool)
+    if at_start:
+        kept[1 : border + 1] = False
+    else:
+        kept[border:-1] = False
+    places = np.where(kept, np.cumsum(kept) - 1, -1)
+    return replace(
+        script,
+        phonemes=script.phonemes[kept],
+        optional=script.optional[kept],
+        owners=places[script.owners],
+    )
+
+
+def _add(
+    script: SpokenScript, phonemes: np.ndarray, optional: np.ndarray, generator: np.random.Generator
+) -> SpokenScript:
+    """The script with the first words of another, which nobody says, at its start or end."""
+    borders = np.flatnonzero(optional)
+    if len(borders) == 0:
+        return script
+    until = int(generator.choice(borders[:3])) + 1
+    more, more_optional = phonemes[1:until], optional[1:until]
+    if generator.random() < 0.5:
+        parts = [
+            (script.phonemes[:1], script.optional[:1]),
+            (more, more_optional),
+            (script.phonemes[1:], script.optional[1:]),
+        ]
+        moved = np.where(script.owners > 0, script.owners + len(more), script.owners)
+    else:
+        end, pause = len(script.phonemes) - 1, phonemes[until - 1 : until]
+        words, flags = np.concatenate([pause, more[:-1]]), np.concatenate([[True], more_optional[:-1]])
+        parts = [
+            (script.phonemes[:end], script.optional[:end]),
+            (words, flags),
+            (script.phonemes[end:], script.optional[end:]),
+        ]
+        moved = np.where(script.owners == end, end + len(words), script.owners)
+    joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    return replace(script, phonemes=joined[0], optional=joined[1].astype(bool), owners=moved)
+
+
 def _pad(rows: list[torch.Tensor]) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
@@ -201,15 +346,25 @@ def _paths(owners: list[np.ndarray], num_phonemes: int, num_frames: int) -> torc
     """Which phoneme each frame belongs to, as 0/1 `(B, P, num_frames)`."""
     path = torch.zeros(len(owners), num_phonemes, num_frames)
     for row, owner in enumerate(owners):
-        path[row, torch.from_numpy(owner), torch.arange(len(owner))] = 1.0
+        frames = np.flatnonzero(owner >= 0)
+        path[row, torch.from_numpy(owner[frames]), torch.from_numpy(frames)] = 1.0
     return path
+
+
+def _seen(examples: list[DubbingExample], num_frames: int) -> torch.Tensor:
+    """`(B, num_frames)` bool: real frames that show the speaker."""
+    seen = torch.zeros(len(examples), num_frames, dtype=torch.bool)
+    for row, example in enumerate(examples):
+        frames = len(example.frame_phonemes)
+        seen[row, :frames] = True if example.seen is None else torch.from_numpy(example.seen)
+    return seen
 
 
 def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, torch.Tensor]:
     """Pads examples to a batch of at least `num_frames` video frames.
 
     Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, the true alignment as `path` `(B, P, 4F)`
-    at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` `(B, F)`, `style` `(B, 256)`, and where the
+    at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` and `seen_mask` `(B, F)`, `style` `(B, 256)`, and where the
     examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)` with `mel_mask` `(B, 4F)`, `semantic_features`
     `(B, L, D)` with `semantic_mask` `(B, L)` (an example without states has one zero state and False in `has_semantic`
     `(B,)`).
@@ -226,6 +381,7 @@ def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, to
         ),
         "frame_path": _paths([example.frame_phonemes for example in examples], max(phonemes), longest),
         "lip_mask": _mask(frames, longest),
+        "seen_mask": _seen(examples, longest),
         "style": torch.from_numpy(np.stack([example.style for example in examples])),
     }
     if examples[0].lips is not None:

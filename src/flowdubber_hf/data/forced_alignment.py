@@ -93,7 +93,7 @@ def align(waveform: np.ndarray, phonemization: Phonemization) -> list[tuple[floa
         ImportError: PocketSphinx is not installed.
     """
     pronunciations = [[pronunciation] for pronunciation in phonemization.pronunciations]
-    return _align(waveform, phonemization.words, pronunciations).times
+    return _align(waveform, phonemization, pronunciations).times
 
 
 def align_text(waveform: np.ndarray, text: str) -> tuple[Phonemization, list[tuple[float, float]]]:
@@ -114,10 +114,11 @@ def align_with_score(waveform: np.ndarray, text: str) -> ScoredAlignment:
     """
     guess = phonemize(text)
     pairs = zip(guess.words, guess.pronunciations, strict=True)
-    return _align(waveform, guess.words, [pronunciation_choices(*pair) for pair in pairs])
+    return _align(waveform, guess, [pronunciation_choices(*pair) for pair in pairs])
 
 
-def _align(waveform: np.ndarray, words: Sequence[str], choices: Sequence[Sequence[list[str]]]) -> ScoredAlignment:
+def _align(waveform: np.ndarray, guess: Phonemization, choices: Sequence[Sequence[list[str]]]) -> ScoredAlignment:
+    words = guess.words
     waveform = np.asarray(waveform, dtype=np.float32)
     seconds = waveform.size / SAMPLING_RATE
     if waveform.ndim != 1 or not 0.1 <= seconds <= MAX_ALIGNMENT_SECONDS:
@@ -130,7 +131,8 @@ def _align(waveform: np.ndarray, words: Sequence[str], choices: Sequence[Sequenc
         raise AlignmentError(f"only {len(spoken)} of {len(words)} words were found in the sound.")
     chosen = [choices[index][_choice(segment.name)] for index, segment in enumerate(spoken)]
     score = sum(word.score for word in spoken) / max(1, sum(word.frames for word in spoken))
-    return ScoredAlignment(assemble(words, chosen), contiguous_times([word.phones for word in spoken], seconds), score)
+    times = contiguous_times([word.phones for word in spoken], seconds)
+    return ScoredAlignment(assemble(words, chosen, guess.breaks), times, score)
 
 
 def _without_long_stops(segments: Sequence[_SpokenWord], choices: Sequence[Sequence[list[str]]]) -> list[_SpokenWord]:

@@ -65,19 +65,53 @@ _DIGITS = frozenset(["zero", "one", "two", "three", "four", "five", "six", "seve
 _LETTER_PREPOSITIONS = frozenset(["at", "by", "in", "with"])
 
 
+#: What stands at a silence: nothing (a spoken phoneme), an end of the clip, the end of a sentence, of a clause, of a word.
+PAUSES = ("", "edge", "sentence", "clause", "word")
+_SENTENCE_MARKS, _CLAUSE_MARKS = frozenset(".!?…"), frozenset(",;:—–-()[]")
+
+
 @dataclass(frozen=True)
 class Phonemization:
-    """What is spoken: `sil w1 sp w2 sp ... wn sil`.
+    """What is spoken: `sil w1 sp w2 sp ... wn sil`, with `sil` in place of `sp` where a sentence ends.
 
     Attributes:
         phonemes: names from [`PHONEMES`].
         word_index: index into `words` of each phoneme, -1 on silences.
         words: the spoken words in lower case, numbers and abbreviations written out.
+        clause_ends: indices of the words behind which a comma or the like stands.
     """
 
     phonemes: list[str]
     word_index: list[int]
     words: list[str]
+    clause_ends: frozenset[int] = frozenset()
+
+    @property
+    def pauses(self) -> list[str]:
+        """Of each phoneme one of [`PAUSES`]."""
+        kinds, last = [], len(self.phonemes) - 1
+        for place, (phoneme, word) in enumerate(zip(self.phonemes, self.word_index, strict=True)):
+            if word >= 0:
+                kinds.append("")
+            elif place in (0, last):
+                kinds.append("edge")
+            elif phoneme == SILENCE_PHONEME:
+                kinds.append("sentence")
+            else:
+                kinds.append("clause" if self.word_index[place - 1] in self.clause_ends else "word")
+        return kinds
+
+    @property
+    def breaks(self) -> list[str]:
+        """What ends behind each word: `word`, `clause` or `sentence`, as [`assemble`] takes it."""
+        inner = [pause for pause in self.pauses[1:-1] if pause]
+        last = "clause" if len(self.words) - 1 in self.clause_ends else "sentence"
+        return [*inner, last]
+
+    @property
+    def pause_ids(self) -> list[int]:
+        """Indices of `pauses` in [`PAUSES`]."""
+        return [PAUSES.index(pause) for pause in self.pauses]
 
     @property
     def ids(self) -> list[int]:
@@ -112,22 +146,29 @@ def phoneme_ids(phonemes: Iterable[str]) -> list[int]:
         ) from error
 
 
-def assemble(words: Sequence[str], pronunciations: Sequence[Sequence[str]]) -> Phonemization:
+def assemble(
+    words: Sequence[str], pronunciations: Sequence[Sequence[str]], breaks: Sequence[str] | None = None
+) -> Phonemization:
     """Joins the words' phonemes with the silences around and between them.
+
+    Args:
+        breaks: what ends behind each word, `word`, `clause` or `sentence`; words alone where not given.
 
     Raises:
         ValueError: no words.
     """
     if not words:
         raise ValueError("the text has no words to say; give a sentence in English.")
+    breaks = ["word"] * len(words) if breaks is None else list(breaks)
     phonemes, word_index = [SILENCE_PHONEME], [-1]
     for index, pronunciation in enumerate(pronunciations):
         if index:
-            phonemes.append(OPTIONAL_PHONEME)
+            phonemes.append(SILENCE_PHONEME if breaks[index - 1] == "sentence" else OPTIONAL_PHONEME)
             word_index.append(-1)
         phonemes += pronunciation
         word_index += [index] * len(pronunciation)
-    return Phonemization([*phonemes, SILENCE_PHONEME], [*word_index, -1], list(words))
+    clause_ends = frozenset(index for index, kind in enumerate(breaks) if kind == "clause")
+    return Phonemization([*phonemes, SILENCE_PHONEME], [*word_index, -1], list(words), clause_ends)
 
 
 def phonemize(text: str, accent: str = "us") -> Phonemization:
@@ -151,7 +192,7 @@ def phonemize(text: str, accent: str = "us") -> Phonemization:
         for before, word, after in _with_neighbours(spoken)
         if word.ipa
     ]
-    return assemble([word.text.lower() for word in spoken if word.ipa], pronunciations)
+    return assemble([word.text.lower() for word in spoken if word.ipa], pronunciations, _breaks(spoken))
 
 
 def pronunciation_choices(word: str, pronunciation: Sequence[str]) -> list[list[str]]:
@@ -173,6 +214,19 @@ def _arpabet(word: str, ipa: Sequence[str]) -> tuple[str, ...]:
         else:
             raise ValueError(f"the word {word!r} has a sound ({symbol}) that English does not; write it otherwise.")
     return tuple(phonemes)
+
+
+def _breaks(words: Sequence[SpokenWord]) -> list[str]:
+    """What ends behind each spoken word, by the marks that follow it."""
+    breaks: list[str] = []
+    for word in words:
+        if word.ipa:
+            breaks.append("word")
+        elif breaks and _SENTENCE_MARKS & set(word.text):
+            breaks[-1] = "sentence"
+        elif breaks and _CLAUSE_MARKS & set(word.text) and breaks[-1] == "word":
+            breaks[-1] = "clause"
+    return breaks
 
 
 def _with_neighbours(words: Sequence[SpokenWord]) -> Iterable[tuple[str | None, SpokenWord, str | None]]:

@@ -100,7 +100,7 @@ class FlowDubberTrainingModel(nn.Module):
 def contrastive(encoding: FlowDubberAlignerEncoding, path: torch.Tensor, tau: float) -> torch.Tensor:
     """The dual contrastive loss, averaged over both attention modules."""
     losses = [
-        dual_contrastive_loss(similarity, path, encoding.phoneme_mask, encoding.frame_mask, tau)
+        dual_contrastive_loss(similarity, path, encoding.phoneme_mask, encoding.seen_mask, tau)
         for similarity in encoding.similarities
     ]
     return sum(losses) / len(losses)
@@ -125,6 +125,7 @@ def alignment_losses(aligner: FlowDubberAlignerModel, batch: dict[str, torch.Ten
         lip_mask=batch["lip_mask"],
         style=batch["style"],
         path=batch["path"],
+        seen_mask=batch.get("seen_mask"),
     )
     return {"loss": contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)}
 

@@ -47,6 +47,7 @@ from .sources import source_shares
 VIDEO_NEEDS = ("audio", "phones", "crops", "style")
 SOUND_NEEDS = ("audio", "phones", "style")
 SAMPLED_CLIPS = 3
+_FOLLOWERS = (0.4, 0.15)  # how often at least one, two sentences of the speaker follow the first
 _VALIDATION_BATCH = 8
 _VALIDATION_SEED = 1
 
@@ -87,7 +88,10 @@ class SharedClips:
 
 
 def share_by_source(
-    clips: Sequence[Clip], shares: Mapping[str, float] | None = None, speech_share: float | None = None
+    clips: Sequence[Clip],
+    shares: Mapping[str, float] | None = None,
+    speech_share: float | None = None,
+    balance_speakers: bool = False,
 ) -> list[SharedClips]:
     """
     Divides clips by source and kind; a step takes clips of one part alone.
@@ -96,22 +100,27 @@ def share_by_source(
         shares: of each source (see [`~training.sources.source_shares`]), those that are not named are left out; without
             it every clip comes equally often.
         speech_share: without `shares`, the share of steps on sound without video.
+        balance_speakers: each speaker is a part, and those of a source share by the root of their number of clips, so that a
+            face with few clips is not lost beside one with many.
 
     Raises:
         ValueError: no clip of the named sources, or none at all.
     """
-    parts: dict[tuple[str, bool], list[Clip]] = {}
+    parts: dict[tuple[str, bool, str], list[Clip]] = {}
     for clip in clips:
-        parts.setdefault((clip.source, clip.num_frames > 0), []).append(clip)
+        parts.setdefault((clip.source, clip.num_frames > 0, clip.speaker if balance_speakers else ""), []).append(clip)
     if not parts:
         raise ValueError("there are no clips to train on.")
     if shares is not None:
-        shares = source_shares({source for source, _ in parts}, shares)
+        shares = source_shares({source for source, _, _ in parts}, shares)
 
-    def share(source: str, video: bool) -> float:
+    def weight(part: list[Clip]) -> float:
+        return len(part) ** 0.5 if balance_speakers else len(part)
+
+    def share(source: str, video: bool, speaker: str) -> float:
         fellows = [
-            len(part)
-            for (other, kind), part in parts.items()
+            weight(part)
+            for (other, kind, _), part in parts.items()
             if (other == source if shares is not None else kind == video or speech_share is None)
         ]
         whole = 1.0
@@ -119,7 +128,7 @@ def share_by_source(
             whole = shares.get(source, 0.0)
         elif speech_share is not None:
             whole = 1 - speech_share if video else speech_share
-        return whole * len(parts[source, video]) / sum(fellows)
+        return whole * weight(parts[source, video, speaker]) / sum(fellows)
 
     found = [SharedClips(part, share(*key)) for key, part in sorted(parts.items())]
     return [part for part in found if part.share > 0]
@@ -167,8 +176,13 @@ class AlignerStage:
         def draws(row: int) -> np.random.Generator:
             return row_generator(self.seed, step, row)
 
-        longest = max(len(clips.moved_frames(int(index), draws(row))) for row, index in enumerate(chosen))
-        return collate([clips.alignment_example(int(chosen[row]), draws(row)) for row in rows], longest)
+        # All rows of a step have as many sentences, so that little of it is padding.
+        drawn = row_generator(self.seed, step, len(chosen)).random()
+        followers = sum(drawn < share for share in _FOLLOWERS)
+        lengths = [len(clips.draw_script(int(one), draws(row), followers).owners) for row, one in enumerate(chosen)]
+        return collate(
+            [clips.alignment_example(int(chosen[row]), draws(row), followers) for row in rows], max(lengths)
+        )
 
     def names(self, step: int) -> list[str]:
         """Clips of a step."""

@@ -63,21 +63,62 @@ def check_phonemes_fit(phonemes: torch.Tensor, frames: torch.Tensor) -> None:
         )
 
 
+#: Score of what cannot be: far below every sum of real scores, far above what float64 cannot tell apart.
+IMPOSSIBLE = -1e9
+_KEPT = 512  # frames between two tidyings of what the search remembers
+
+
+def length_scores(
+    mean: torch.Tensor, deviation: torch.Tensor, present: torch.Tensor, free: torch.Tensor, longest: int
+) -> torch.Tensor:
+    """What the search is told of lengths: log-probability, up to a constant, of each phoneme lasting d steps.
+
+    D(0) = log(1 - present) and D(d) = log(present) - (log d - mean)^2 / (2 deviation^2), the log-normal at its greatest for
+    d = exp(mean); where `free`, every length of 1 and more costs log(present) alone.
+
+    Args:
+        mean (`torch.Tensor` of shape `(B, P)`): mean of log d, d in steps of the search.
+        deviation (`torch.Tensor` of shape `(B, P)`): standard deviation of log d, greater than 0.
+        present (`torch.Tensor` of shape `(B, P)`): probability in (0, 1] that the phoneme is there at all; 1 makes it
+            obligatory.
+        free (`torch.Tensor` of shape `(B, P)`, bool): silences of any length.
+        longest (`int`): D, the greatest length in the table.
+
+    Returns:
+        `torch.Tensor` of shape `(B, P, D + 1)`, for [`monotonic_search`].
+    """
+    steps = torch.arange(1, longest + 1, device=mean.device, dtype=torch.float32)
+    distance = (steps.log() - mean.float()[..., None]) / deviation.float()[..., None]
+    cost = (-0.5 * distance.square()).masked_fill(free[..., None], 0.0)
+    present = present.float()
+    absent = (1 - present).clamp(min=1e-9).log().masked_fill(present >= 1, IMPOSSIBLE)
+    return torch.cat([absent[..., None], cost + present.clamp(min=1e-9).log()[..., None]], dim=-1)
+
+
 def monotonic_search(
     scores: torch.Tensor,
     phoneme_lengths: torch.Tensor,
     frame_lengths: torch.Tensor,
     optional: torch.Tensor | None = None,
+    lengths: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The monotonic path of the greatest summed score: one phoneme a frame, from the first to the last.
+    """The monotonic path of the greatest score, of evidence and of lengths: one phoneme a frame, from the first to the last.
 
-    Every phoneme gets at least one frame, save those marked optional (pauses between words), which may get none; two
-    optional phonemes never stand side by side, nor at either end. One vectorised step a frame over the whole batch.
+    With b_0 = 0 <= b_1 <= ... <= b_P = F the borders between phonemes, it is the greatest
+
+        sum over p of  D_p(b_p - b_{p-1})  +  sum over b_{p-1} <= f < b_p of S_pf.
+
+    Without `lengths` D is 0 for every length of at least one frame, which is the search of the paper's family. With S of
+    zeros (nothing seen) durations alone decide. Exact dynamic programming: one vectorised step a frame over all phonemes
+    and all lengths up to D, so that the time is linear in F.
 
     Args:
-        scores (`torch.Tensor` of shape `(B, P, F)`): log-probabilities, any finite numbers.
+        scores (`torch.Tensor` of shape `(B, P, F)`): S, log-probabilities, any finite numbers.
         phoneme_lengths, frame_lengths (`torch.Tensor` of shape `(B,)`): real sizes of each row.
-        optional (`torch.Tensor` of shape `(B, P)`, bool, *optional*): phonemes that may be skipped.
+        optional (`torch.Tensor` of shape `(B, P)`, bool, *optional*): phonemes that may be skipped; two of them never stand
+            side by side, nor at either end.
+        lengths (`torch.Tensor` of shape `(B, P, D + 1)`, *optional*): D_p(0 ... D); the last holds for every longer one (see
+            [`length_scores`]). A phoneme that is not optional is never skipped, whatever D_p(0) says.
 
     Returns:
         `torch.Tensor` of shape `(B, P, F)`: the 0/1 path, zero on padding.
@@ -93,35 +134,64 @@ def monotonic_search(
     if bool(optional[:, 0].any() | optional.gather(1, phoneme_lengths[:, None] - 1).any()):
         raise ValueError("the first and the last phoneme cannot be optional; put `sil` at both ends.")
     check_phonemes_fit((real & ~optional).sum(1), frame_lengths)
-    least = torch.finfo(torch.float32).min / 4
-    values = scores.float().masked_fill(~real[:, :, None], least)
-    # A move of two is open where the phoneme between is optional.
-    may_skip = torch.zeros_like(optional)
-    may_skip[:, 2:] = optional[:, 1:-1]
-    best = torch.full((batch, num_phonemes), least, device=device)
-    best[:, 0] = values[:, 0, 0]
-    moves = torch.zeros(num_frames, batch, num_phonemes, dtype=torch.long, device=device)
-    for frame in range(1, num_frames):
-        step = torch.nn.functional.pad(best, (1, 0), value=least)[:, :num_phonemes]
-        skip = torch.nn.functional.pad(best, (2, 0), value=least)[:, :num_phonemes].masked_fill(~may_skip, least)
-        best, moves[frame] = torch.stack([best, step, skip]).max(0)
-        best = (best + values[:, :, frame]).clamp(min=least)
+    if lengths is None:
+        lengths = torch.zeros(batch, num_phonemes, 2, device=device)
+    begins = _search_forward(scores, lengths, optional)
 
     rows = torch.arange(batch, device=device)
-    position = phoneme_lengths - 1
-    path = torch.zeros(batch, num_phonemes, num_frames, device=device, dtype=scores.dtype)
-    for frame in range(num_frames - 1, -1, -1):
-        inside = frame < frame_lengths
-        path[rows, position, frame] = inside.to(scores.dtype)
-        position = torch.where(inside, position - moves[frame, rows, position], position)
-    return path
+    ends = torch.zeros(batch, num_phonemes + 1, dtype=torch.long, device=device)
+    frame = frame_lengths.clone()
+    for phoneme in range(num_phonemes - 1, -1, -1):
+        inside = phoneme < phoneme_lengths
+        ends[:, phoneme + 1] = frame
+        frame = torch.where(inside, begins[rows, phoneme, frame].long(), frame)
+    return durations_to_path(ends.diff(dim=1), num_frames).to(scores.dtype)
 
 
-def durations_to_path(frames: torch.Tensor) -> torch.Tensor:
-    """Whole frames of each phoneme, `(B, P)`, to the 0/1 path `(B, P, F)` with F the greatest sum."""
+def _search_forward(scores: torch.Tensor, lengths: torch.Tensor, optional: torch.Tensor) -> torch.Tensor:
+    """Where each phoneme begins on the best way to its end at each frame: `(B, P, F + 1)`, whole numbers."""
+    batch, num_phonemes, num_frames = scores.shape
+    # Evidence is summed from the clip's start, so that a span's is one difference; long clips sum to large numbers: double.
+    like = {"dtype": torch.float64, "device": scores.device}
+    skip = lengths[..., 0].to(**like).masked_fill(~optional, IMPOSSIBLE)
+    table = lengths[..., 1:].to(**like).flip(-1)  # from the longest to one frame
+    longest = table.shape[-1]
+    # entered[p, s]: best score of everything before p ending at s, less p's evidence before s; the last frames alone are kept.
+    entered = torch.full((batch, num_phonemes, longest + _KEPT), IMPOSSIBLE, **like)
+    longer_score = torch.full((batch, num_phonemes), IMPOSSIBLE, **like)
+    longer_begin = torch.zeros(batch, num_phonemes, dtype=torch.long, device=scores.device)
+    total = torch.zeros(batch, num_phonemes, **like)
+    whole = torch.int16 if num_frames < 2**15 else torch.int32
+    begins = torch.zeros(batch, num_phonemes, num_frames + 1, dtype=whole, device=scores.device)
+    entered[:, 0, longest - 1] = 0.0
+    place = 0  # of the window that ends just before the frame
+    for frame in range(1, num_frames + 1):
+        total = total + scores[:, :, frame - 1]
+        score, index = (entered[:, :, place : place + longest] + table).max(-1)
+        begin = index + (frame - longest)
+        # Longer than the table: its last score, from the best place so far.
+        longer = longer_score + table[..., 0]
+        begin = torch.where(longer > score, longer_begin, begin)
+        score = torch.maximum(score, longer) + total
+        skipped = torch.nn.functional.pad(score[:, :-1], (1, 0), value=IMPOSSIBLE) + skip
+        begins[:, :, frame] = torch.where(skipped > score, frame, begin).to(whole)
+        leaving = entered[:, :, place]
+        longer_begin = torch.where(leaving > longer_score, frame - longest, longer_begin)
+        longer_score = torch.maximum(longer_score, leaving)
+        if place + longest == entered.shape[2]:
+            entered[:, :, :longest] = entered[:, :, place:].clone()
+            place = 0
+        done = torch.maximum(score, skipped)
+        entered[:, :, place + longest] = torch.nn.functional.pad(done[:, :-1], (1, 0), value=IMPOSSIBLE) - total
+        place += 1
+    return begins
+
+
+def durations_to_path(frames: torch.Tensor, num_frames: int | None = None) -> torch.Tensor:
+    """Whole frames of each phoneme, `(B, P)`, to the 0/1 path `(B, P, F)` with F `num_frames`, else the greatest sum."""
     ends = frames.cumsum(1)
-    grid = torch.arange(int(ends[:, -1].max()), device=frames.device)
+    grid = torch.arange(int(ends[:, -1].max()) if num_frames is None else num_frames, device=frames.device)
     return ((grid >= (ends - frames)[..., None]) & (grid < ends[..., None])).float()
 
 
-__all__ = ["check_phonemes_fit", "dual_contrastive_loss", "durations_to_path", "monotonic_search"]
+__all__ = ["check_phonemes_fit", "dual_contrastive_loss", "durations_to_path", "length_scores", "monotonic_search"]

@@ -34,6 +34,9 @@ LIP_READER_FIELDS = {
 }
 
 
+LIP_NORMALIZATIONS = ("fixed", "clip")
+
+
 @strict
 class FlowDubberAlignerConfig(PreTrainedConfig):
     r"""
@@ -48,6 +51,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
         num_hidden_layers (`int`, defaults to 16): transformer layers of the phoneme encoder.
         num_attention_heads (`int`, defaults to 2): heads of the phoneme encoder.
         intermediate_size (`int`, defaults to 768): its feed-forward width.
+        phoneme_attention_window (`int`, *optional*): how many phonemes each way the phoneme encoder's attention sees; all if not
+            given. With a window a long script reads like its sentences.
         num_prenet_layers (`int`, defaults to 3): convolutions before the phoneme encoder, each 5 wide.
         hidden_dropout (`float`, defaults to 0.1): dropout of encoders and fusion.
         style_size (`int`, defaults to 256): width of the speaker's style vector.
@@ -59,10 +64,18 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
         lip_blocks_per_stage (`int`, defaults to 2): residual blocks in a stage (2 is ResNet-18).
         lip_activation (`str`, defaults to `"prelu"`): of stem and trunk: `prelu`, `relu` or `silu`.
         lip_image_mean (`float`, defaults to 0.421), lip_image_std (`float`, defaults to 0.165): how the crops are normalised.
+        lip_normalization (`str`, defaults to `"fixed"`): `fixed` takes the crops as they come; `clip` brings all crops of a clip
+            to mean 0 and deviation 1 first, so that dark, pale and flat pictures look alike.
         num_lip_layers (`int`, defaults to 4): temporal convolution blocks over the lip features.
         alignment_temperature (`float`, defaults to 0.1): tau of the contrastive loss and of both attention maps.
         path_steps_per_frame (`int`, defaults to 2): steps of the monotonic search a video frame: 1, 2 or 4. Beyond 1 the
             boundaries of phonemes fall inside video frames (2: 20 ms) and the fusion is told so at the mel rate.
+        num_duration_layers (`int`, defaults to 0): convolutions of the predictor of natural durations, which the search weighs
+            against the lips; 0 is none: the lips decide alone.
+        duration_hidden_size (`int`, defaults to 128): its width.
+        duration_dropout (`float`, defaults to 0.1): its dropout.
+        evidence_weight (`float`, defaults to 0.1): of the lips' log-probability in each hundredth of a second against the
+            logarithm of durations' likelihood, in the search with durations.
         semantic_hidden_size (`int`, defaults to 896): width of the language model's hidden states.
         num_semantic_heads (`int`, defaults to 4): heads of the phoneme-to-speech-token attention.
         num_fusion_layers (`int`, defaults to 5): Conformer blocks of the fusion.
@@ -84,6 +97,7 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     num_hidden_layers: int = 16
     num_attention_heads: int = 2
     intermediate_size: int = 768
+    phoneme_attention_window: int | None = None
     num_prenet_layers: int = 3
     hidden_dropout: float | int = 0.1
     style_size: int = 256
@@ -95,9 +109,14 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     lip_activation: str = "prelu"
     lip_image_mean: float | int = 0.421
     lip_image_std: float | int = 0.165
+    lip_normalization: str = "fixed"
     num_lip_layers: int = 4
     alignment_temperature: float | int = 0.1
     path_steps_per_frame: int = 2
+    num_duration_layers: int = 0
+    duration_hidden_size: int = 128
+    duration_dropout: float | int = 0.1
+    evidence_weight: float | int = 0.1
     semantic_hidden_size: int = 896
     num_semantic_heads: int = 4
     num_fusion_layers: int = 5
@@ -128,6 +147,10 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             raise ValueError(f"`alignment_temperature` must be positive, got {self.alignment_temperature}.")
         if self.lip_activation not in ACTIVATIONS:
             raise ValueError(f"`lip_activation` must be one of {', '.join(ACTIVATIONS)}, got {self.lip_activation!r}.")
+        if self.lip_normalization not in LIP_NORMALIZATIONS:
+            raise ValueError(
+                f"`lip_normalization` must be one of {', '.join(LIP_NORMALIZATIONS)}, got {self.lip_normalization!r}."
+            )
         if self.lip_stem_stride not in (2, 4):
             raise ValueError(f"`lip_stem_stride` must be 2 or 4, got {self.lip_stem_stride}.")
         if self.path_steps_per_frame not in (1, 2, 4):

@@ -34,13 +34,18 @@ from flowdubber_hf.models.layers import (
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
 from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
 from flowdubber_hf.models.sources import BundledNames
+from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
+from flowdubber_hf.processing.text import OPTIONAL_PHONEME, PAUSES, SILENCE_PHONEME, phoneme_ids
 
 from .alignment import check_phonemes_fit, monotonic_search
 from .configuration_aligner import FlowDubberAlignerConfig
+from .durations import Durations, FlowDubberDurationPredictor
+from .timing import timed_search
 
 
 UPSAMPLING_SLOPE = 0.4
 MEL_FRAMES_PER_VIDEO_FRAME = 4  # the two upsamplers' factor
+LEAST_TELLING = 0.3  # evidence that changes less over time than this is not heeded
 
 
 @dataclass
@@ -57,6 +62,8 @@ class FlowDubberAlignerEncoding(ModelOutput):
         path (`torch.Tensor` of shape `(B, P, 4F)`): the 0/1 path of the monotonic search, or the one given, at the mel
             rate (100 a second).
         phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`): bool, real positions.
+        seen_mask (`torch.Tensor` of shape `(B, F)`): bool, real frames that show the speaker; `None` without lips.
+        telling (`torch.Tensor` of shape `(B,)`): how much the lips' evidence changes over time (see `_telling`).
     """
 
     phoneme_states: torch.Tensor | None = None
@@ -66,6 +73,8 @@ class FlowDubberAlignerEncoding(ModelOutput):
     path: torch.Tensor | None = None
     phoneme_mask: torch.Tensor | None = None
     frame_mask: torch.Tensor | None = None
+    seen_mask: torch.Tensor | None = None
+    telling: torch.Tensor | None = None
 
 
 @dataclass
@@ -97,6 +106,16 @@ class FlowDubberTemporalBlock(GradientCheckpointingLayer):
         return hidden_states + self.dropout(self.out(update))
 
 
+def normalize_clips(lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Crops `(B, F, H, W)` with mean 0 and deviation 1 over all pixels of each clip's frames in `mask` `(B, F)`."""
+    values = lip_values.float()
+    counted = torch.ones_like(values[..., :1, :1]) if mask is None else mask[..., None, None].float()
+    pixels = (counted.sum((1, 2, 3), keepdim=True) * values.shape[2] * values.shape[3]).clamp(min=1)
+    centred = values - (values * counted).sum((1, 2, 3), keepdim=True) / pixels
+    variance = (centred.square() * counted).sum((1, 2, 3), keepdim=True) / pixels
+    return (centred * (variance + 1e-5).rsqrt()).to(lip_values.dtype)
+
+
 class FlowDubberLipEncoder(FlowDubberLipTrunk):
     """A lip reader's stem and trunk, then temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`."""
 
@@ -108,6 +127,7 @@ class FlowDubberLipEncoder(FlowDubberLipTrunk):
             config.lip_blocks_per_stage,
             config.lip_activation,
         )
+        self.by_clip = config.lip_normalization == "clip"
         self.projection = nn.Linear(config.lip_stage_sizes[-1], config.hidden_size)
         self.temporal = nn.ModuleList(
             [
@@ -118,6 +138,8 @@ class FlowDubberLipEncoder(FlowDubberLipTrunk):
         self.norm = nn.LayerNorm(config.hidden_size)
 
     def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        if self.by_clip:
+            lip_values = normalize_clips(lip_values, mask)
         states = self.projection(super().forward(lip_values, mask))
         for block in self.temporal:
             states = block(states, mask)
@@ -129,7 +151,12 @@ class FlowDubberPhonemeLayer(GradientCheckpointingLayer):
 
     def __init__(self, config: FlowDubberAlignerConfig):
         super().__init__()
-        self.attention = RotarySelfAttention(config.hidden_size, config.num_attention_heads, config.hidden_dropout)
+        self.attention = RotarySelfAttention(
+            config.hidden_size,
+            config.num_attention_heads,
+            config.hidden_dropout,
+            window=config.phoneme_attention_window,
+        )
         self.feed_forward = ConvFeedForward(config.hidden_size, config.intermediate_size, 3, config.hidden_dropout)
         self.attention_norm = StyleAdaptiveLayerNorm(config.style_size, config.hidden_size)
         self.feed_forward_norm = StyleAdaptiveLayerNorm(config.style_size, config.hidden_size)
@@ -300,6 +327,28 @@ class FlowDubberFusion(nn.Module):
         return mask_sequence(states, mask)
 
 
+def _telling(alignment: torch.Tensor, phoneme_mask: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """`(B,)`: standard deviation over the seen frames of a phoneme's log-probability, mean over the phonemes. Near 0 for a
+    mouth that does not move, or that something hides."""
+    counted = seen[:, None].float()
+    frames = counted.sum(2).clamp(min=1)
+    values = alignment.detach().float() * counted
+    centred = (values - values.sum(2, keepdim=True) / frames[..., None]) * counted
+    spread = (centred.square().sum(2) / frames).sqrt()
+    return (spread * phoneme_mask).sum(1) / phoneme_mask.sum(1).clamp(min=1)
+
+
+def pauses_of(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Pause ids `(B, P)` (see [`~processing.text.PAUSES`]) from the phonemes alone, which do not tell clauses from words."""
+    last = attention_mask.sum(1, keepdim=True) - 1
+    places = torch.arange(input_ids.shape[1], device=input_ids.device)
+    silence, optional = phoneme_ids([SILENCE_PHONEME, OPTIONAL_PHONEME])
+    pauses = torch.zeros_like(input_ids)
+    pauses = pauses.masked_fill(input_ids == silence, PAUSES.index("sentence"))
+    pauses = pauses.masked_fill(input_ids == optional, PAUSES.index("word"))
+    return pauses.masked_fill((places == 0) | (places == last), PAUSES.index("edge"))
+
+
 def _interpolate_frames(scores: torch.Tensor, frame_mask: torch.Tensor, steps: int) -> torch.Tensor:
     """`(B, P, F)` to `(B, P, steps * F)`, linear between the middles of the frames; padding has no say."""
     if steps == 1:
@@ -359,6 +408,7 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         self.expansion = nn.Linear(2 * config.hidden_size, config.hidden_size)
         self.fusion = FlowDubberFusion(config)
         self.ctc_head = nn.Linear(config.hidden_size, config.vocab_size)
+        self.duration_predictor = FlowDubberDurationPredictor(config) if config.num_duration_layers else None
         self.post_init()
 
     def take_lip_reader(self, reader: FlowDubberLipReader) -> None:
@@ -389,6 +439,9 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         style: torch.Tensor | None = None,
         lip_features: torch.Tensor | None = None,
         path: torch.Tensor | None = None,
+        seen_mask: torch.Tensor | None = None,
+        pause_ids: torch.Tensor | None = None,
+        cue: bool = False,
     ) -> FlowDubberAlignerEncoding:
         """
         Ties phonemes to lips.
@@ -405,6 +458,11 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
                 must be given.
             path (`torch.Tensor` of shape `(B, P, 4F)`, *optional*): a 0/1 alignment at the mel rate to use instead of
                 searching one.
+            seen_mask (`torch.Tensor` of shape `(B, F)`, *optional*): False on frames that do not show the speaker; their
+                pictures are not read, they give the search no evidence, and the learned vector stands for their lips.
+            pause_ids (`torch.Tensor` of shape `(B, P)`, *optional*): of each phoneme its index in
+                [`~processing.text.PAUSES`], for the natural durations; by default what the phonemes themselves tell.
+            cue (`bool`, *optional*, defaults to `False`): a clip that is never seen begins at once, at its natural tempo.
 
         Returns:
             [`FlowDubberAlignerEncoding`].
@@ -416,20 +474,30 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             raise ValueError("`style` is required: the phoneme encoder's norms are driven by it.")
         attention_mask, lip_mask = attention_mask.bool(), None if lip_mask is None else lip_mask.bool()
         phonemes = self.phoneme_encoder(input_ids, attention_mask, style)
-        if lip_features is None and lip_values is not None:
-            if lip_mask is None:
-                lip_mask = torch.ones(lip_values.shape[:2], dtype=torch.bool, device=lip_values.device)
-            lip_features = self.lip_encoder(lip_values, lip_mask)
-        if lip_features is None:
+        if lip_features is None and lip_values is None:
             return self._encode_without_lips(phonemes, attention_mask, lip_mask, path)
+        pictures = lip_values if lip_features is None else lip_features
         if lip_mask is None:
-            lip_mask = torch.ones(lip_features.shape[:2], dtype=torch.bool, device=lip_features.device)
+            lip_mask = torch.ones(pictures.shape[:2], dtype=torch.bool, device=pictures.device)
+        seen = lip_mask if seen_mask is None else lip_mask & seen_mask.bool()
+        if lip_features is None:
+            lip_features = self.lip_encoder(lip_values, seen)
         lip_states, lip_similarity = self.lip_to_phoneme(lip_features, phonemes, attention_mask)
-        phoneme_states, phoneme_similarity = self.phoneme_to_lip(phonemes, lip_features, lip_mask)
+        phoneme_states, phoneme_similarity = self.phoneme_to_lip(phonemes, lip_features, seen)
+        if seen_mask is not None:
+            lip_states = torch.where(seen[..., None], lip_states, self.null_lips.to(lip_states.dtype))
+            # A clip that is never seen is as sound alone: nothing was asked of the lips.
+            phoneme_states = torch.where(seen.any(1)[:, None, None], phoneme_states, phonemes)
         similarities = (lip_similarity.transpose(1, 2), phoneme_similarity)
-        alignment = self._alignment(similarities, attention_mask)
+        alignment = self._alignment(similarities, attention_mask, seen)
+        telling = _telling(alignment, attention_mask, seen)
         if path is None:
-            path = self.search(alignment, attention_mask, lip_mask, optional_mask)
+            if pause_ids is None:
+                pause_ids = pauses_of(input_ids, attention_mask)
+            durations = self.natural_durations(input_ids, attention_mask, pause_ids, style)
+            path = self.search(
+                alignment, attention_mask, lip_mask, optional_mask, pause_ids, durations, telling >= LEAST_TELLING, cue
+            )
         return FlowDubberAlignerEncoding(
             phoneme_states=phoneme_states,
             lip_states=lip_states,
@@ -438,6 +506,8 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             path=path.to(phoneme_states.dtype),
             phoneme_mask=attention_mask,
             frame_mask=lip_mask,
+            seen_mask=seen,
+            telling=telling,
         )
 
     def _encode_without_lips(
@@ -465,17 +535,29 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         phoneme_mask: torch.Tensor,
         frame_mask: torch.Tensor,
         optional_mask: torch.Tensor | None = None,
+        pause_ids: torch.Tensor | None = None,
+        durations: Durations | None = None,
+        has_evidence: torch.Tensor | None = None,
+        cue: bool = False,
+        steps: int | None = None,
     ) -> torch.Tensor:
         """
         The monotonic path through an alignment, in steps of `path_steps_per_frame` a video frame.
 
         Between two video frames the log-probabilities are interpolated, so that a boundary lies where they cross and
-        not only where a frame begins.
+        not only where a frame begins. With `durations` lips and natural lengths are weighed against each other (see
+        [`timed_search`]); without, the lips decide alone.
 
         Args:
             alignment (`torch.Tensor` of shape `(B, P, F)`): log-probabilities.
             phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`), optional_mask (`(B, P)`, *optional*):
                 bool.
+            pause_ids (`torch.Tensor` of shape `(B, P)`, *optional*): of each phoneme its index in
+                [`~processing.text.PAUSES`]; needed with `durations`.
+            durations ([`Durations`], *optional*): natural lengths.
+            has_evidence (`torch.Tensor` of shape `(B,)`, bool, *optional*): rows whose lips are to be heeded; all by default.
+            cue (`bool`, *optional*, defaults to `False`): rows without evidence begin at once.
+            steps (`int`, *optional*): a video frame, in place of the configured number.
 
         Returns:
             `torch.Tensor` of shape `(B, P, 4F)`: 0/1, zero on padding.
@@ -483,16 +565,46 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         Raises:
             ValueError: more obligatory phonemes than video frames.
         """
-        steps = self.config.path_steps_per_frame
+        steps = self.config.path_steps_per_frame if steps is None else steps
         lengths, frames = phoneme_mask.sum(1), frame_mask.sum(1)
         check_phonemes_fit(lengths if optional_mask is None else (phoneme_mask & ~optional_mask).sum(1), frames)
         scores = _interpolate_frames(alignment.detach().float(), frame_mask, steps)
-        path = monotonic_search(scores, lengths, frames * steps, optional_mask)
+        if durations is None:
+            path = monotonic_search(scores, lengths, frames * steps, optional_mask)
+        else:
+            if has_evidence is None:
+                has_evidence = torch.ones_like(frames, dtype=torch.bool)
+            path = timed_search(
+                scores,
+                phoneme_mask,
+                frame_mask.repeat_interleave(steps, dim=1),
+                pause_ids,
+                durations,
+                VIDEO_FRAME_RATE * steps,
+                self.config.evidence_weight,
+                has_evidence,
+                cue,
+            )
         return path.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME // steps, dim=2).to(alignment.dtype)
 
-    def _alignment(self, similarities: tuple[torch.Tensor, torch.Tensor], phoneme_mask: torch.Tensor) -> torch.Tensor:
-        """The mean of both maps in the log domain, each frame normalised over its phonemes (decision 9)."""
+    def natural_durations(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        pause_ids: torch.Tensor,
+        style: torch.Tensor,
+    ) -> Durations | None:
+        """How long each phoneme would last by itself; `None` for an aligner that has no predictor of it."""
+        if self.duration_predictor is None:
+            return None
+        return self.duration_predictor(input_ids, attention_mask.bool(), pause_ids, style)
+
+    def _alignment(
+        self, similarities: tuple[torch.Tensor, torch.Tensor], phoneme_mask: torch.Tensor, seen: torch.Tensor
+    ) -> torch.Tensor:
+        """The mean of both maps in the log domain, each frame normalised over its phonemes; all alike in unseen frames."""
         logits = (similarities[0] + similarities[1]) / (2 * self.config.alignment_temperature)
+        logits = logits.masked_fill(~seen[:, None], 0.0)
         logits = logits.masked_fill(~phoneme_mask[:, :, None], torch.finfo(logits.dtype).min)
         return logits.log_softmax(dim=1)
 
@@ -549,10 +661,11 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         lip_features: torch.Tensor | None = None,
         path: torch.Tensor | None = None,
         knowledge_drop: torch.Tensor | None = None,
+        seen_mask: torch.Tensor | None = None,
     ) -> FlowDubberAlignerOutput:
         """`encode` followed by `fuse`; the arguments are theirs."""
         encoding = self.encode(
-            input_ids, attention_mask, optional_mask, lip_values, lip_mask, style, lip_features, path
+            input_ids, attention_mask, optional_mask, lip_values, lip_mask, style, lip_features, path, seen_mask
         )
         return self.fuse(encoding, semantic_features, semantic_mask, knowledge_drop)
 
