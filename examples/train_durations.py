@@ -1,0 +1,77 @@
+"""Trains the aligner's predictor of natural durations: script and voice to the length of each phoneme and pause.
+
+    python examples/train_durations.py --dataset prepared/grid prepared/speech --aligner outputs/aligner/best/aligner --output_dir outputs/durations
+
+Any transcribed speech serves, with or without video. Nothing else of the aligner is changed: `output_dir/best/aligner` is the
+aligner that was given, with a trained predictor. `--teacher` adds durations that another speech model gave, without sound.
+"""
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+from dataclasses import dataclass, field
+
+import torch
+
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from flowdubber_hf.models.sources import part_folder
+from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
+from flowdubber_hf.training.duration_stage import DurationStage, TimedScript, read_teacher, timed_script
+from flowdubber_hf.training.loop import make_accelerator, train
+from flowdubber_hf.training.sources import clips_of, parse_shares, source_shares
+
+
+@dataclass
+class DurationArguments(TrainingArguments):
+    """Options of this stage."""
+
+    aligner: str = field(default="", metadata={"help": "aligner to give a predictor: folder or Hub id, or a pipeline"})
+    layers: int = field(default=4, metadata={"help": "convolutions of a new predictor"})
+    hidden_size: int = field(default=128, metadata={"help": "width of a new predictor"})
+    teacher: str | None = field(
+        default=None, metadata={"help": "JSON lines with phonemes, pauses, seconds and style of another speech model"}
+    )
+    sources: list[str] = field(default_factory=list, metadata={"help": "sources to train on; all if none is named"})
+    source_shares: list[float] = field(default_factory=list, metadata={"help": "how often each source, all alike"})
+    max_steps: int = 1500
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    min_learning_rate: float = 2e-5
+
+
+def with_predictor(aligner: FlowDubberAlignerModel, layers: int, hidden_size: int) -> FlowDubberAlignerModel:
+    """The aligner as it is if it has a predictor of durations, else the same with a new one."""
+    if aligner.duration_predictor is not None:
+        return aligner
+    settings = {**aligner.config.to_dict(), "num_duration_layers": layers, "duration_hidden_size": hidden_size}
+    made = FlowDubberAlignerModel(FlowDubberAlignerConfig.from_dict(settings))
+    made.load_state_dict({**made.state_dict(), **aligner.state_dict()})
+    return made
+
+
+def main() -> None:
+    arguments = parse_arguments(DurationArguments, description=__doc__)
+    if not arguments.aligner:
+        raise ValueError("--aligner names the aligner that gets the predictor.")
+    accelerator = make_accelerator(arguments)
+    store = FeatureStore(arguments.dataset)
+    training, held_out = clips_of(store, arguments, accelerator, ("audio", "phones", "style"))
+    groups: dict[str, list[TimedScript]] = {}
+    for clip in training:
+        groups.setdefault(clip.source, []).append(timed_script(store, clip))
+    if arguments.teacher:
+        groups["teacher"] = read_teacher(arguments.teacher)
+    shares = source_shares(groups, parse_shares(arguments.sources, arguments.source_shares))
+    aligner = FlowDubberAlignerModel.from_pretrained(part_folder(arguments.aligner, "aligner"), dtype=torch.float32)
+    stage = DurationStage(
+        with_predictor(aligner, arguments.layers, arguments.hidden_size),
+        [(groups[source], share) for source, share in shares.items()],
+        [timed_script(store, clip) for clip in held_out],
+        arguments.batch_size,
+        arguments.seed,
+    )
+    train(stage, arguments, accelerator)
+
+
+if __name__ == "__main__":
+    run_script(main)
