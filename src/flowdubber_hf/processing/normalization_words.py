@@ -270,6 +270,7 @@ LONGEST_INITIALISM = 5
 SPELLED_AFTER_ARTICLE = frozenset({"WHO", "ARM", "DOT", "DOE", "SEC", "AA", "EPA", "ACT", "RAM"}) - {"RAM", "ACT"}
 # Written in small and large letters.
 MIXED_CASE = {
+    "WWII": "world war two", "WWI": "world war one", "OMG": "O M G",
     "PhD": "P H D", "PhDs": "P H D's", "iOS": "I O S", "macOS": "mac O S", "iPad": "ipad", "iPads": "ipads", "WiFi": "wifi",
     "Wi-Fi": "wifi", "wi-fi": "wifi", "SaaS": "sass", "LaTeX": "lay tech", "mRNA": "M R N A", "DevOps": "dev ops", "IoT": "I O T",
     "PayPal": "pay pal", "QAnon": "Q anon", "McKinsey": "mckinsey", "BSc": "B S C", "MSc": "M S C", "DPhil": "D phil", "YouTuber": "youtuber",

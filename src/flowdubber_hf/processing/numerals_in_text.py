@@ -26,6 +26,13 @@ from .numerals import cardinal, decimal, digit_by_digit, fraction, ordinal, pair
 from .script import Script
 
 
+# Words behind a quantity that are not the noun whose size it is.
+_BEHIND_QUANTITIES = frozenset(
+    "for in to of on and or at from per is a ago away apart later long wide tall high deep thick further farther east west north "
+    "south down up above below before after off behind than with by into across as were are was when if that every each less more "
+    "shorter longer old the an".split()
+)
+_LENGTHS = frozenset({"m", "km", "ft", "mm", "cm", "mi", "yd"})
 _SIGNS = {"-": "minus ", "−": "minus ", "+": "plus ", "±": "plus or minus ", "~": "about ", "≈": "about "}
 _ONE = ("1", "-1", "½", "¼", "¾", "⅓", "⅔")
 
@@ -81,8 +88,8 @@ def amount(text: str) -> tuple[str, bool]:
 def _adjective(match: re.Match, script: Script, hyphened: bool = False) -> bool:
     """Whether a quantity stands before its noun: "a ten kilometer run"."""
     article = re.search(r"(?i)\b(?:an?|this|that|each|every|another|one|my|your|his|her|our|their)\s$", script.before(match))
-    after = re.match(r"[ -](?!for\b|in\b|to\b|of\b|on\b|and\b|or\b|at\b|from\b|per\b|is\b|a\b|ago\b|away\b|apart\b)[a-z]", script.text[match.end() :])
-    return bool(after and (article or hyphened))
+    after = re.match(r"[ -]([a-z]+)", script.text[match.end() :])
+    return bool(after and after[1] not in _BEHIND_QUANTITIES and (article or hyphened))
 
 
 def with_unit(text: str, unit: tuple[str, str], singular: bool = False) -> str:
@@ -111,7 +118,7 @@ def unit(match: re.Match, script: Script) -> str | None:
         return None  # a letter: "in 5 m"
     if name in ("mo", "h", "t", "g", "s", "l", "in") and gap == " " and re.match(r"['-]", script.text[match.end() :]):
         return None
-    singular = _adjective(match, script, hyphened=gap.strip() == "-")
+    singular = _adjective(match, script, hyphened=gap.strip() == "-" or (not gap and name in _LENGTHS))
     sign = _SIGNS.get((match.groupdict().get("sign") or " ")[0], "")
     per = _per(match) if "per" in match.re.groupindex else ""
     names = UNITS.get(name) or ("inch", "inches")
@@ -259,6 +266,11 @@ def _dollars_and_cents(text: str, names: tuple[str, str, str, str], adjective: b
     return " and ".join(said)
 
 
+def magnitude(match: re.Match, script: Script) -> str:
+    """`5M users`."""
+    return _money_words(match["amount"], match["magnitude"])
+
+
 # --- dates ----------------------------------------------------------------------------------------------------------
 
 
@@ -353,7 +365,8 @@ def short_year(match: re.Match, script: Script) -> str:
 def decade(match: re.Match, script: Script) -> str | None:
     """`1990s`, `'80s`, `20s`, `100s`."""
     number = int(match[2])
-    return plural(year(number) if len(match[2]) == 4 else cardinal(number))
+    said = plural(year(number) if len(match[2]) == 4 else cardinal(number))
+    return said.removeprefix("one ") if number in (100, 1000) else said
 
 
 # --- times ----------------------------------------------------------------------------------------------------------

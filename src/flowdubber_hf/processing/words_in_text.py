@@ -188,7 +188,9 @@ def doctor_or_drive(match: re.Match, script: Script) -> str | None:
     previous = re.search(r"([A-Z][\w.']*|\d+(?:st|nd|rd|th))\s$", before)
     in_address = re.search(r"\d[A-Za-z]?\s+(?:[NSEW]{1,2}\.?\s+)?(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){1,3}$", before)
     doctor, drive = ("doctor", "drive") if match["word"] == "Dr" else ("saint", "street")
-    name_follows = following is not None and following[1] not in _FUNCTION_WORDS
+    name_follows = following is not None and following[1] not in _FUNCTION_WORDS - {"Who"}
+    if previous and previous[1] in _FUNCTION_WORDS:
+        previous = None
     if not match["dot"] and not name_follows and not previous:
         return None
     is_saint = name_follows and (match["word"] == "Dr" or following[1].removesuffix("'s") in SAINTS)
@@ -267,36 +269,42 @@ def abbreviation(match: re.Match, script: Script) -> str | None:
 
 # --- capitals, numerals, codes --------------------------------------------------------------------------------------
 
-_WORD_NUMERALS = frozenset("MIX CD DC MD CV MC CC MM XL XXL LCD DI DIM LID MILD VIM CIVIL LIVID MI ID DIV CIV MV LV VI DL CL ML LL LC CM IL XX XXX DD DDI DM MCI".split())
+_WORD_NUMERALS = frozenset("MIX CD DC MD CV MC CC MM XL XXL LCD DI DIM LID MILD VIM CIVIL LIVID MI ID DIV CIV MV LV VI DL CL XI IV ML LL LC CM IL XX XXX DD DDI DM MCI".split())
 
 
-def roman(match: re.Match, script: Script) -> str | None:  # noqa: F811
+def numeral(match: re.Match, script: Script) -> str | None:
     """Numerals of rulers as ordinals, of what is counted as cardinals, others only where they can be nothing else."""
-    from .numerals import roman as value_of
+    said = _numeral(match[1], script.before(match), script.text[match.end() :], script.shouted)
+    return said and said + (match[2] or "")
 
-    numeral, before = match[1], script.before(match)
-    value = value_of(numeral.upper())
+
+def _numeral(letters: str, before: str, after: str, shouted: bool) -> str | None:
+    value = roman(letters.upper())
+    if value is None:
+        return None
     previous = re.search(r"([A-Za-zÀ-ÿ']+)\s$", before)
     name = previous[1] if previous else ""
-    if value is None or value > 3999:
-        return None
-    after = script.text[match.end() :]
-    if name.lower() in NUMBERED and (numeral.isupper() or name.lower() in ("chapter", "part", "act", "scene", "volume", "section", "book", "page")):
-        return None if numeral in ("I", "i") and name.lower() in ("page", "option", "plan", "play", "group", "question", "mark", "zone", "case", "item") else cardinal(value)
-    if not numeral.isupper() or script.shouted and len(numeral) == 1:
+    if name.lower() == "war" and letters == "I" and re.search(r"\bWorld\s+War\s$", before):
+        return "one"
+    if name.lower() in NUMBERED and (letters.isupper() or name.lower() in _NUMBERED_IN_SMALL):
+        return None if letters in ("I", "i") and name.lower() in _BEFORE_SPEAKER else cardinal(value)
+    if not letters.isupper() or (shouted and len(letters) == 1):
         return None
     if re.match(r"(?:th|st|nd|rd)?\s+century\b", after):
         return ordinal(value)
-    if name in RULERS and value <= 30:
-        one_letter_ok = numeral in ("V", "X") or (numeral == "I" and _ruler_one(name, before, after))
-        return f"the {ordinal(value)}" if len(numeral) > 1 or one_letter_ok else None
-    if len(numeral) == 1 or numeral in _WORD_NUMERALS:
-        return cardinal(value) if numeral in ("VI", "XX", "LV") and name[:1].isupper() and name.lower() not in _LOWER_FUNCTION else None
-    if len(numeral) == 2 and numeral in ("IV", "LI", "CI", "DI", "LX", "CX", "XI") and not name[:1].isupper():
+    if (name in RULERS and value <= 30) or (len(letters) > 1 and name[:1].isupper() and re.match(r"\sof\s[A-Z]", after)):
+        is_numeral = len(letters) > 1 or letters in "VX" or (letters == "I" and _ruler_one(name, before, after))
+        return f"the {ordinal(value)}" if is_numeral else None
+    if len(letters) == 1:
         return None
-    return cardinal(value)
+    after_name = name[:1].isupper() and name.lower() not in _LOWER_FUNCTION
+    if letters in _WORD_NUMERALS:
+        return cardinal(value) if letters in ("VI", "XX", "LV") and after_name else None
+    return None if len(letters) == 2 and letters not in ("II", "IX", "VI") and not after_name else cardinal(value)
 
 
+_NUMBERED_IN_SMALL = frozenset({"chapter", "part", "act", "scene", "volume", "section", "book", "page"})
+_BEFORE_SPEAKER = frozenset("page option plan play group question mark zone case item form war class time grade".split())
 _LOWER_FUNCTION = frozenset(word.lower() for word in _FUNCTION_WORDS)
 
 
@@ -305,6 +313,11 @@ def _ruler_one(name: str, before: str, after: str) -> bool:
     pronoun_verb = re.match(r"\s+(?:am|'m|was|have|had|will|would|think|know|love|want|need|can|could|do|did|don|saw|met|like|see|must|should|hope|said|told)\b", after)
     royal = re.search(rf"(?i)(?:king|queen|emperor|empress|tsar|czar|pope|pharaoh|sultan|of|by|under)\s{name}\s$", before)
     return bool(royal) or not (pronoun_verb or re.match(r"\s+[a-z']+", after) is None and after.strip()[:1].isalpha())
+
+
+def joined(match: re.Match, script: Script) -> str:
+    """`R&B`, `M&Ms`."""
+    return f"{spell(match[1])} and {spell(match[2])}{chr(39) + 's' if match[3] else ''}"
 
 
 def graded(match: re.Match, script: Script) -> str | None:
@@ -340,6 +353,8 @@ def _digits_of_code(digits: str) -> str:
 def hyphened_code(match: re.Match, script: Script) -> str:
     """`COVID-19`, `F-16`, `I-95`."""
     letters = match["letters"]
+    if match["tail"] == "s":
+        return f"{spell(letters)} {plural(_digits_of_code(match['digits']))}"
     said = spell(letters) if len(letters) < 3 and not in_lexicon(letters.lower()) or len(letters) == 1 else capitals(letters, script.shouted)
     return f"{said} {_digits_of_code(match['digits'])} {match['tail'].upper()}"
 
