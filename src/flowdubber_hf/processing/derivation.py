@@ -59,7 +59,11 @@ def derive(word: str, look_up: LookUp) -> IPA | None:
 
 def hyphen_beginning(part: str) -> IPA | None:
     """IPA of what stands before a hyphen as a beginning and would be another word alone: `re-enter`."""
-    return _BEGINNINGS.get(part) if part in ("re", "pre", "co", "de", "anti", "ex", "semi", "multi", "pro", "bi") else None
+    return (
+        _BEGINNINGS.get(part)
+        if part in ("re", "pre", "co", "de", "anti", "ex", "semi", "multi", "pro", "bi")
+        else None
+    )
 
 
 def plural_ipa(ipa: IPA) -> IPA:

@@ -103,9 +103,7 @@ def _said(sentence: Sequence[Token], lexicon: Lexicon) -> Iterator[SpokenWord]:
         yield from _word(token, next(tags), small, index, lexicon)
 
 
-def _word(
-    token: Token, tag: str, words: Sequence[str], index: int, lexicon: Lexicon
-) -> Iterator[SpokenWord]:
+def _word(token: Token, tag: str, words: Sequence[str], index: int, lexicon: Lexicon) -> Iterator[SpokenWord]:
     """A token's words: one, two where a beginning stands before a hyphen, letters where nobody could say it."""
     text = unaccented(token.text)
     if token.phonemes:
@@ -152,7 +150,9 @@ def _spelled(text: str) -> Iterator[SpokenWord]:
     """
     letters = [c.upper() for c in text if c.isalpha()]
     if not letters or len(letters) > 12:
-        raise ValueError(f"{text!r} has no vowel and cannot be said; write it as it sounds, or give its phonemes: [{text}|...].")
+        raise ValueError(
+            f"{text!r} has no vowel and cannot be said; write it as it sounds, or give its phonemes: [{text}|...]."
+        )
     for letter in letters:
         yield SpokenWord(letter, _letter(letter))
 

@@ -183,6 +183,8 @@ def by_sense(words: Sequence[str], index: int) -> str | None:
     before = " ".join(words[max(0, index - _SEARCHED) : index])
     after = " ".join(words[index + 1 : index + 1 + _SEARCHED])
     for sense in senses:
-        if (not sense.before or re.search(sense.before, before)) and (not sense.after or re.search(sense.after, after)):
+        if (not sense.before or re.search(sense.before, before)) and (
+            not sense.after or re.search(sense.after, after)
+        ):
             return sense.phonemes
     return None

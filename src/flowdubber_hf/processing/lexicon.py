@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from . import derivation, trained_english
-from .phonemes import arpabet_to_ipa, is_vowel, ipa_to_arpabet, parse_phonemes
+from .phonemes import arpabet_to_ipa, ipa_to_arpabet, is_vowel, parse_phonemes
 from .script import unaccented
 
 
@@ -176,9 +176,17 @@ def pronounce(word: str, tag: str = "", lexicon: Lexicon = NO_WORDS) -> Pronunci
         ipa = derivation.derive(plain, lambda stem: _stem(stem, lexicon))
     if ipa is not None:
         return Pronunciation(ipa) if _has_vowel(plain, ipa) else None
-    parts = derivation.compound(plain, known)
-    guessed = parts or trained_english.guess(plain)
+    guessed = _guessed(plain)
     return Pronunciation(guessed, True) if _has_vowel(plain, guessed) else None
+
+
+def _guessed(word: str) -> tuple[str, ...]:
+    """IPA of a word that no lexicon has: of two known ones, a guessed stem with its ending, or all of it from its letters."""
+    if "'" in word:
+        ipa = derivation.derive(word, _guessed)
+        if ipa:
+            return ipa
+    return derivation.compound(word, known) or trained_english.guess(word)
 
 
 def _stem(word: str, lexicon: Lexicon) -> tuple[str, ...] | None:

@@ -25,7 +25,7 @@ from .normalization_words import (
     VULGAR,
     WEEKDAYS,
 )
-from .script import Rule, Script, Token
+from .script import Rule
 
 
 def one_of(choices: Sequence[str]) -> str:
@@ -41,7 +41,7 @@ _AMOUNT = (
     rf"|{_WHOLE}\.\d+|{_WHOLE}|\.\d+|[{_VULGAR}])"
 )
 _RANGE = rf"{_AMOUNT}(?:(?:\s?[-–]\s?|\sto\s){_AMOUNT})?"
-_SIGN = r"(?P<sign>(?<![\w.,)])[-−+±~≈]\s?(?=[\d.$£€¥{0}]))?".format(_VULGAR)
+_SIGN = rf"(?P<sign>(?<![\w.,)])[-−+±~≈]\s?(?=[\d.$£€¥{_VULGAR}]))?"
 _MONEY = one_of([c for c in CURRENCIES if not c.isalpha()])
 _MONEY_CODES = one_of([c for c in CURRENCIES if c.isalpha()])
 _MAGNITUDE = rf"(?:\s?(?P<magnitude>(?:k|K|m|M|mn|bn|b|B|tn|T)\b|(?<=\s)(?:{'|'.join(MAGNITUDE_WORDS)})\b))?"
@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
           words.speaker, "ANNA: come in", "come in"),
     _rule("faces of signs", r"(?<!\S)(?:>?[:;=]'?-?[()\[\]DPpOo|*/\\3]+|<3+|[xX]D+|\^_+\^|¯\\_\(ツ\)_/¯)(?![\w(])", words.dropped, "yes :-)", "yes"),
     # --- addresses of the net ------------------------------------------------------------------------------------
-    _rule("email", rf"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", words.address, "ann_lee@post.co.uk", "ann underscore lee at post dot co dot u k"),
+    _rule("email", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", words.address, "ann_lee@post.co.uk", "ann underscore lee at post dot co dot u k"),
     _rule("web address", r"(?:https?|ftp)://[^\s<>\"]+|www\.[^\s<>\"]+", words.url, "https://example.com/docs?id=7", "example dot com slash docs"),
     _rule("domain, file", rf"[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.(?:{one_of([*TOP_DOMAINS, *FILE_ENDINGS])})(?:/[\w./-]*\w)?(?![\w@]|\.\w)",
           words.domain, "report.pdf on example.org", "report dot p d f on example dot org"),
@@ -142,7 +142,7 @@ RULES: tuple[Rule, ...] = (
     _rule("ranges", rf"(?<![\d-])(?P<one>{_WHOLE}(?:\.\d+)?)\s?[-–]\s?(?P<two>{_WHOLE}(?:\.\d+)?)(?![\d-]|\.\d|\s?=)", numbers.number_range, "5-10 people", "five to ten people"),
     _rule("dimensions", rf"(?<![\w.])(?P<one>{_WHOLE}(?:\.\d+)?)(?:\s?x|×(?!\s?10[⁰¹²³⁴-⁹⁻^]))(?=\s?\d)", numbers.dimension, "2x4", "two by four"),
     _rule("so many times", rf"(?<![\w.])(?P<amount>{_WHOLE}(?:\.\d+)?)[x×](?!\w|\s?[-+=*/^²³])", lambda m, s: f"{numbers.quantity(m['amount'])[0]} times", "10x faster", "ten times faster"),
-    _rule("decimals", r"{0}(?P<amount>(?:(?:\d{{1,3}}(?:,\d{{3}})+|\d+))?\.\d+)(?![\w]|\.\d)".format(_SIGN), numbers.signed, "-3.14", "minus three point one four"),
+    _rule("decimals", rf"{_SIGN}(?P<amount>(?:(?:\d{{1,3}}(?:,\d{{3}})+|\d+))?\.\d+)(?![\w]|\.\d)", numbers.signed, "-3.14", "minus three point one four"),
     _rule("millions in short", rf"(?<![\w.])(?P<amount>{_WHOLE}(?:\.\d+)?)(?P<magnitude>k|K|M|bn|B|mn)(?=\s(?!is|was|has)[a-z]+s\b|\speople\b|\+)", numbers.magnitude, "5M users", "five million users"),
     _rule("long or zero-led digits", r"(?<![\d.,])(?:0\d+|\d{8,})(?![\d]|[.,]\d)", lambda m, s: numbers.digit_by_digit(m[0]), "agent 007", "agent zero zero seven"),
     _rule("thousands apart", r"(?<![\w.,])[1-9]\d{0,2}(?:[  ']\d{3}){2,}(?![\d])", lambda m, s: numbers.cardinal(numbers.integer(m[0])), "1 000 000", "one million"),
@@ -172,7 +172,7 @@ RULES: tuple[Rule, ...] = (
     _rule("powers", rf"(?<=[\w)])(?P<up>[{''.join(SUPERSCRIPTS)}]+)|(?<=\w)\s?\^\s?(?P<down>-?\d+)", numbers.power, "mc²", "m c squared"),
     _rule("number sign", r"#\s?(?=\d)", "number ", "#7", "number seven"),
     _rule("heading", r"(?<![^\n])#{1,6}(?=\s)", "", "# Hello", "hello"),
-    _rule("ranges of other kinds", rf"(?<=[\w.%°])\s?–\s?(?=[\d$£€])|(?<=[\d%apm.])-(?=[\d$£€])", " to ", "9am-5pm", "nine a m to five p m"),
+    _rule("ranges of other kinds", r"(?<=[\w.%°])\s?–\s?(?=[\d$£€])|(?<=[\d%apm.])-(?=[\d$£€])", " to ", "9am-5pm", "nine a m to five p m"),
     _rule("signs of arithmetic", r"(?:(?<=[\w)])|(?<=[\w)]\s))(?P<sign>[*/<>−-])(?P<gap>\s?)(?=[\d(]|[A-Za-z]\b)", numbers.arithmetic, "6 * 7 < 50", "six times seven is less than fifty"),
     _rule("arrows", r"<?[-=]+>|→|⇒", lambda m, s: "to", "Rome -> Paris", "rome to paris"),
     _rule("minus", r"(?<![\w)])[-−](?=\d)", "minus ", "-5", "minus five"),

@@ -57,10 +57,7 @@ def cardinal(number: int) -> str:
 def ordinal(number: int) -> str:
     """The number's place in a row: "twenty first"."""
     *before, last = cardinal(number).split()
-    if last in _ORDINALS:
-        last = _ORDINALS[last]
-    else:
-        last = f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
+    last = _ORDINALS[last] if last in _ORDINALS else f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
     return " ".join([*before, last])
 
 
@@ -114,6 +111,4 @@ def roman(numeral: str) -> int | None:
     if not numeral or not _ROMAN.fullmatch(numeral):
         return None
     values = [_ROMAN_VALUES[letter] for letter in numeral]
-    return sum(
-        -value if value < after else value for value, after in zip(values, [*values[1:], 0], strict=True)
-    )
+    return sum(-value if value < after else value for value, after in zip(values, [*values[1:], 0], strict=True))

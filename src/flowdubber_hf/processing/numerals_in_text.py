@@ -28,9 +28,65 @@ from .script import Script
 
 # Words behind a quantity that are not the noun whose size it is.
 _BEHIND_QUANTITIES = frozenset(
-    "for in to of on and or at from per is a ago away apart later long wide tall high deep thick further farther east west north "
-    "south down up above below before after off behind than with by into across as were are was when if that every each less more "
-    "shorter longer old the an".split()
+    [
+        "for",
+        "in",
+        "to",
+        "of",
+        "on",
+        "and",
+        "or",
+        "at",
+        "from",
+        "per",
+        "is",
+        "a",
+        "ago",
+        "away",
+        "apart",
+        "later",
+        "long",
+        "wide",
+        "tall",
+        "high",
+        "deep",
+        "thick",
+        "further",
+        "farther",
+        "east",
+        "west",
+        "north",
+        "south",
+        "down",
+        "up",
+        "above",
+        "below",
+        "before",
+        "after",
+        "off",
+        "behind",
+        "than",
+        "with",
+        "by",
+        "into",
+        "across",
+        "as",
+        "were",
+        "are",
+        "was",
+        "when",
+        "if",
+        "that",
+        "every",
+        "each",
+        "less",
+        "more",
+        "shorter",
+        "longer",
+        "old",
+        "the",
+        "an",
+    ]
 )
 _LENGTHS = frozenset({"m", "km", "ft", "mm", "cm", "mi", "yd"})
 _SIGNS = {"-": "minus ", "−": "minus ", "+": "plus ", "±": "plus or minus ", "~": "about ", "≈": "about "}
@@ -63,7 +119,7 @@ def quantity(text: str) -> tuple[str, bool]:
     if slashed:
         above, below = int(slashed[2]), int(slashed[3])
         if not 0 < above < below:
-            return f"{sign}{slashed[1] and whole(slashed[1]) or ''} {cardinal(above)} over {cardinal(below)}", False
+            return f"{sign}{(slashed[1] and whole(slashed[1])) or ''} {cardinal(above)} over {cardinal(below)}", False
         before = f"{whole(slashed[1])} and " if slashed[1] else ""
         return sign + before + fraction(above, below), not before
     head, point, tail = text.partition(".")
@@ -87,7 +143,9 @@ def amount(text: str) -> tuple[str, bool]:
 
 def _adjective(match: re.Match, script: Script, hyphened: bool = False) -> bool:
     """Whether a quantity stands before its noun: "a ten kilometer run"."""
-    article = re.search(r"(?i)\b(?:an?|this|that|each|every|another|one|my|your|his|her|our|their)\s$", script.before(match))
+    article = re.search(
+        r"(?i)\b(?:an?|this|that|each|every|another|one|my|your|his|her|our|their)\s$", script.before(match)
+    )
     after = re.match(r"[ -]([a-z]+)", script.text[match.end() :])
     return bool(after and after[1] not in _BEHIND_QUANTITIES and (article or hyphened))
 
@@ -114,7 +172,12 @@ def unit(match: re.Match, script: Script) -> str | None:
     name, gap = match["unit"], match["gap"]
     if (name in UNITS_ONLY_CLOSE and gap) or (name in UNITS_ONLY_APART and not gap):
         return None
-    if name == "m" and match["amount"].isdigit() and gap and re.search(r"(?i)\b(?:in|at|by|with)\s$", script.before(match)):
+    if (
+        name == "m"
+        and match["amount"].isdigit()
+        and gap
+        and re.search(r"(?i)\b(?:in|at|by|with)\s$", script.before(match))
+    ):
         return None  # a letter: "in 5 m"
     if name in ("mo", "h", "t", "g", "s", "l", "in") and gap == " " and re.match(r"['-]", script.text[match.end() :]):
         return None
@@ -260,7 +323,9 @@ def _dollars_and_cents(text: str, names: tuple[str, str, str, str], adjective: b
     cents = int(tail.ljust(2, "0")) if tail else 0
     said = []
     if amount_in_units or not cents:
-        said.append(f"{cardinal(amount_in_units)} {one if amount_in_units == 1 or (adjective and not cents) else several}")
+        said.append(
+            f"{cardinal(amount_in_units)} {one if amount_in_units == 1 or (adjective and not cents) else several}"
+        )
     if cents:
         said.append(f"{cardinal(cents)} {part if cents == 1 or (adjective and not said) else parts}")
     return " and ".join(said)
@@ -299,7 +364,9 @@ def numeric_date(match: re.Match, script: Script) -> str | None:
     return _date_words(two, one, match["year"]) if day_first else _date_words(one, two, match["year"])
 
 
-_DATE_BEFORE = re.compile(r"(?i)\b(?:on|by|until|till|before|after|since|dated|date:?|from|due|through|mon|tue|wed|thu|fri|sat|sun|\w+day),?\s$")
+_DATE_BEFORE = re.compile(
+    r"(?i)\b(?:on|by|until|till|before|after|since|dated|date:?|from|due|through|mon|tue|wed|thu|fri|sat|sun|\w+day),?\s$"
+)
 
 
 def short_date(match: re.Match, script: Script) -> str | None:
@@ -328,7 +395,12 @@ def month_day(match: re.Match, script: Script) -> str | None:
 
 def day_month(match: re.Match, script: Script) -> str | None:
     """`4 July`, `the 25th of December 2023`."""
-    if match["month"] == "May" and not match["suffix"] and not match["year"] and re.match(r"\s[a-z]", script.text[match.end() :]):
+    if (
+        match["month"] == "May"
+        and not match["suffix"]
+        and not match["year"]
+        and re.match(r"\s[a-z]", script.text[match.end() :])
+    ):
         return None
     article = "" if re.search(r"(?i)\b(?:the|every|each|this|a)\s$", script.before(match)) else "the "
     if match["suffix"] and match["of"]:
@@ -350,8 +422,14 @@ def year_or_number(match: re.Match, script: Script) -> str | None:
     if rest:
         upper = int(match[3])
         return f"{year(number)} to {year(upper)}" if len(match[3]) == 4 else f"{year(number)} to {cardinal(upper)}"
-    counted = re.match(r"\s(?!(?:was|has|is|its|his|this|as|across|news|series|always|sees|needs|gets|goes|plus|minus|times|less|versus)\b)(?:[a-z]+s|[a-z]*men|people|children)\b", script.text[match.end() :])
-    in_time = re.search(r"(?i)\b(?:in|since|by|until|till|from|of|year|circa|around|before|after|early|late|mid|spring|summer|autumn|fall|winter|between|during)[\s-]$", script.before(match))
+    counted = re.match(
+        r"\s(?!(?:was|has|is|its|his|this|as|across|news|series|always|sees|needs|gets|goes|plus|minus|times|less|versus)\b)(?:[a-z]+s|[a-z]*men|people|children)\b",
+        script.text[match.end() :],
+    )
+    in_time = re.search(
+        r"(?i)\b(?:in|since|by|until|till|from|of|year|circa|around|before|after|early|late|mid|spring|summer|autumn|fall|winter|between|during)[\s-]$",
+        script.before(match),
+    )
     if counted and not in_time and number % 100:
         return cardinal(number)
     return year(number)
@@ -399,7 +477,9 @@ def clock(match: re.Match, script: Script) -> str | None:
 
 def _oclock(script: Script, match: re.Match) -> str:
     """Not where the other end of a span of time follows or has gone before."""
-    near = re.match(r"\s?(?:[-–]|to\b|in the\b)", script.text[match.end() :]) or re.search(r"\d\s?(?:[-–]|to)\s?$", script.before(match))
+    near = re.match(r"\s?(?:[-–]|to\b|in the\b)", script.text[match.end() :]) or re.search(
+        r"\d\s?(?:[-–]|to)\s?$", script.before(match)
+    )
     return "" if near else "o'clock"
 
 
@@ -457,14 +537,18 @@ def zip_code(match: re.Match, script: Script) -> str | None:
     before, after = script.before(match), script.text[match.end() :]
     names = [name for name in STATES.values() if name != "D C"]
     at_state = re.search(rf"(?:\b(?:{'|'.join(STATES)}|D\.C\.)|\b(?:{'|'.join(names)}))\.?,?\s$", before)
-    said_so = re.search(r"(?i)\b(?:zip|zip code|postcode|postal code)(?: is)?:?\s$", before) or re.match(r"(?i)\s?\(?\s?zip", after)
+    said_so = re.search(r"(?i)\b(?:zip|zip code|postcode|postal code)(?: is)?:?\s$", before) or re.match(
+        r"(?i)\s?\(?\s?zip", after
+    )
     if not at_state and not said_so:
         return None
     return digit_by_digit(match[1]) + (f" , {digit_by_digit(match[2])}" if match[2] else "")
 
 
 _HOUSE = re.compile(
-    r"\s+(?:[NSEW]{1,2}\.?\s+)?(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){1,3}?(?:%s)\b" % "|".join(STREET_WORDS)
+    r"\s+(?:[NSEW]{{1,2}}\.?\s+)?(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){{1,3}}?(?:{})\b".format(
+        "|".join(STREET_WORDS)
+    )
 )
 
 

@@ -148,7 +148,7 @@ def plain_characters(text: str) -> str:
     text = "".join(c if c in _KEPT else unicodedata.normalize("NFKC", c).translate(_TYPOGRAPHY) for c in text)
     text = unicodedata.normalize("NFC", text)
     foreign = sorted({c for c in text if c.isalnum() and not _speakable(c)})
-    lone_greek = re.search("[{0}]{{2}}".format("".join(GREEK)), text)
+    lone_greek = re.search("[{}]{{2}}".format("".join(GREEK)), text)
     if lone_greek:
         foreign.append(lone_greek[0])
     if foreign:

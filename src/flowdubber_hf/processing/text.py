@@ -40,6 +40,7 @@ __all__ = [
     "ACCENTS",
     "CONSONANTS",
     "NOISE_PHONEME",
+    "NO_WORDS",
     "OPTIONAL_PHONEME",
     "PAD_PHONEME",
     "PHONEMES",
@@ -157,7 +158,8 @@ def phonemize(text: str, accent: str = "us", lexicon: Lexicon = NO_WORDS) -> Pho
         raise ValueError(f"unknown accent {accent!r}; choose from {', '.join(ACCENTS)}.")
     reading = read_english(text, lexicon)
     pronunciations = [
-        _letter_pronunciation(word.text, before, after, accent) or ipa_to_arpabet(word.text, word.ipa)
+        (None if word.given else _letter_pronunciation(word.text, before, after, accent))
+        or ipa_to_arpabet(word.text, word.ipa)
         for before, word, after in _with_neighbours(reading.words)
         if word.ipa
     ]

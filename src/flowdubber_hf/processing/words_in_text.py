@@ -28,8 +28,8 @@ from .normalization_words import (
     STREETS,
     SUBSCRIPTS,
     TITLES,
-    WORDS_WHEN_SHOUTED,
     WITHOUT_APOSTROPHE,
+    WORDS_WHEN_SHOUTED,
 )
 from .numerals import cardinal, digit_by_digit, ordinal, pairs, plural, roman
 from .phonemes import parse_phonemes
@@ -37,8 +37,48 @@ from .script import Script, Token, unaccented
 
 
 _FUNCTION_WORDS = frozenset(
-    "He She It The They We I You But And This That There Then When What Who How Why If In On At So My His Her Our Their A An "
-    "Please No Yes Is Are Was Do Did Can".split()
+    [
+        "He",
+        "She",
+        "It",
+        "The",
+        "They",
+        "We",
+        "I",
+        "You",
+        "But",
+        "And",
+        "This",
+        "That",
+        "There",
+        "Then",
+        "When",
+        "What",
+        "Who",
+        "How",
+        "Why",
+        "If",
+        "In",
+        "On",
+        "At",
+        "So",
+        "My",
+        "His",
+        "Her",
+        "Our",
+        "Their",
+        "A",
+        "An",
+        "Please",
+        "No",
+        "Yes",
+        "Is",
+        "Are",
+        "Was",
+        "Do",
+        "Did",
+        "Can",
+    ]
 )
 
 
@@ -130,7 +170,11 @@ def _net_word(word: str) -> str:
         return small
     if small in ("www", "io", "ai", "co", "uk", "us", "tv", "me"):
         return "co" if small == "co" else "me" if small == "me" else spell(word)
-    if in_lexicon(small) and (len(small) > 3 or re.search("[aeiouy]", small)) and small not in ("pdf", "css", "csv", "ts", "py", "js"):
+    if (
+        in_lexicon(small)
+        and (len(small) > 3 or re.search("[aeiouy]", small))
+        and small not in ("pdf", "css", "csv", "ts", "py", "js")
+    ):
         return small
     return small if len(small) > 4 and re.search("[aeiouy]", small) else spell(word)
 
@@ -186,7 +230,9 @@ def doctor_or_drive(match: re.Match, script: Script) -> str | None:
     before, after = script.before(match), script.text[match.end() :]
     following = re.match(r"\s+([A-Z][a-z']*)", after)
     previous = re.search(r"([A-Z][\w.']*|\d+(?:st|nd|rd|th))\s$", before)
-    in_address = re.search(r"\d[A-Za-z]?\s+(?:[NSEW]{1,2}\.?\s+)?(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){1,3}$", before)
+    in_address = re.search(
+        r"\d[A-Za-z]?\s+(?:[NSEW]{1,2}\.?\s+)?(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){1,3}$", before
+    )
     doctor, drive = ("doctor", "drive") if match["word"] == "Dr" else ("saint", "street")
     name_follows = following is not None and following[1] not in _FUNCTION_WORDS - {"Who"}
     if previous and previous[1] in _FUNCTION_WORDS:
@@ -209,7 +255,10 @@ def compass(match: re.Match, script: Script) -> str | None:
     """`12 N. Oak St.`: only in an address."""
     if not re.search(r"\d[A-Za-z]?\s$", script.before(match)):
         return None
-    if not re.match(rf"\s+(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){{0,3}}(?:{'|'.join(STREET_WORDS)})\b", script.text[match.end() :]):
+    if not re.match(
+        rf"\s+(?:(?:[A-Z][\w.']*|\d+(?:st|nd|rd|th))\s+){{0,3}}(?:{'|'.join(STREET_WORDS)})\b",
+        script.text[match.end() :],
+    ):
         return None
     return DIRECTIONS[match["word"]]
 
@@ -250,26 +299,110 @@ def abbreviation(match: re.Match, script: Script) -> str | None:
     before, after = script.before(match), script.text[match.end() :]
     number_follows = re.match(r"\s?#?\d", after) if dot else re.match(r"\s\d", after)
     said = None
-    if word in TITLES and re.match(r"\s+[A-Z]", after) and (dot or word in ("Mr", "Mrs", "Ms", "Prof", "Mt", "Sgt", "Capt", "Lt")):
+    if (
+        word in TITLES
+        and re.match(r"\s+[A-Z]", after)
+        and (dot or word in ("Mr", "Mrs", "Ms", "Prof", "Mt", "Sgt", "Capt", "Lt"))
+    ):
         said = TITLES[word]
-    elif word in STREETS and re.search(r"(?:[A-Z][\w.']*|\d(?:st|nd|rd|th)?)\s$", before) and (dot or word not in ("Pl", "Ct", "Ter", "Av", "Sq")):
+    elif (
+        word in STREETS
+        and re.search(r"(?:[A-Z][\w.']*|\d(?:st|nd|rd|th)?)\s$", before)
+        and (dot or word not in ("Pl", "Ct", "Ter", "Av", "Sq"))
+    ):
         said = STREETS[word]
-    elif word in BEFORE_NUMBERS and number_follows and (dot or word in ("Apt", "apt", "Ste", "Hwy", "Rte", "Rm", "Vol", "Fig", "Ext", "ext", "Ep", "approx", "Bldg", "pg", "Nr", "Lvl", "lvl")):
+    elif (
+        word in BEFORE_NUMBERS
+        and number_follows
+        and (
+            dot
+            or word
+            in (
+                "Apt",
+                "apt",
+                "Ste",
+                "Hwy",
+                "Rte",
+                "Rm",
+                "Vol",
+                "Fig",
+                "Ext",
+                "ext",
+                "Ep",
+                "approx",
+                "Bldg",
+                "pg",
+                "Nr",
+                "Lvl",
+                "lvl",
+            )
+        )
+    ):
         said = BEFORE_NUMBERS[word]
-    elif dot and word in DOTTED and not (word in ("no", "in", "max", "col", "fig", "ed") and _ends_sentence(script, match.end())) and word != "no":
+    elif (
+        dot
+        and word in DOTTED
+        and not (word in ("no", "in", "max", "col", "fig", "ed") and _ends_sentence(script, match.end()))
+        and word != "no"
+    ):
         said = DOTTED[word]
-    elif word in ABBREVIATIONS and (dot or not in_lexicon(word.lower()) or word in ("vs", "Jr", "etc", "dept", "mph", "lbs")):
+    elif word in ABBREVIATIONS and (
+        dot or not in_lexicon(word.lower()) or word in ("vs", "Jr", "etc", "dept", "mph", "lbs")
+    ):
         said = ABBREVIATIONS[word]
     if said is None or (word in ("Sun", "Sat", "Mon", "Wed") and not re.match(r",?\s+\d", after) and not dot):
         return None
-    if not dot or word in TITLES and said == TITLES[word]:
+    if not dot or (word in TITLES and said == TITLES[word]):
         return said
     return f"{said} ." if _ends_sentence(script, match.end()) else said
 
 
 # --- capitals, numerals, codes --------------------------------------------------------------------------------------
 
-_WORD_NUMERALS = frozenset("MIX CD DC MD CV MC CC MM XL XXL LCD DI DIM LID MILD VIM CIVIL LIVID MI ID DIV CIV MV LV VI DL CL XI IV ML LL LC CM IL XX XXX DD DDI DM MCI".split())
+_WORD_NUMERALS = frozenset(
+    [
+        "MIX",
+        "CD",
+        "DC",
+        "MD",
+        "CV",
+        "MC",
+        "CC",
+        "MM",
+        "XL",
+        "XXL",
+        "LCD",
+        "DI",
+        "DIM",
+        "LID",
+        "MILD",
+        "VIM",
+        "CIVIL",
+        "LIVID",
+        "MI",
+        "ID",
+        "DIV",
+        "CIV",
+        "MV",
+        "LV",
+        "VI",
+        "DL",
+        "CL",
+        "XI",
+        "IV",
+        "ML",
+        "LL",
+        "LC",
+        "CM",
+        "IL",
+        "XX",
+        "XXX",
+        "DD",
+        "DDI",
+        "DM",
+        "MCI",
+    ]
+)
 
 
 def numeral(match: re.Match, script: Script) -> str | None:
@@ -292,7 +425,9 @@ def _numeral(letters: str, before: str, after: str, shouted: bool) -> str | None
         return None
     if re.match(r"(?:th|st|nd|rd)?\s+century\b", after):
         return ordinal(value)
-    if (name in RULERS and value <= 30) or (len(letters) > 1 and name[:1].isupper() and re.match(r"\sof\s[A-Z]", after)):
+    if (name in RULERS and value <= 30) or (
+        len(letters) > 1 and name[:1].isupper() and re.match(r"\sof\s[A-Z]", after)
+    ):
         is_numeral = len(letters) > 1 or letters in "VX" or (letters == "I" and _ruler_one(name, before, after))
         return f"the {ordinal(value)}" if is_numeral else None
     if len(letters) == 1:
@@ -304,15 +439,40 @@ def _numeral(letters: str, before: str, after: str, shouted: bool) -> str | None
 
 
 _NUMBERED_IN_SMALL = frozenset({"chapter", "part", "act", "scene", "volume", "section", "book", "page"})
-_BEFORE_SPEAKER = frozenset("page option plan play group question mark zone case item form war class time grade".split())
+_BEFORE_SPEAKER = frozenset(
+    [
+        "page",
+        "option",
+        "plan",
+        "play",
+        "group",
+        "question",
+        "mark",
+        "zone",
+        "case",
+        "item",
+        "form",
+        "war",
+        "class",
+        "time",
+        "grade",
+    ]
+)
 _LOWER_FUNCTION = frozenset(word.lower() for word in _FUNCTION_WORDS)
 
 
 def _ruler_one(name: str, before: str, after: str) -> bool:
     """Whether the I behind a ruler's name is a numeral rather than the speaker: "Elizabeth I was queen", "William I am"."""
-    pronoun_verb = re.match(r"\s+(?:am|'m|was|have|had|will|would|think|know|love|want|need|can|could|do|did|don|saw|met|like|see|must|should|hope|said|told)\b", after)
-    royal = re.search(rf"(?i)(?:king|queen|emperor|empress|tsar|czar|pope|pharaoh|sultan|of|by|under)\s{name}\s$", before)
-    return bool(royal) or not (pronoun_verb or re.match(r"\s+[a-z']+", after) is None and after.strip()[:1].isalpha())
+    pronoun_verb = re.match(
+        r"\s+(?:am|'m|was|have|had|will|would|think|know|love|want|need|can|could|do|did|don|saw|met|like|see|must|should|hope|said|told)\b",
+        after,
+    )
+    royal = re.search(
+        rf"(?i)(?:king|queen|emperor|empress|tsar|czar|pope|pharaoh|sultan|of|by|under)\s{name}\s$", before
+    )
+    return bool(royal) or not (
+        pronoun_verb or (re.match(r"\s+[a-z']+", after) is None and after.strip()[:1].isalpha())
+    )
 
 
 def joined(match: re.Match, script: Script) -> str:
@@ -340,14 +500,24 @@ def mixed_code(match: re.Match, script: Script) -> str:
 
 def _letters_of_code(letters: str, count: int) -> str:
     small = letters.lower()
-    spelled = len(letters) < 3 or not re.search("[aeiouy]", small) or (letters.isupper() and (letters in SPELLED_CAPITALS or not in_lexicon(small)))
+    spelled = (
+        len(letters) < 3
+        or not re.search("[aeiouy]", small)
+        or (letters.isupper() and (letters in SPELLED_CAPITALS or not in_lexicon(small)))
+    )
     return spell(letters) if spelled else capitals(letters, False)
 
 
 def _digits_of_code(digits: str) -> str:
     if digits.startswith("0") and len(digits) > 1:
         return digit_by_digit(digits)
-    return pairs(digits) if len(digits) in (3, 4) else cardinal(int(digits)) if len(digits) < 3 else digit_by_digit(digits)
+    return (
+        pairs(digits)
+        if len(digits) in (3, 4)
+        else cardinal(int(digits))
+        if len(digits) < 3
+        else digit_by_digit(digits)
+    )
 
 
 def hyphened_code(match: re.Match, script: Script) -> str:
@@ -355,7 +525,11 @@ def hyphened_code(match: re.Match, script: Script) -> str:
     letters = match["letters"]
     if match["tail"] == "s":
         return f"{spell(letters)} {plural(_digits_of_code(match['digits']))}"
-    said = spell(letters) if len(letters) < 3 and not in_lexicon(letters.lower()) or len(letters) == 1 else capitals(letters, script.shouted)
+    said = (
+        spell(letters)
+        if (len(letters) < 3 and not in_lexicon(letters.lower())) or len(letters) == 1
+        else capitals(letters, script.shouted)
+    )
     return f"{said} {_digits_of_code(match['digits'])} {match['tail'].upper()}"
 
 
@@ -378,7 +552,7 @@ def capitals(word: str, shouted: bool, before: str = "") -> str:
 
 
 def _camel_part(part: str) -> str:
-    if part.isupper() and not (len(part) > 3 and in_lexicon(part.lower())) or len(part) == 1:
+    if (part.isupper() and not (len(part) > 3 and in_lexicon(part.lower()))) or len(part) == 1:
         return spell(part)
     return part.lower() if re.search("[aeiouyAEIOUY]", unaccented(part)) else spell(part)
 
