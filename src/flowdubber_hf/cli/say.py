@@ -52,13 +52,12 @@ def add_say(commands: Any) -> None:
 
 def _say(arguments: argparse.Namespace) -> Result:
     from ..processing.script import MAX_TEXT_CHARACTERS
-    from ..processing.text import NO_WORDS, phonemize, read_lexicon
+    from ..processing.text import lexicon_of, phonemize
 
     script = arguments.script
     if script == "-":
         script = sys.stdin.read(MAX_TEXT_CHARACTERS + 1)
-    lexicon = NO_WORDS if arguments.lexicon is None else read_lexicon(arguments.lexicon)
-    spoken = phonemize(script, arguments.accent, lexicon)
+    spoken = phonemize(script, arguments.accent, lexicon_of(arguments.lexicon))
     words = [
         {"word": word, "phonemes": phonemes, "guessed": word in spoken.guessed}
         for word, phonemes in zip(spoken.words, spoken.pronunciations, strict=True)

@@ -110,7 +110,8 @@ def _lengthened(word: str, look_up: LookUp) -> IPA | None:
     """`sooooo`, `noooo`, `yesss`."""
     if not re.search(r"(.)\1\1", word):
         return None
-    for times in (r"\1\1", r"\1"):
+    single_first = re.search(r"([aiou])\1\1$", word)  # "sooo" is "so", "freee" is "free"
+    for times in (r"\1", r"\1\1") if single_first else (r"\1\1", r"\1"):
         ipa = look_up(re.sub(r"(.)\1{2,}", times, word))
         if ipa:
             return ipa

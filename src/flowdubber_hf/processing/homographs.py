@@ -27,10 +27,10 @@ _TO = "to|will|would|can|could|should|must|may|might|shall|do|does|did|don't|did
 SENSES: dict[str, tuple[Sense, ...]] = {
     "read": (
         Sense("R EH1 D", rf"\b(?:{_HAVE}|{_BE})(?: (?:not|never|already|just|ever|also|been|all|both|only|recently))*$"),
+        Sense("R EH1 D", r"\b(?:yesterday|ago|last (?:night|week|year|month))\b(?!.*\b(?:to|will|can|could)$)"),
         Sense("R IY1 D", rf"\b(?:{_TO})(?: (?:never|always|often|just|also|usually|really|quickly))*$", r"^(?!.*\b(?:yesterday|ago|last)\b)"),
         Sense("R EH1 D", r"\b(?:he|she|it)(?: (?:never|always|once|also|just))*$"),
         Sense("R EH1 D", "", r"\b(?:yesterday|ago|last (?:night|week|year|month|time))\b"),
-        Sense("R EH1 D", r"\b(?:yesterday|ago|last (?:night|week|year|month))\b"),
         Sense("R EH1 D", r"\bwell$"),
     ),
     "lead": (
@@ -110,6 +110,7 @@ SENSES: dict[str, tuple[Sense, ...]] = {
     ),
     "content": (
         Sense("K AH0 N T EH1 N T", rf"\b(?:{_BE}|feel|feels|felt|seem|seems|seemed|quite|very|perfectly|not|remain|heart's|more than)$", r"^(?:$|with|to|and|in|just|now|here|at)"),
+        Sense("K AH0 N T EH1 N T", "", r"^with (?:life|what|my|his|her|that|this|it|their|our|your|little)\b"),
         Sense("K AA1 N T EH0 N T"),
     ),
     "object": (Sense("AH0 B JH EH1 K T", rf"\b(?:{_TO})$"), Sense("AA1 B JH EH0 K T")),

@@ -88,6 +88,24 @@ def read_lexicon(path: str | Path) -> Lexicon:
     return Lexicon(words)
 
 
+def lexicon_of(path: str | Path | None) -> Lexicon:
+    """The lexicon of an option: none without a file; a file is read once until it changes.
+
+    Raises:
+        ValueError: see [`read_lexicon`].
+    """
+    if path is None:
+        return NO_WORDS
+    path = Path(path)
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    return _read_once(path, changed)
+
+
+@lru_cache(maxsize=8)
+def _read_once(path: Path, changed: int) -> Lexicon:
+    return read_lexicon(path)
+
+
 def _entry(line: str) -> tuple[str, tuple[str, ...]] | None:
     """Word and phonemes of a line, `None` of an empty one."""
     if len(line) > MAX_LINE_CHARACTERS:

@@ -769,7 +769,7 @@ SYMBOLS = {
     "±": "plus or minus", "≈": "is about", "≠": "is not equal to", "≤": "is at most", "≥": "is at least", "√": "the square root of",
     "∞": "infinity", "§": "section", "¶": "paragraph", "©": "copyright", "→": "to", "⇒": "implies", "№": "number", "¢": "cents",
     "°": "degrees", "∑": "the sum of", "∫": "the integral of", "∂": "partial", "∈": "in", "∩": "and", "∪": "or", "¬": "not",
-        
+
 }  # fmt: skip
 GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta", "κ": "kappa",

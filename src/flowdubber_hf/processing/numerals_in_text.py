@@ -228,7 +228,7 @@ def feet(match: re.Match, script: Script) -> str | None:
 
 
 def _closes_quote(script: Script, match: re.Match) -> bool:
-    return match[0].endswith('"') and script.before(match).count('"') % 2 == 1
+    return match[0].endswith('"') and script.text.count('"', 0, match.start()) % 2 == 1
 
 
 def inches(match: re.Match, script: Script) -> str | None:

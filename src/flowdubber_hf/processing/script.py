@@ -19,6 +19,7 @@ from .normalization_words import CURRENCIES, GREEK, SUPERSCRIPTS, SYMBOLS, VULGA
 
 MAX_TEXT_CHARACTERS = 5000
 MAX_WORD_CHARACTERS = 100  # the longest word of English has 45; parsers below recurse over a word
+_SEEN_BEFORE = 200
 PUNCTUATION = frozenset([".", ",", ";", ":", "!", "?", "..."])
 
 
@@ -81,8 +82,8 @@ class Script:
         return ""
 
     def before(self, match: re.Match) -> str:
-        """The text before a match."""
-        return self.text[: match.start()]
+        """The text before a match, as much of it as rules look at."""
+        return self.text[max(0, match.start() - _SEEN_BEFORE) : match.start()]
 
     def read(self) -> "Script":
         """Reads the whole text.

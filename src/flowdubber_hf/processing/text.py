@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from .english import Reading, SpokenWord, read_english
-from .lexicon import NO_WORDS, Lexicon, read_lexicon
+from .lexicon import NO_WORDS, Lexicon, lexicon_of, read_lexicon
 from .phonemes import (
     CONSONANTS,
     NOISE_PHONEME,
@@ -50,6 +50,7 @@ __all__ = [
     "Lexicon",
     "Phonemization",
     "assemble",
+    "lexicon_of",
     "phoneme_ids",
     "phonemize",
     "pronunciation_choices",
