@@ -116,7 +116,7 @@ def test_letter_z_follows_the_accent():
         ("-5 at 20°C", "minus five at twenty degrees celsius"),
         ("at 10:05 or 4:00 p.m.", "at ten oh five or four p m"),
         ("No. 5 and #7", "number five and number seven"),
-        ("MP3, 5kg, 3-D", "m p three five k g three d"),
+        ("MP3, 5kg, 3-D", "m p three five kilograms three d"),
     ],
 )
 def test_numbers(text, expected):
@@ -150,7 +150,7 @@ def test_abbreviations(text, expected):
     [
         ("“quoted” — it’s ‘fine’…", "quoted it's fine"),
         ("café naïve Zoë", "cafe naive zoe"),
-        ("hello 🙂 *world* (yes) [no]", "hello world yes no"),
+        ("hello 🙂 *world* (yes) [no]", "hello world yes"),
         ("one\ttwo\nthree", "one two three"),
         ("½ cup ﬁne", "one half cup fine"),
     ],

@@ -23,6 +23,7 @@ from ..libraries import quiet_libraries
 from ..pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
 from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import load_audio
+from ..processing.text import lexicon_of
 from .jobs import DubJob
 
 
@@ -77,6 +78,7 @@ def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelin
             video=job.video,
             reference_audio=job.reference,
             reference_text=job.reference_text,
+            lexicon=lexicon_of(job.lexicon),
             mouth_box=job.mouth_box,
             num_inference_steps=job.steps,
             guidance_scale=job.guidance_scale,
@@ -101,7 +103,7 @@ def describe(job: DubJob, done: Dubbed, model: str, device: str) -> dict[str, An
     """What a program may want to know of a dub, of types that JSON has."""
     dub = done.dub
     settings = {name: value for name, value in asdict(job).items() if name not in ("video", "reference", "output")}
-    settings |= {"model": model, "device": device}
+    settings |= {"lexicon": None if job.lexicon is None else str(job.lexicon), "model": model, "device": device}
     return {
         "video": str(job.video),
         "reference": str(job.reference),

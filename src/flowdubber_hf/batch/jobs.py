@@ -36,6 +36,7 @@ class DubJob:
         reference: file with at least 1 s of the voice.
         output: file to write: `.mp4`, `.mov`, `.mkv`, or `.wav` for the sound alone.
         reference_text: what is said in the reference, where known.
+        lexicon: file of pronunciations that go before the package's own.
         mouth_box: x0, y0, x1, y1 around the lips in pixels of the upright picture, where the mouth is not to be looked for.
         steps, guidance_scale, temperature: of the flow, see the pipeline; `None` leaves the model's own.
         seed: the same gives the same sound.
@@ -47,6 +48,7 @@ class DubJob:
     reference: Path
     output: Path
     reference_text: str | None = None
+    lexicon: Path | None = None
     mouth_box: tuple[float, float, float, float] | None = None
     steps: int = 10
     guidance_scale: float = 1.4
@@ -115,6 +117,8 @@ def check_files_and_text(job: DubJob) -> Iterator[Problem]:
         yield Problem("the script is empty; give the words to be spoken.", "script")
     if job.reference_text is not None and not job.reference_text.strip():
         yield Problem("it is empty; give the words of the reference, or leave it out.", "reference_text")
+    if job.lexicon is not None and not job.lexicon.is_file():
+        yield Problem(f"there is no file {job.lexicon}.", "lexicon")
     if job.output.suffix.lower() not in OUTPUT_SUFFIXES:
         yield Problem(f"{job.output.name} must end in one of {', '.join(OUTPUT_SUFFIXES)}.", "output")
 
@@ -141,10 +145,15 @@ def check_sampling(job: DubJob) -> Iterator[Problem]:
 
 def check_content(job: DubJob) -> Iterator[Problem]:
     """What a look into the script and the reference tells, once [`check_files_and_text`] has found nothing."""
-    from ..processing.text import phonemize
+    from ..processing.text import lexicon_of, phonemize
 
     try:
-        phonemize(job.script)
+        lexicon = lexicon_of(job.lexicon)
+    except ValueError as error:
+        yield Problem(str(error), "lexicon")
+        return
+    try:
+        phonemize(job.script, lexicon=lexicon)
     except ValueError as error:
         yield Problem(str(error), "script")
     problem = _voice_problem(job.reference)
@@ -152,11 +161,18 @@ def check_content(job: DubJob) -> Iterator[Problem]:
         yield Problem(problem, "reference")
 
 
+def script_warnings(job: DubJob) -> list[str]:
+    """What one should know of how the script is read, once [`check_content`] has found nothing."""
+    from ..processing.text import lexicon_of, phonemize
+
+    return phonemize(job.script, lexicon=lexicon_of(job.lexicon)).warnings
+
+
 def check_clip(job: DubJob) -> Iterator[Problem]:
     """What a look into the clip tells: it is decoded once, as it is when it is dubbed. Whether it shows a face is not looked for."""
     from ..pipelines.flowdubber.pipeline_flowdubber import check_room
     from ..processing.lips import check_mouth_box
-    from ..processing.text import phonemize
+    from ..processing.text import lexicon_of, phonemize
     from ..processing.video import probe_video
 
     try:
@@ -165,7 +181,7 @@ def check_clip(job: DubJob) -> Iterator[Problem]:
         yield Problem(str(error), "video")
         return
     try:
-        check_room(phonemize(job.script), clip.num_frames)
+        check_room(phonemize(job.script, lexicon=lexicon_of(job.lexicon)), clip.num_frames)
     except ValueError as error:
         yield Problem(str(error), "script")
     try:

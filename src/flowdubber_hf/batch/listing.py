@@ -142,7 +142,7 @@ def _job(row: Any, listing: Path, folder: Path, given: Mapping[str, Any], suffix
             problems.append(Problem("the line needs it.", name))
     if problems:
         raise BadJobs(problems)
-    for name in ("video", "reference"):
+    for name in ("video", "reference", "lexicon"):
         if name in values:
             values[name] = listing.parent / values[name]
     values["output"] = folder / values.get("output", Path(values["video"].name).with_suffix(suffix))
@@ -213,6 +213,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "reference": _path,
     "output": _output,
     "reference_text": _text,
+    "lexicon": _path,
     "mouth_box": _box,
     "steps": _whole,
     "guidance_scale": _number,

@@ -207,6 +207,7 @@ def _tasks(settings: BatchSettings, items: Sequence[ListedJob], model: str) -> t
         job = item.job
         name = job.output.relative_to(settings.output)
         options = {key: value for key, value in asdict(job).items() if key not in ("video", "reference", "output")}
+        options["lexicon"] = None if job.lexicon is None else hashed(job.lexicon)
         key = hash_json([__version__, model, options, name.suffix, hashed(job.video), hashed(job.reference)])
         tasks.append(Task(job, item.line, key, settings.output / WORK_NAME / f"{name}.json"))
     return tuple(tasks)

@@ -29,6 +29,7 @@ from ..batch.jobs import (
     check_sampling,
     check_takes,
     parse_mouth_box,
+    script_warnings,
 )
 from ..extras import pip_line
 from .common import DEFAULT_MODEL, EXIT_DONE, EXIT_FAILED, Result, add_command, add_running_options, check_target
@@ -84,8 +85,8 @@ def add_dub(commands: Any) -> None:
             "sampling_rate": "Hz",
             "samples": "of the dub",
             "words": "word, start and end in seconds of each word",
-            "settings": "script, reference_text, mouth_box, steps, guidance_scale, temperature, seed, best_of, model, device",
-            "warnings": "what one should know: lost faces, damaged files",
+            "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, model, device",
+            "warnings": "what one should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
             "seconds": "loading, dubbing and stages (seconds of each); with --batch, in all",
             "real_time_factor": "seconds of dubbing a second of the clip",
@@ -98,7 +99,7 @@ def add_dub(commands: Any) -> None:
         },
         notes="A listing has lines of JSON, or rows of CSV below a header:\n"
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
-        "Paths are relative to the listing; more fields: output, reference_text, mouth_box, steps, guidance_scale, temperature, "
+        "Paths are relative to the listing; more fields: output, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, "
         "seed, best_of. Options given here are for lines without them.\n\n"
         f"The words are English. --best-of needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/cli.md.",
@@ -108,6 +109,12 @@ def add_dub(commands: Any) -> None:
     given("--script", metavar="TEXT", help="the words to be spoken")
     given("--reference", type=Path, metavar="VOICE", help="at least 1 s of the voice (wav, flac, mp3, a video...)")
     given("--reference-text", metavar="TEXT", help="what is said in the reference, if known")
+    given(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="your own pronunciations, lines of a word and its phonemes (see flowdubber say)",
+    )
     given(
         "--mouth-box",
         type=_mouth_box,
@@ -181,6 +188,8 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
     _refuse(check_content(job))
     if arguments.dry_run:
         _refuse(check_clip(job))
+        for warning in script_warnings(job):
+            print(f"flowdubber: warning: {warning}", file=sys.stderr)
         if not arguments.quiet:
             print(f"{job.video} can be dubbed; nothing was loaded or written.")
         return Result({"dry_run": True})
@@ -252,6 +261,9 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
     plan = plan_batch(settings)
     clips, due = len(plan.tasks), len(plan.due)
     if arguments.dry_run:
+        for task in plan.tasks:
+            for warning in script_warnings(task.job):
+                print(f"flowdubber: warning: {settings.listing} line {task.line}: {warning}", file=sys.stderr)
         if not arguments.quiet:
             print(f"{clips} clips can be dubbed, {clips - due} of them are done; nothing was loaded or written.")
         return Result({"dry_run": True, "clips": clips, "kept": clips - due})

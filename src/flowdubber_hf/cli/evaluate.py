@@ -138,6 +138,12 @@ def _add_sampling(group: Any) -> None:
         help="coefficient of the grid, 0 is uniform (default: the model's own)",
     )
     add("--without", nargs="+", default=(), choices=PARTS, help="leave parts of the method out")
+    add(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="your own pronunciations, lines of a word and its phonemes (see flowdubber say)",
+    )
     add("--reference-text", action="store_true", help="give the model the transcripts of the references")
     add("--seed", type=int, default=0, help="of every clip (default %(default)s)")
     add(

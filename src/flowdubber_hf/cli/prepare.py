@@ -90,6 +90,13 @@ def add_prepare(commands: Any) -> None:
     )
     option(
         content,
+        "lexicon",
+        type=Path,
+        metavar="FILE",
+        help="your own pronunciations, lines of a word and its phonemes (see flowdubber say)",
+    )
+    option(
+        content,
         "speech_tokenizer",
         default="bundled",
         metavar="FOLDER",

@@ -22,7 +22,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from .hashing import hash_json
 
 
 PARTS = ("media", "phones", "style", "tokens")
-_VERSIONS = {"media": 1, "phones": 1, "style": 1, "tokens": 1}  # raise one to have that part computed anew
+_VERSIONS = {"media": 1, "phones": 2, "style": 1, "tokens": 1}  # raise one to have that part computed anew
 MIN_CLIP_SECONDS = 0.2
 MAX_CLIP_SECONDS = MAX_VIDEO_SECONDS
 SILENT_LEVEL = 1e-4  # root mean square; -80 dBFS
@@ -60,6 +60,8 @@ class WorkSettings:
         style_digest, tokens_digest: of those folders' files.
         device: of the two models.
         follow_links: allow links out of the folder.
+        lexicon: file of pronunciations that go before the package's own.
+        lexicon_digest: of that file.
     """
 
     folder: Path
@@ -71,10 +73,16 @@ class WorkSettings:
     tokens_digest: str = ""
     device: str = "cpu"
     follow_links: bool = False
+    lexicon: Path | None = None
+    lexicon_digest: str = ""
 
     def part_folder(self, part: str) -> Path:
         """Where records of a part lie: another folder for other settings."""
-        choices = {"phones": self.times, "style": self.style_digest, "tokens": self.tokens_digest}
+        choices = {
+            "phones": [self.times, self.lexicon_digest],
+            "style": self.style_digest,
+            "tokens": self.tokens_digest,
+        }
         return self.work / f"{part}-{hash_json([_VERSIONS[part], choices.get(part)])[:8]}"
 
 
@@ -310,7 +318,7 @@ def _check_sound(sound: np.ndarray) -> None:
 
 
 def _phones(settings: WorkSettings, recording: Recording, textgrid: Path | None, sound: np.ndarray) -> dict[str, Any]:
-    from ..processing.text import phonemize
+    from ..processing.text import lexicon_of, phonemize
     from .forced_alignment import AlignmentError
     from .phone_times import forced_phone_times, given_phone_times, textgrid_times
 
@@ -320,13 +328,16 @@ def _phones(settings: WorkSettings, recording: Recording, textgrid: Path | None,
             words, phones = textgrid_times(textgrid)
         except ValueError as error:
             raise Dropped("bad times", _without_folder(error, textgrid)) from error
+    lexicon = lexicon_of(settings.lexicon)
     text = recording.text or " ".join(word for word, _, _ in words or ())
     try:
         if phones and words:
             timed = given_phone_times(words, phones, len(sound) / SAMPLING_RATE)
         else:
-            _speakable(text, phonemize)
-            timed = forced_phone_times(sound, text, words, keep_given=settings.times == "given" and bool(words))
+            _speakable(text, partial(phonemize, lexicon=lexicon))
+            timed = forced_phone_times(
+                sound, text, words, keep_given=settings.times == "given" and bool(words), lexicon=lexicon
+            )
     except AlignmentError as error:
         raise Dropped("alignment failed", str(error)) from error
     except Dropped:

@@ -26,6 +26,8 @@ import numpy as np
 from ..extras import require_extra
 from ..processing.audio import SAMPLING_RATE
 from ..processing.text import (
+    NO_WORDS,
+    Lexicon,
     Phonemization,
     assemble,
     phonemize,
@@ -106,13 +108,13 @@ def align_text(waveform: np.ndarray, text: str) -> tuple[Phonemization, list[tup
     return aligned.phonemization, aligned.times
 
 
-def align_with_score(waveform: np.ndarray, text: str) -> ScoredAlignment:
+def align_with_score(waveform: np.ndarray, text: str, lexicon: Lexicon = NO_WORDS) -> ScoredAlignment:
     """Like [`align_text`], with a score that tells whether the text was spoken at all.
 
     Raises:
         AlignmentError, ValueError, ImportError: see [`align_text`].
     """
-    guess = phonemize(text)
+    guess = phonemize(text, lexicon=lexicon)
     pairs = zip(guess.words, guess.pronunciations, strict=True)
     return _align(waveform, guess, [pronunciation_choices(*pair) for pair in pairs])
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..processing.audio import SAMPLING_RATE
-from ..processing.text import NOISE_PHONEME, assemble, phoneme_ids
+from ..processing.text import NO_WORDS, NOISE_PHONEME, Lexicon, assemble, phoneme_ids
 from .forced_alignment import ScoredAlignment, align_with_score, contiguous_times
 from .textgrid import Interval, read_textgrid
 
@@ -118,7 +118,11 @@ def given_phone_times(words: Sequence[Interval], phones: Sequence[Interval], sec
 
 
 def forced_phone_times(
-    sound: np.ndarray, text: str, corpus_words: Sequence[Interval] | None = None, keep_given: bool = False
+    sound: np.ndarray,
+    text: str,
+    corpus_words: Sequence[Interval] | None = None,
+    keep_given: bool = False,
+    lexicon: Lexicon = NO_WORDS,
 ) -> TimedPhonemes:
     """Phonemes of a text by forced alignment.
 
@@ -127,12 +131,13 @@ def forced_phone_times(
         text: what is said.
         corpus_words: given word times, to compare with.
         keep_given: let the words start and end at the given times; the alignment then only divides each word.
+        lexicon: pronunciations that go before the package's own.
 
     Raises:
         ValueError: the text does not fit the sound, or (with `keep_given`) the given words are not those of the text.
     """
     seconds = len(sound) / SAMPLING_RATE
-    aligned = align_with_score(sound, text)
+    aligned = align_with_score(sound, text, lexicon)
     result = _timed(*_parts(aligned), aligned.times, score=round(aligned.score, 3))
     if not corpus_words:
         if keep_given:

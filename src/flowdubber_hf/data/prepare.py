@@ -36,13 +36,14 @@ from tqdm.auto import tqdm
 from ..extras import require_extra
 from ..models.sources import part_folder
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
+from ..processing.text import lexicon_of
 from ..version import __version__
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
 from .card import CARD_NAME, write_card
 from .clip_work import Outcome, WorkSettings, load_models, read_record, work_on
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
 from .files import replace_file
-from .hashing import hash_folder, hash_json
+from .hashing import hash_file, hash_folder, hash_json
 from .report import build_report, draw_report
 from .workers import run_in_processes, single_thread
 
@@ -67,6 +68,7 @@ class PrepareSettings:
         num_proc: processes.
         speech_tokenizer, style_encoder: model folders, `bundled`, or (tokenizer) `none`.
         times: `forced`: word times that the corpus gives are only compared; `given`: the words start and end at them.
+        lexicon: file of pronunciations that go before the package's own.
         textgrids: folder of TextGrids, named as the clips.
         val_share, val_by: see [`~data.adapters.carve_validation`].
         min_face_share: a clip is dropped if the face was seen in fewer of its frames.
@@ -89,6 +91,7 @@ class PrepareSettings:
     style_encoder: str = "bundled"
     times: str = "forced"
     textgrids: Path | None = None
+    lexicon: Path | None = None
     val_share: float = DEFAULT_VALIDATION_SHARE
     val_by: str = "clip"
     min_face_share: float = 0.5
@@ -197,6 +200,8 @@ def _work_settings(settings: PrepareSettings) -> WorkSettings:
         tokens_digest=hash_folder(tokens) if tokens else "",
         device=settings.device,
         follow_links=settings.follow_links,
+        lexicon=settings.lexicon,
+        lexicon_digest=hash_file(settings.lexicon) if lexicon_of(settings.lexicon) else "",
     )
 
 

@@ -44,6 +44,7 @@ class EvaluateSettings:
         pairing: file of lines `{"clip": ..., "reference": ...}` in place of the setting's rule.
         metrics: names of scorers, `default` for all that work offline; `name=weights` chooses weights.
         steps, guidance_scale, temperature, solver, sway, without: of the dub, see the pipeline; `None` leaves the model's own.
+        lexicon: file of pronunciations that go before the package's own.
         reference_text: give the pipeline the transcripts of the references.
         seed: every clip starts from it.
         best_of: takes of each clip, of which one is kept, see [`~evaluation.takes.choose_take`].
@@ -75,6 +76,7 @@ class EvaluateSettings:
     solver: str | None = None
     sway: float | None = None
     without: tuple[str, ...] = ()
+    lexicon: Path | None = None
     reference_text: bool = False
     seed: int = 0
     best_of: int = 1

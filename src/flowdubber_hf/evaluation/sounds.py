@@ -24,7 +24,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteSche
 
 from ..libraries import quiet_libraries
 from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME, log_mel
-from ..processing.text import phonemize
+from ..processing.text import lexicon_of, phonemize
 from ..processing.video import probe_video
 from ..schedulers import FlowMatchMidpointDiscreteScheduler, flow_sigmas
 from .clips import Clip
@@ -96,6 +96,8 @@ def call_arguments(settings: EvaluateSettings) -> dict[str, Any]:
     }
     if settings.sway is not None:
         arguments["sigmas"] = flow_sigmas(settings.steps, settings.sway)
+    if settings.lexicon is not None:
+        arguments["lexicon"] = lexicon_of(settings.lexicon)
     if settings.without:
         arguments["without"] = list(settings.without)
     return arguments
@@ -134,7 +136,7 @@ class SoundMaker:
         from ..data.dubbing import phoneme_frames
         from ..data.forced_alignment import align
 
-        phonemes = phonemize(clip.text, self.pipe.aligner.config.phoneme_accent)
+        phonemes = phonemize(clip.text, self.pipe.aligner.config.phoneme_accent, lexicon_of(self.settings.lexicon))
         times = np.array(align(clip.load_truth(), phonemes))
         num_frames = probe_video(clip.video).num_frames * MEL_FRAMES_PER_VIDEO_FRAME
         return phoneme_frames(times, np.array(phonemes.optional), num_frames, MEL_FRAME_RATE)

@@ -157,6 +157,7 @@ def _sound_key(job: Job, clip: Clip) -> str:
             job.model,
             job.settings.sound,
             options,
+            hash_file(job.settings.lexicon) if job.settings.lexicon else None,
             [clip.text, clip.mouth_box, hash_file(clip.video), hash_file(clip.audio), reference],
             clip.reference.text if job.settings.reference_text else None,
         ]

@@ -18,46 +18,46 @@ dubbing benchmarks' forced alignments, letters get their names, and silences are
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from .english import SpokenWord, spoken_words
-
-
-PAD_PHONEME = "<pad>"  # id 0, the blank of CTC too
-SILENCE_PHONEME = "sil"  # before the first word and after the last one
-OPTIONAL_PHONEME = "sp"  # between two words; may last no time at all
-NOISE_PHONEME = "spn"
-
-CONSONANTS = (
-    ["B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S", "SH", "T", "TH", "V", "W", "Y", "Z", "ZH"]
-)  # fmt: skip
-VOWELS = ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
-STRESSES = ("0", "1", "2")
-
-#: The one inventory: the index of a phoneme is its id.
-PHONEMES: tuple[str, ...] = (
-    PAD_PHONEME,
-    SILENCE_PHONEME,
-    OPTIONAL_PHONEME,
+from .english import Reading, SpokenWord, read_english
+from .lexicon import NO_WORDS, Lexicon, lexicon_of, read_lexicon
+from .phonemes import (
+    CONSONANTS,
     NOISE_PHONEME,
-    *CONSONANTS,
-    *(vowel + stress for vowel in VOWELS for stress in STRESSES),
+    OPTIONAL_PHONEME,
+    PAD_PHONEME,
+    PHONEMES,
+    SILENCE_PHONEME,
+    STRESSES,
+    VOWELS,
+    ipa_to_arpabet,
+    phoneme_ids,
 )
-_IDS = {phoneme: index for index, phoneme in enumerate(PHONEMES)}
+
+
+__all__ = [
+    "ACCENTS",
+    "CONSONANTS",
+    "NOISE_PHONEME",
+    "NO_WORDS",
+    "OPTIONAL_PHONEME",
+    "PAD_PHONEME",
+    "PHONEMES",
+    "SILENCE_PHONEME",
+    "STRESSES",
+    "VOWELS",
+    "Lexicon",
+    "Phonemization",
+    "assemble",
+    "lexicon_of",
+    "phoneme_ids",
+    "phonemize",
+    "pronunciation_choices",
+    "read_lexicon",
+]
 
 ACCENTS = ("us", "gb")
-
-# gruut's English IPA (its lexicon is CMUdict in IPA) back to ARPAbet.
-_IPA_CONSONANTS = {
-    "b": "B", "t͡ʃ": "CH", "d": "D", "ð": "DH", "f": "F", "ɡ": "G", "g": "G", "h": "HH", "d͡ʒ": "JH", "k": "K", "l": "L",
-    "m": "M", "n": "N", "ŋ": "NG", "p": "P", "ɹ": "R", "r": "R", "s": "S", "ʃ": "SH", "t": "T", "θ": "TH", "v": "V",
-    "w": "W", "j": "Y", "z": "Z", "ʒ": "ZH",
-}  # fmt: skip
-_IPA_VOWELS = {
-    "ɑ": "AA", "æ": "AE", "ʌ": "AH", "ə": "AH", "ɔ": "AO", "aʊ": "AW", "aɪ": "AY", "ɛ": "EH", "ɚ": "ER", "ɝ": "ER",
-    "eɪ": "EY", "ɪ": "IH", "i": "IY", "oʊ": "OW", "ɔɪ": "OY", "ʊ": "UH", "u": "UW",
-}  # fmt: skip
-_IPA_STRESSES = {"ˈ": "1", "ˌ": "2"}
 
 _LETTER_A = ("EY1",)
 _LETTER_Z = {"us": ("Z", "IY1"), "gb": ("Z", "EH1", "D")}
@@ -79,12 +79,16 @@ class Phonemization:
         word_index: index into `words` of each phoneme, -1 on silences.
         words: the spoken words in lower case, numbers and abbreviations written out.
         clause_ends: indices of the words behind which a comma or the like stands.
+        guessed: those of `words` whose sounds are guessed from their letters, each once.
+        dropped: what of the script is not said, as written.
     """
 
     phonemes: list[str]
     word_index: list[int]
     words: list[str]
     clause_ends: frozenset[int] = frozenset()
+    guessed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
 
     @property
     def pauses(self) -> list[str]:
@@ -114,6 +118,19 @@ class Phonemization:
         return [PAUSES.index(pause) for pause in self.pauses]
 
     @property
+    def warnings(self) -> list[str]:
+        """What one should know before such a script is dubbed, a sentence each."""
+        told = []
+        if self.dropped:
+            told.append(f"not said of the script: {_listed(self.dropped)}.")
+        if self.guessed:
+            told.append(
+                f"the pronunciation of {_listed(self.guessed)} is guessed, no lexicon has it; if it is wrong, write it as "
+                "it sounds, or give its phonemes: [name|N EY1 M]."
+            )
+        return told
+
+    @property
     def ids(self) -> list[int]:
         return phoneme_ids(self.phonemes)
 
@@ -132,18 +149,10 @@ class Phonemization:
         return spoken
 
 
-def phoneme_ids(phonemes: Iterable[str]) -> list[int]:
-    """Ids of phoneme names.
-
-    Raises:
-        ValueError: a name that is not in [`PHONEMES`].
-    """
-    try:
-        return [_IDS[phoneme] for phoneme in phonemes]
-    except KeyError as error:
-        raise ValueError(
-            f"{error.args[0]!r} is no phoneme of this package; see flowdubber_hf.processing.text.PHONEMES."
-        ) from error
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    """Names in quotes, the first few of many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f'"{name}"' for name in names[:most]) + more
 
 
 def assemble(
@@ -171,28 +180,39 @@ def assemble(
     return Phonemization([*phonemes, SILENCE_PHONEME], [*word_index, -1], list(words), clause_ends)
 
 
-def phonemize(text: str, accent: str = "us") -> Phonemization:
+def phonemize(text: str, accent: str = "us", lexicon: Lexicon = NO_WORDS) -> Phonemization:
     """English text as stressed ARPAbet with silences.
 
     A lone letter is a letter's name ("at f two"); so is a lone "a" beside other letters, before a digit in "at a two"
-    and at the end of a phrase, otherwise it is the article.
+    and at the end of a phrase, otherwise it is the article. docs/text.md shows how numbers, abbreviations and the like
+    are read.
 
     Args:
-        text: at most 5000 characters; upper and lower case, digits, punctuation, accented Latin letters.
+        text: at most 5000 characters; upper and lower case, digits, punctuation, accented Latin letters; pronunciations
+            as `[name|N EY1 M]`.
         accent: `us` or `gb`; decides the name of the letter z ("zee", "zed").
+        lexicon: words with their phonemes that go before the package's own, see [`read_lexicon`].
 
     Raises:
-        ValueError: nothing to say, letters of another script, too long, unknown accent.
+        ValueError: nothing to say, letters of another script, too long, unknown accent, wrong phonemes.
     """
     if accent not in ACCENTS:
         raise ValueError(f"unknown accent {accent!r}; choose from {', '.join(ACCENTS)}.")
-    spoken = spoken_words(text)
+    reading = read_english(text, lexicon)
     pronunciations = [
-        _letter_pronunciation(word.text, before, after, accent) or _arpabet(word.text, word.ipa)
-        for before, word, after in _with_neighbours(spoken)
+        (None if word.given else _letter_pronunciation(word.text, before, after, accent))
+        or ipa_to_arpabet(word.text, word.ipa)
+        for before, word, after in _with_neighbours(reading.words)
         if word.ipa
     ]
-    return assemble([word.text.lower() for word in spoken if word.ipa], pronunciations, _breaks(spoken))
+    result = assemble(
+        [word.text.lower() for word in reading.words if word.ipa], pronunciations, _breaks(reading.words)
+    )
+    return replace(result, guessed=_guessed(reading), dropped=list(reading.dropped))
+
+
+def _guessed(reading: Reading) -> list[str]:
+    return list(dict.fromkeys(word.text.lower() for word in reading.words if word.guessed))
 
 
 def pronunciation_choices(word: str, pronunciation: Sequence[str]) -> list[list[str]]:
@@ -200,20 +220,6 @@ def pronunciation_choices(word: str, pronunciation: Sequence[str]) -> list[list[
     if word == "z":
         return [list(choice) for choice in _LETTER_Z.values()]
     return [list(pronunciation)]
-
-
-def _arpabet(word: str, ipa: Sequence[str]) -> tuple[str, ...]:
-    phonemes = []
-    for symbol in ipa:
-        stress = _IPA_STRESSES.get(symbol[:1], "0")
-        sound = symbol.lstrip("".join(_IPA_STRESSES)).replace("ː", "")
-        if sound in _IPA_VOWELS:
-            phonemes.append(_IPA_VOWELS[sound] + stress)
-        elif sound in _IPA_CONSONANTS:
-            phonemes.append(_IPA_CONSONANTS[sound])
-        else:
-            raise ValueError(f"the word {word!r} has a sound ({symbol}) that English does not; write it otherwise.")
-    return tuple(phonemes)
 
 
 def _breaks(words: Sequence[SpokenWord]) -> list[str]:
@@ -236,7 +242,8 @@ def _with_neighbours(words: Sequence[SpokenWord]) -> Iterable[tuple[str | None, 
 
 
 def _is_letter(word: str | None) -> bool:
-    return word is not None and len(word) == 1 and word.isalpha()
+    """A small letter by itself; a capital is a letter for certain, beside which an "a" may be the article: "a BMW"."""
+    return word is not None and len(word) == 1 and word.islower()
 
 
 def _letter_pronunciation(word: str, before: str | None, after: str | None, accent: str) -> tuple[str, ...] | None:
@@ -250,6 +257,6 @@ def _letter_pronunciation(word: str, before: str | None, after: str | None, acce
         or _is_letter(before)
         or _is_letter(after)
         or (before in _LETTER_PREPOSITIONS and after in _DIGITS)
-        or (word == "A" and before is not None)
+        or word == "A"
     )
     return _LETTER_A if names else None

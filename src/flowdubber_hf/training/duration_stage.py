@@ -80,7 +80,9 @@ def read_teacher(path: str | Path) -> list[TimedScript]:
                     raise ValueError("phonemes, pauses and seconds must be as many")
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: {error}; see training/duration_stage.py.") from error
-            rows.append(TimedScript(f"{path}:{number}", "teacher", np.asarray(ids), np.asarray(pauses), lengths, style))
+            rows.append(
+                TimedScript(f"{path}:{number}", "teacher", np.asarray(ids), np.asarray(pauses), lengths, style)
+            )
     return rows
 
 

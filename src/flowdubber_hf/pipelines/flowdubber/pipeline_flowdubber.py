@@ -56,7 +56,7 @@ from ...processing.audio import (
     pad_sounds,
 )
 from ...processing.lips import FlowDubberLipFeatureExtractor
-from ...processing.text import Phonemization, phonemize
+from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
 from ...schedulers import (
     FlowMatchMidpointDiscreteScheduler,
@@ -839,6 +839,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         phoneme_frames: Sequence[int] | np.ndarray | list | None = None,
         without: Sequence[str] = (),
         callback_on_stage: Callable[[Any, str], None] | None = None,
+        lexicon: Lexicon = NO_WORDS,
     ) -> FlowDubberPipelineOutput | tuple:
         r"""
         Dubs one clip, or several: lists in, lists out. A single video or reference serves all scripts of a list.
@@ -875,6 +876,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             callback_on_stage (`Callable`, *optional*): called as `(pipe, name)` when a stage begins, to show progress:
                 `"phonemes"`, `"reference"`, `"lips"`, `"semantics"`, `"alignment"`, `"flow"` (whose steps
                 `callback_on_step_end` tells), `"vocoder"`, the names of the output's `timings`.
+            lexicon (`Lexicon`, *optional*): your own pronunciations, see [`~processing.text.read_lexicon`].
 
         Examples:
 
@@ -918,7 +920,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         watch = _Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
 
         with watch.stage("phonemes"):
-            phonemizations = [phonemize(text, self.aligner.config.phoneme_accent) for text in scripts]
+            phonemizations = [phonemize(text, self.aligner.config.phoneme_accent, lexicon) for text in scripts]
         with watch.stage("reference"):
             sounds = [self._load_reference(source, reference_sampling_rate) for source in references]
         with watch.stage("lips"):
@@ -1031,7 +1033,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             phonemes=[list(one.phonemes) for one in phonemizations],
             alignments=maps,
             paths=paths,
-            warnings=lips.warnings,
+            warnings=[[*one.warnings, *found] for one, found in zip(phonemizations, lips.warnings, strict=True)],
             timings=watch.total(),
             videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],
             mouths=lips.crops,
