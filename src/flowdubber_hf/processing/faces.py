@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from .lips import face_squares
-from .video import iter_grid
+from .frames import iter_grid
 
 
 FACE_SIDE = 224

@@ -34,7 +34,7 @@ from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from ..extras import pip_line
 from .audio import VIDEO_FRAME_RATE
-from .video import GreyArray, GreyClip
+from .frames import GreyArray, GreyClip
 
 
 DETECTORS = ("auto", "haar", "mediapipe")
