@@ -292,19 +292,20 @@ def _luma(frame: av.VideoFrame) -> np.ndarray:
     return luma.copy() if full else _EXPAND_LUMA[luma]
 
 
-def iter_frames(path: str | Path, pixel_format: str = "gray") -> Iterator[np.ndarray]:
+def iter_frames(path: str | Path, pixel_format: str = "gray", turn: int = 0) -> Iterator[np.ndarray]:
     """Frames of a clip as decoded, turned upright as the metadata asks, all of one size; damaged packets are skipped.
 
     Args:
         path: the clip.
         pixel_format (`str`, defaults to `"gray"`): `"gray"` gives `(height, width)`, `"rgb24"` `(height, width, 3)`, uint8.
+        turn (`int`, defaults to 0): degrees counter-clockwise, 0, 90, 180 or 270, beside what the metadata asks for.
 
     Raises:
         ValueError: as `probe_video`, or an unknown pixel format.
     """
     if pixel_format not in ("gray", "rgb24"):
         raise ValueError(f"pixel_format must be 'gray' or 'rgb24', got {pixel_format!r}.")
-    yield from _decoded(Path(path), _Pictures(pixel_format))
+    yield from _decoded(Path(path), _Pictures(pixel_format, turn))
 
 
 def _decoded(path: Path, pictures: _Pictures) -> Iterator[np.ndarray]:
@@ -312,9 +313,9 @@ def _decoded(path: Path, pictures: _Pictures) -> Iterator[np.ndarray]:
         yield from map(pictures, FrameReader(container, stream))
 
 
-def iter_grid(path: str | Path, pixel_format: str = "gray") -> Iterator[np.ndarray]:
+def iter_grid(path: str | Path, pixel_format: str = "gray", turn: int = 0) -> Iterator[np.ndarray]:
     """Frames of a clip on the 25 fps grid, decoded twice: once for their times. Arguments and errors as of [`iter_frames`]."""
-    yield from _on_grid(iter_frames(path, pixel_format), scan_video(Path(path)).source_index)
+    yield from _on_grid(iter_frames(path, pixel_format, turn), scan_video(Path(path)).source_index)
 
 
 def _on_grid(frames: Iterable[np.ndarray], index: Sequence[int]) -> Iterator[np.ndarray]:

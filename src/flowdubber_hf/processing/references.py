@@ -33,7 +33,9 @@ _MIN_BANDS, _BAND_RANGE = 3.0, 40.0  # bands within that many dB of the stronges
 _MIN_DYNAMICS = 3.0  # dB between loud and quiet frames
 _CLEAN_DYNAMICS = 22.0  # speech 26 and more, with music or noise 15 dB below it 20
 _FLAT, _MAX_FLAT_SHARE = 0.97, 0.005  # of the peak; speech at most 0.0007, clipped by 3 dB 0.013
-_MIN_CREST = 9.0  # dB in voice; speech 10.7 and more, clipped by 6 dB 9, also where a lossy codec has rounded its edges
+_MIN_CREST = (
+    9.0  # dB in voice; speech 10.7 and more, clipped by 6 dB 9, also where a lossy codec has rounded its edges
+)
 _SILENCE = 1e-4
 
 # The level at which the bundled dubber's speakers were heard, by the measure of `_level`, and how far they lie from it.
@@ -63,11 +65,7 @@ class _Voice:
     @property
     def is_voice(self) -> bool:
         """Whether what is periodic in it is a voice."""
-        return (
-            self.colour_change >= _MIN_COLOUR_CHANGE
-            and self.bands >= _MIN_BANDS
-            and self.dynamics >= _MIN_DYNAMICS
-        )
+        return self.colour_change >= _MIN_COLOUR_CHANGE and self.bands >= _MIN_BANDS and self.dynamics >= _MIN_DYNAMICS
 
 
 def check_reference(sound: np.ndarray, name: str = "the reference") -> list[str]:
