@@ -31,6 +31,7 @@ import numpy as np
 
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audio
 from ..processing.media import open_media, picture_stream, sound_stream
+from ..processing.references import level_voice
 from ..processing.video import MAX_VIDEO_SECONDS
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
@@ -39,7 +40,7 @@ from .hashing import hash_json
 
 
 PARTS = ("media", "phones", "style", "tokens")
-_VERSIONS = {"media": 1, "phones": 1, "style": 1, "tokens": 1}  # raise one to have that part computed anew
+_VERSIONS = {"media": 1, "phones": 1, "style": 2, "tokens": 1}  # raise one to have that part computed anew
 MIN_CLIP_SECONDS = 0.2
 MAX_CLIP_SECONDS = MAX_VIDEO_SECONDS
 SILENT_LEVEL = 1e-4  # root mean square; -80 dBFS
@@ -401,7 +402,7 @@ def _style(settings: WorkSettings, sound: np.ndarray) -> dict[str, Any]:
 
     encoder = _style_encoder(settings.style_encoder, settings.device)
     with torch.inference_mode():
-        style = encoder(torch.from_numpy(sound)[None].to(settings.device)).style[0].float().cpu().numpy()
+        style = encoder(torch.from_numpy(level_voice(sound))[None].to(settings.device)).style[0].float().cpu().numpy()
     if not np.isfinite(style).all():
         raise Dropped("not finite", "the style encoder's answer holds NaN or infinity.")
     return {"style": style.tolist()}

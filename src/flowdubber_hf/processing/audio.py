@@ -52,6 +52,7 @@ MEL_SETTINGS = {
 }
 
 MAX_AUDIO_SECONDS = 600.0
+HEADROOM = 10 ** (-1 / 20)  # of full scale: the highest peak of a dub
 _MAX_CHANNELS = 16
 _MAX_FLOAT_PEAK = (
     4.0  # what is decoded from lossy formats passes 1 a little; whole numbers that were made floats, a lot
@@ -200,6 +201,12 @@ def _mono(samples: np.ndarray) -> np.ndarray:
         f"sound must have the shape (samples,), (channels, samples) or (samples, channels) with at most {_MAX_CHANNELS} "
         f"channels, got {samples.shape}."
     )
+
+
+def with_headroom(sound: torch.Tensor) -> torch.Tensor:
+    """`(samples,)` sound made quieter where its peak leaves less than a decibel: what is encoded and played on must not clip."""
+    peak = sound.abs().max().clamp(min=1e-9)
+    return sound * (HEADROOM / peak).clamp(max=1.0)
 
 
 def pad_sounds(sounds: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -105,6 +105,17 @@ def check_reference(sound: np.ndarray, name: str = "the reference") -> list[str]
     return remarks
 
 
+def is_clipped(sound: np.ndarray) -> bool:
+    """Whether `(samples,)` speech touches its own peak far more often than speech does."""
+    return _flat_share(sound) > _MAX_FLAT_SHARE
+
+
+def _flat_share(samples: np.ndarray) -> float:
+    """Share of samples at the peak."""
+    size = np.abs(samples)
+    return float((size > _FLAT * size.max()).mean()) if size.any() else 0.0
+
+
 def level_voice(sound: np.ndarray) -> np.ndarray:
     """A recording without offset and at the level at which voices were learned; usual ones stay as they are.
 
@@ -154,14 +165,14 @@ def _measure(sound: np.ndarray) -> _Voice:
     colour = 10 * np.log10(bands[voiced] + 1e-12)
     change = (colour - colour.mean(axis=1, keepdims=True)).std(axis=0).mean() if voiced.any() else 0.0
     wide = (colour > colour.max(axis=1, keepdims=True) - _BAND_RANGE).sum(axis=1).mean() if voiced.any() else 0.0
-    samples = np.abs(_frames(sound)[heard, :_HOP]) if heard.any() else np.abs(sound)
-    peak = float(samples.max())
+    samples = _frames(sound)[heard, :_HOP] if heard.any() else sound
+    peak = float(np.abs(samples).max())
     return _Voice(
         seconds=heard.sum() * _HOP / SAMPLING_RATE,
         colour_change=float(change),
         bands=float(wide),
         dynamics=loud - float(np.quantile(level, 0.1)),
-        flat_share=float((samples > _FLAT * peak).mean()),
+        flat_share=_flat_share(samples),
         crest=float(20 * np.log10(peak / np.sqrt(np.mean(np.square(samples))))),
     )
 
