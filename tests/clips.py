@@ -55,6 +55,8 @@ def write_clip(
     pixel_format: str = "yuv420p",
     codec: str = "libx264",
     container_options: dict[str, str] | None = None,
+    gop: int | None = None,
+    start: int = 0,
 ) -> Path:
     """Writes `(F, H, W, 3)` uint8 RGB.
 
@@ -62,12 +64,16 @@ def write_clip(
         pts: times of the frames in thousandths of a second, for a variable rate.
         sound: `(samples,)` at 16 kHz, written as AAC.
         rotation: degrees counter-clockwise in the display matrix.
+        gop: every so many frames one that builds on no other; the encoder's choice where it is left out.
+        start: number of the first frame, for clips that go on where another ends.
     """
     with av.open(str(path), "w", options=container_options or {}) as container:
         # These settings give the same bytes every time (x264's tree rate control does not).
         options = {"x264-params": "threads=1:mbtree=0"} if codec == "libx264" else {}
         stream = container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], pixel_format
+        if gop is not None:
+            stream.codec_context.gop_size = gop
         if rotation:
             stream.set_display_rotation(rotation)
         if pts is not None:
@@ -75,7 +81,7 @@ def write_clip(
         audio = None
         if sound is not None:
             audio = container.add_stream("aac", rate=16000, layout="mono")
-        times = list(pts) if pts is not None else range(len(frames))
+        times = list(pts) if pts is not None else range(start, start + len(frames))
         for picture, time in zip(frames, times, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
             frame.pts = time

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flowdubber_hf.processing.audio import SAMPLING_RATE, check_reference, load_audio
+from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
+from flowdubber_hf.processing.references import check_reference
 from flowdubber_hf.processing.text import Phonemization, phonemize
 from flowdubber_hf.processing.video import MAX_VIDEO_SECONDS, VideoInfo, probe_video
 

@@ -93,14 +93,6 @@ def test_a_text_file_is_not_sound(tmp_path):
         audio.load_audio(tmp_path / "notes.wav")
 
 
-def test_a_reference_must_tell_a_voice():
-    audio.check_reference(tone(200, 1.0))
-    with pytest.raises(ValueError, match="at least 1 s"):
-        audio.check_reference(tone(200, 0.5))
-    with pytest.raises(ValueError, match="silent"):
-        audio.check_reference(np.zeros(16000, np.float32))
-
-
 def test_padding_marks_what_is_real():
     batch, mask = audio.pad_sounds([np.ones(3), np.ones(5)])
     assert (

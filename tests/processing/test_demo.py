@@ -20,7 +20,7 @@ import pytest
 
 from clips import head_frames
 from flowdubber_hf.processing import demo
-from flowdubber_hf.processing.audio import check_reference, load_audio
+from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.demo import (
     DEMO_SCRIPT,
     demo_reference,
@@ -31,6 +31,7 @@ from flowdubber_hf.processing.demo import (
     speech_timeline,
 )
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
+from flowdubber_hf.processing.references import check_reference
 from flowdubber_hf.processing.text import PHONEMES, phonemize
 from flowdubber_hf.processing.video import probe_video
 

@@ -65,7 +65,7 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Du
     """
     start = time.perf_counter()
     dub, takes = _best_take(pipe, job)
-    pipe.save_video(dub, job.output, overwrite=overwrite)
+    pipe.save_video(dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn)
     return Dubbed(dub, takes, time.perf_counter() - start)
 
 
@@ -83,6 +83,7 @@ def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelin
             num_inference_steps=job.steps,
             guidance_scale=job.guidance_scale,
             temperature=job.temperature,
+            turn=job.turn,
             generator=torch.Generator("cpu").manual_seed(seed),
         )
         for seed in seeds

@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..evaluation.settings import MAX_TAKES
+from ..processing.outputs import check_file
 
 
 OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
@@ -41,6 +42,9 @@ class DubJob:
         steps, guidance_scale, temperature: of the flow, see the pipeline; `None` leaves the model's own.
         seed: the same gives the same sound.
         best_of: takes, from that many seeds, of which one is kept.
+        turn: degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its metadata says; the lips are
+            read from it turned so, and players are told to turn it. `None` looks for a face upright first.
+        transcode: pictures that the output cannot hold are encoded anew.
     """
 
     video: Path
@@ -55,6 +59,8 @@ class DubJob:
     temperature: float | None = None
     seed: int = 0
     best_of: int = 1
+    turn: int | None = None
+    transcode: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,10 @@ def parse_mouth_box(text: str) -> tuple[float, float, float, float]:
 def check_files_and_text(job: DubJob) -> Iterator[Problem]:
     """What is seen at once, without a heavy import."""
     for field in ("video", "reference"):
-        if not getattr(job, field).is_file():
-            yield Problem(f"there is no file {getattr(job, field)}.", field)
+        try:
+            check_file(getattr(job, field))
+        except ValueError as error:
+            yield Problem(str(error), field)
     if not job.script.strip():
         yield Problem("the script is empty; give the words to be spoken.", "script")
     if job.reference_text is not None and not job.reference_text.strip():
@@ -126,6 +134,7 @@ def check_files_and_text(job: DubJob) -> Iterator[Problem]:
 def check_sampling(job: DubJob) -> Iterator[Problem]:
     """Numbers out of their range."""
     from ..pipelines.flowdubber.pipeline_flowdubber import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE
+    from ..processing.lips import TURNS
 
     if not 1 <= job.steps <= MAX_STEPS:
         yield Problem(f"must be a whole number from 1 to {MAX_STEPS}, got {job.steps}.", "steps")
@@ -139,12 +148,16 @@ def check_sampling(job: DubJob) -> Iterator[Problem]:
     if not 1 <= job.best_of <= MAX_TAKES:
         yield Problem(f"must lie between 1 and {MAX_TAKES}, got {job.best_of}.", "best_of")
     box = job.mouth_box
+    if job.turn not in (None, *TURNS):
+        yield Problem(
+            f"must be one of {', '.join(map(str, TURNS))} degrees counter-clockwise, got {job.turn}.", "turn"
+        )
     if box is not None and not (all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]):
         yield Problem(f"must be x0, y0, x1, y1 in pixels with x0 < x1 and y0 < y1, got {box}.", "mouth_box")
 
 
 def check_content(job: DubJob) -> Iterator[Problem]:
-    """What a look into the script and the reference tells, once [`check_files_and_text`] has found nothing."""
+    """What a look into the script, the reference and the clip's packets tells, once [`check_files_and_text`] has found nothing."""
     from ..processing.text import lexicon_of, phonemize
 
     try:
@@ -156,6 +169,7 @@ def check_content(job: DubJob) -> Iterator[Problem]:
         phonemize(job.script, lexicon=lexicon)
     except ValueError as error:
         yield Problem(str(error), "script")
+    yield from _copy_problems(job)
     problem = _voice_problem(job.reference)
     if problem is not None:
         yield Problem(problem, "reference")
@@ -166,6 +180,18 @@ def script_warnings(job: DubJob) -> list[str]:
     from ..processing.text import lexicon_of, phonemize
 
     return phonemize(job.script, lexicon=lexicon_of(job.lexicon)).warnings
+
+
+def _copy_problems(job: DubJob) -> Iterator[Problem]:
+    """Whether the clip's pictures fit into the output."""
+    from ..processing.video import check_copy
+
+    if job.output.suffix.lower() == ".wav":
+        return
+    try:
+        check_copy(job.video, job.output.suffix, job.transcode)
+    except ValueError as error:
+        yield Problem(str(error), "video")
 
 
 def check_clip(job: DubJob) -> Iterator[Problem]:
@@ -186,7 +212,9 @@ def check_clip(job: DubJob) -> Iterator[Problem]:
         yield Problem(str(error), "script")
     try:
         if job.mouth_box is not None:
-            check_mouth_box(job.mouth_box, clip.width, clip.height)
+            lies = (job.turn or 0) % 180 != 0
+            size = (clip.height, clip.width) if lies else (clip.width, clip.height)
+            check_mouth_box(job.mouth_box, *size)
     except ValueError as error:
         yield Problem(str(error), "mouth_box")
 
@@ -194,7 +222,8 @@ def check_clip(job: DubJob) -> Iterator[Problem]:
 @lru_cache(maxsize=256)
 def _voice_problem(reference: Path) -> str | None:
     """Of a file that may lend its voice to many clips."""
-    from ..processing.audio import check_reference, load_audio
+    from ..processing.audio import load_audio
+    from ..processing.references import check_reference
 
     try:
         check_reference(load_audio(reference), f"the reference {reference}")

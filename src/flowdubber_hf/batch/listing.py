@@ -207,6 +207,14 @@ def _box(value: Any) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
+def _yes_or_no(value: Any) -> bool:
+    if isinstance(value, _Cell):
+        value = {"true": True, "false": False}.get(value.strip().lower(), value)
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, got {value!r:.80}.")
+    return value
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "video": _path,
     "script": _text,
@@ -220,4 +228,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "temperature": _number,
     "seed": _whole,
     "best_of": _whole,
+    "turn": _whole,
+    "transcode": _yes_or_no,
 }

@@ -73,7 +73,8 @@ def _doctor(arguments: argparse.Namespace) -> Result:
     from ..diagnosis import Finding, examine
     from ..diagnosis.findings import LEVELS, OK
     from ..pipelines.flowdubber.loading import choose_device
-    from ..processing.audio import SAMPLING_RATE, check_reference, load_audio
+    from ..processing.audio import SAMPLING_RATE, load_audio
+    from ..processing.references import check_reference
     from ..processing.video import write_wav
 
     quiet_libraries()

@@ -85,7 +85,8 @@ def add_dub(commands: Any) -> None:
             "sampling_rate": "Hz",
             "samples": "of the dub",
             "words": "word, start and end in seconds of each word",
-            "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, model, device",
+            "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, turn, "
+            "transcode, model, device",
             "warnings": "what one should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
             "seconds": "loading, dubbing and stages (seconds of each); with --batch, in all",
@@ -100,7 +101,7 @@ def add_dub(commands: Any) -> None:
         notes="A listing has lines of JSON, or rows of CSV below a header:\n"
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
         "Paths are relative to the listing; more fields: output, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, "
-        "seed, best_of. Options given here are for lines without them.\n\n"
+        "seed, best_of, turn, transcode. Options given here are for lines without them.\n\n"
         f"The words are English. --best-of needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/cli.md.",
     )
@@ -121,6 +122,13 @@ def add_dub(commands: Any) -> None:
         metavar="X0,Y0,X1,Y1",
         help="a box around the lips, corner to corner, in pixels of the upright picture",
     )
+    given(
+        "--turn",
+        type=int,
+        choices=(0, 90, 180, 270),
+        metavar="DEGREES",
+        help="the picture lies on its side: turn it counter-clockwise by 90, 180 or 270 (default: look for a face)",
+    )
     given("--batch", type=Path, metavar="LISTING", help="many clips, listed in a .jsonl or .csv file")
     output = dub.add_argument_group("output").add_argument
     output(
@@ -133,6 +141,11 @@ def add_dub(commands: Any) -> None:
         "--format",
         choices=[suffix.removeprefix(".") for suffix in OUTPUT_SUFFIXES],
         help="with --batch: of dubs that the listing does not name (default mp4)",
+    )
+    output(
+        "--transcode",
+        action="store_true",
+        help="encode pictures anew, as H.264, where the output cannot hold them as they are",
     )
     output("--overwrite", action="store_true", help="replace files that exist")
     sampling = dub.add_argument_group("model and sampling").add_argument

@@ -30,6 +30,8 @@ import av
 import numpy as np
 
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audio
+from ..processing.media import open_media, picture_stream, sound_stream
+from ..processing.references import level_voice
 from ..processing.video import MAX_VIDEO_SECONDS
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
@@ -38,7 +40,7 @@ from .hashing import hash_json
 
 
 PARTS = ("media", "phones", "style", "tokens")
-_VERSIONS = {"media": 1, "phones": 2, "style": 1, "tokens": 1}  # raise one to have that part computed anew
+_VERSIONS = {"media": 1, "phones": 2, "style": 2, "tokens": 1}  # raise one to have that part computed anew
 MIN_CLIP_SECONDS = 0.2
 MAX_CLIP_SECONDS = MAX_VIDEO_SECONDS
 SILENT_LEVEL = 1e-4  # root mean square; -80 dBFS
@@ -281,7 +283,7 @@ def _sound(path: Path) -> np.ndarray:
 def _check_length(path: Path) -> None:
     """Says that a recording is too long before it is decoded."""
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             seconds = (container.duration or 0) / av.time_base
     except (av.FFmpegError, OSError):
         return  # reading it says why
@@ -293,10 +295,10 @@ def _check_length(path: Path) -> None:
 
 def _sound_offset(path: Path) -> float:
     """Seconds from the start of a file's picture to the start of its sound; 0 below a frame."""
-    with av.open(str(path)) as container:
+    with open_media(path) as container:
         starts = [
             float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
-            for stream in (container.streams.video[0], container.streams.audio[0])
+            for stream in (picture_stream(container), sound_stream(container))
         ]
     offset = starts[1] - starts[0]
     return offset if abs(offset) > _MIN_SOUND_OFFSET else 0.0
@@ -411,7 +413,7 @@ def _style(settings: WorkSettings, sound: np.ndarray) -> dict[str, Any]:
 
     encoder = _style_encoder(settings.style_encoder, settings.device)
     with torch.inference_mode():
-        style = encoder(torch.from_numpy(sound)[None].to(settings.device)).style[0].float().cpu().numpy()
+        style = encoder(torch.from_numpy(level_voice(sound))[None].to(settings.device)).style[0].float().cpu().numpy()
     if not np.isfinite(style).all():
         raise Dropped("not finite", "the style encoder's answer holds NaN or infinity.")
     return {"style": style.tolist()}

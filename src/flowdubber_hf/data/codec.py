@@ -36,6 +36,7 @@ import cv2
 import numpy as np
 
 from ..processing.audio import SAMPLING_RATE
+from ..processing.media import create_media, open_media
 
 
 CROP_SIZE = 96
@@ -53,7 +54,7 @@ def to_pcm16(sound: np.ndarray) -> np.ndarray:
 def encode_audio(pcm: np.ndarray) -> bytes:
     """`(samples,)` int16 at 16 kHz as a FLAC file."""
     target = io.BytesIO()
-    with av.open(target, "w", format="flac", options={"fflags": "bitexact"}) as container:
+    with create_media(target, "flac", {"fflags": "bitexact"}) as container:
         stream = container.add_stream("flac", rate=SAMPLING_RATE, layout="mono", format="s16")
         stream.codec_context.thread_count = 1
         for start in range(0, len(pcm), _FLAC_BLOCK):
@@ -73,7 +74,7 @@ def decode_audio(data: bytes) -> np.ndarray:
         ValueError: it is none.
     """
     try:
-        with av.open(io.BytesIO(data), format="flac") as container:
+        with open_media(io.BytesIO(data), "flac") as container:
             sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise ValueError(f"the stored sound cannot be decoded ({error}); prepare the dataset again.") from error

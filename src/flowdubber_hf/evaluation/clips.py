@@ -28,7 +28,8 @@ import numpy as np
 from ..data.adapters import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Dropped, Recording, locate, read_corpus
 from ..data.hashing import hash_number
 from ..data.textgrid import Interval
-from ..processing.audio import check_reference, load_audio
+from ..processing.audio import load_audio
+from ..processing.references import check_reference
 from ..processing.video import probe_video
 
 

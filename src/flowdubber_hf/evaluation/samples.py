@@ -113,7 +113,7 @@ class Sample:
         """
         from ..processing.faces import face_crops
 
-        return face_crops(self.clip.video, self._lips["boxes"], size)
+        return face_crops(self.clip.video, self._lips["boxes"], size, self._lips["turn"])
 
     def sound_words(self, steadily: bool = False) -> list[WordTime]:
         """When the words are spoken in the sound, by forced alignment.

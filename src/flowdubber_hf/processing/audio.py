@@ -26,6 +26,8 @@ import numpy as np
 import torch
 from transformers.audio_utils import mel_filter_bank
 
+from .media import FrameReader, mono_parts, read_media, sound_stream
+
 
 SAMPLING_RATE = 16000
 HOP_LENGTH = 160
@@ -49,16 +51,12 @@ MEL_SETTINGS = {
     "mel_floor": MEL_FLOOR,
 }
 
-MIN_REFERENCE_SECONDS = 1.0
 MAX_AUDIO_SECONDS = 600.0
-
-# Formats that hold their sound and pictures themselves. FFmpeg knows playlists too (HLS, DASH, concat scripts), and a file
-# of that kind, whatever its name, would have it read other files of this machine or ask servers for them.
-_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,obu,ivf,flv,asf,ogg,mxf,nut,dv,gif,yuv4mpegpipe,"
-    "wav,w64,flac,mp3,aac,ac3,eac3,aiff,caf,au,amr,amrnb,amrwb,ape,wv,tta,voc,gsm"
+HEADROOM = 10 ** (-1 / 20)  # of full scale: the highest peak of a dub
+_MAX_CHANNELS = 16
+_MAX_FLOAT_PEAK = (
+    4.0  # what is decoded from lossy formats passes 1 a little; whole numbers that were made floats, a lot
 )
-READING_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
 
 
 @lru_cache(maxsize=2)
@@ -117,81 +115,98 @@ def resample(waveform: np.ndarray, source_rate: int) -> np.ndarray:
     return np.pad(sound[:expected], (0, max(0, expected - len(sound))))
 
 
-def _decode(path: Path) -> np.ndarray:
+def _decode(path: str | Path) -> np.ndarray:
     pieces: list[np.ndarray] = []
     samples = 0
-    with av.open(str(path), container_options=READING_OPTIONS) as container:
-        if not container.streams.audio:
+    with read_media(path, "sound", "wav") as container:
+        stream = sound_stream(container)
+        if stream is None:
             raise ValueError(
                 f"{path} has no sound in it; give a recording (wav, flac, ogg, mp3, m4a or a video with sound)."
             )
-        stream = container.streams.audio[0]
         if stream.codec_context is None:
             raise ValueError(f"{path} has a sound track of an unknown kind; convert it to wav and try again.")
-        resampler = av.AudioResampler("flt", "mono", SAMPLING_RATE)
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                continue  # a damaged packet costs its own milliseconds, not the file
-            for frame in frames:
-                frame.pts = None
-                for part in resampler.resample(frame):
-                    pieces.append(part.to_ndarray()[0])
-                    samples += pieces[-1].size
+        # A damaged packet costs its own milliseconds, not the file
+        for part in mono_parts(FrameReader(container, stream), SAMPLING_RATE):
+            pieces.append(part)
+            samples += part.size
             if samples > MAX_AUDIO_SECONDS * SAMPLING_RATE:
                 raise ValueError(f"{path} is longer than {MAX_AUDIO_SECONDS:.0f} s of sound; cut it first.")
-        pieces += [part.to_ndarray()[0] for part in resampler.resample(None)] if pieces else []
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    if not samples:
+        raise ValueError(f"{path} holds no decodable sound.")
+    return np.concatenate(pieces)
 
 
 def load_audio(source: str | Path | np.ndarray | torch.Tensor, sampling_rate: int | None = None) -> np.ndarray:
     """Reads sound as 16 kHz mono.
 
     Args:
-        source: a path to anything FFmpeg decodes (a video's first sound track too), or `(samples,)` / `(channels, samples)`
-            floats in [-1, 1].
+        source: a path to anything FFmpeg decodes (of a video or a file with several tracks, the one that players take), or an
+            array `(samples,)`, `(channels, samples)` or `(samples, channels)`: floats in [-1, 1], or whole numbers of 8, 16
+            or 32 bits, which are scaled.
         sampling_rate (`int`, *optional*): of an array; required for arrays, ignored for files.
 
     Returns:
         `np.ndarray` of shape `(samples,)`, float32.
 
     Raises:
-        ValueError: missing or unreadable file, no sound in it, not finite, or an array without a rate.
+        ValueError: missing or unreadable file, no sound in it, not finite, or an array without a rate, of another type or
+            shape, or far outside of its range.
     """
     if isinstance(source, (str, Path)):
-        path = Path(source)
-        if not path.is_file():
-            raise ValueError(f"there is no file {path}.")
-        try:
-            sound = _decode(path)
-        except av.FFmpegError as error:
-            raise ValueError(
-                f"{path} cannot be read as sound ({error.strerror}); convert it to wav and try again."
-            ) from error
-        if sound.size == 0:
-            raise ValueError(f"{path} holds no decodable sound.")
+        sound = _decode(source)
     else:
-        if sampling_rate is None or not 1000 <= sampling_rate <= 768000:
+        if isinstance(sampling_rate, bool) or not isinstance(sampling_rate, (int, float, np.number)):
+            raise ValueError(f"give the sampling rate of the sound in Hz (1000 to 768000), got {sampling_rate!r}.")
+        if not 1000 <= sampling_rate <= 768000:
             raise ValueError(f"give the sampling rate of the sound in Hz (1000 to 768000), got {sampling_rate}.")
-        array = np.asarray(source.detach().cpu() if isinstance(source, torch.Tensor) else source, dtype=np.float32)
-        if array.ndim == 2:
-            array = array.mean(axis=0)
-        if array.ndim != 1 or array.size == 0:
-            raise ValueError(f"sound must have the shape (samples,) or (channels, samples), got {array.shape}.")
-        sound = resample(array, sampling_rate)
+        array = np.asarray(source.detach().cpu() if isinstance(source, torch.Tensor) else source)
+        sound = resample(_mono(_as_floats(array)), round(sampling_rate))
     if not np.isfinite(sound).all():
         raise ValueError("the sound holds values that are not finite (NaN or infinity).")
     return sound
 
 
-def check_reference(sound: np.ndarray, name: str = "the reference") -> None:
-    """Raises `ValueError` unless `(samples,)` 16 kHz sound can tell a voice: at least 1 s and not silent."""
-    seconds = len(sound) / SAMPLING_RATE
-    if seconds < MIN_REFERENCE_SECONDS:
-        raise ValueError(f"{name} lasts {seconds:.2f} s; a voice needs at least {MIN_REFERENCE_SECONDS:.0f} s.")
-    if float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))) < 1e-4:
-        raise ValueError(f"{name} is silent (below -80 dBFS); record it again or choose another file.")
+def _as_floats(samples: np.ndarray) -> np.ndarray:
+    """Samples of any shape as float32 with 1 as full scale."""
+    kind = samples.dtype
+    if np.issubdtype(kind, np.floating):
+        peak = float(np.abs(samples[np.isfinite(samples)]).max(initial=0.0))
+        if peak > _MAX_FLOAT_PEAK:
+            raise ValueError(
+                f"sound given as floats lies in [-1, 1], this one reaches {peak:g}; divide it by its full scale, or give the "
+                "whole numbers that it was made of (int16)."
+            )
+        return samples.astype(np.float32)
+    if kind == np.uint8:
+        return ((samples.astype(np.float32) - 128.0) / 128.0).astype(np.float32)
+    if kind in (np.int8, np.int16, np.int32):
+        return (samples / -float(np.iinfo(kind).min)).astype(np.float32)
+    raise ValueError(
+        f"sound must be floats in [-1, 1] or whole numbers of 8, 16 or 32 bits (uint8, int8, int16, int32), got {kind}."
+    )
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    """`(samples,)` of one channel, or the mean of several that stand in rows or in columns."""
+    if samples.ndim == 1 and samples.size:
+        return samples
+    if samples.ndim == 2 and samples.size:
+        rows, columns = samples.shape
+        if rows <= _MAX_CHANNELS and rows < columns:
+            return samples.mean(axis=0)
+        if columns <= _MAX_CHANNELS and columns < rows:
+            return samples.mean(axis=1)
+    raise ValueError(
+        f"sound must have the shape (samples,), (channels, samples) or (samples, channels) with at most {_MAX_CHANNELS} "
+        f"channels, got {samples.shape}."
+    )
+
+
+def with_headroom(sound: torch.Tensor) -> torch.Tensor:
+    """`(samples,)` sound made quieter where its peak leaves less than a decibel: what is encoded and played on must not clip."""
+    peak = sound.abs().max().clamp(min=1e-9)
+    return sound * (HEADROOM / peak).clamp(max=1.0)
 
 
 def pad_sounds(sounds: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

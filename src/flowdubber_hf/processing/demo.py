@@ -33,8 +33,10 @@ import cv2
 import numpy as np
 
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
+from .media import create_media
+from .outputs import check_output, new_file
 from .text import OPTIONAL_PHONEME, PHONEMES, SILENCE_PHONEME, phonemize
-from .video import check_output, write_wav
+from .wav import write_wav
 
 
 DEMO_SCRIPT = "place blue at f two now"
@@ -592,7 +594,7 @@ def _write_silent_video(path: Path, frames: np.ndarray) -> None:
     """`(F, H, W, 3)` uint8 as H.264 at 25 frames a second, the same bytes every time."""
     # x264's tree rate control and several threads give slightly different files from the same pictures.
     options = {"crf": "16", "x264-params": "threads=1:mbtree=0"}
-    with av.open(str(path), "w") as container:
+    with create_media(path) as container:
         stream = container.add_stream("libx264", rate=VIDEO_FRAME_RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         for picture in frames:
@@ -623,13 +625,8 @@ def make_talking_head(
     path = Path(path)
     timeline = speech_timeline(text, accent) if timeline is None else list(timeline)
     frames = talking_head_frames(timeline)
-    temporary = path.with_name(f"{path.stem}.part{path.suffix}")
-    try:
-        check_output(path, (".mp4",), overwrite)
+    with new_file(path, (".mp4",), overwrite) as temporary:
         _write_silent_video(temporary, frames)
-        temporary.replace(path)
-    except OSError as error:
-        raise ValueError(f"the video cannot be written to {path} ({error.strerror or error}).") from error
     return timeline
 
 

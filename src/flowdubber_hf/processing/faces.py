@@ -24,8 +24,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .frames import iter_grid
 from .lips import face_squares
-from .video import iter_grid
 
 
 FACE_SIDE = 224
@@ -37,7 +37,7 @@ _BOX_OF_SQUARE = 1.10
 _BOX_LOWER = 0.037
 
 
-def face_crops(video: str | Path, mouth_boxes: np.ndarray, size: int = FACE_SIDE) -> np.ndarray:
+def face_crops(video: str | Path, mouth_boxes: np.ndarray, size: int = FACE_SIDE, turn: int = 0) -> np.ndarray:
     """
     Faces of a clip at 25 frames a second.
 
@@ -45,6 +45,7 @@ def face_crops(video: str | Path, mouth_boxes: np.ndarray, size: int = FACE_SIDE
         video: the clip.
         mouth_boxes (`np.ndarray` of shape `(F, 4)`): `boxes` of the lip feature extractor for the same clip, in pixels.
         size: side of the crops in pixels.
+        turn: `turn` of the lip feature extractor.
 
     Returns:
         `np.ndarray` of shape `(F, size, size, 3)`, uint8, red, green, blue.
@@ -56,7 +57,7 @@ def face_crops(video: str | Path, mouth_boxes: np.ndarray, size: int = FACE_SIDE
     y, side = y + _BOX_LOWER * side, _BOX_OF_SQUARE * side
     y, side = y + 0.5 * _CROP_SCALE * side, (1 + _CROP_SCALE) * side
     crops = []
-    for frame, place in zip_longest(iter_grid(video, "rgb24"), np.stack((x, y, side), axis=1)):
+    for frame, place in zip_longest(iter_grid(video, "rgb24", turn), np.stack((x, y, side), axis=1)):
         if frame is None or place is None:
             raise ValueError(f"{video} has another number of frames at 25 a second than the {len(side)} of the boxes.")
         crops.append(_cut(frame, *place, size))

@@ -34,7 +34,7 @@ from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from ..extras import pip_line
 from .audio import VIDEO_FRAME_RATE
-from .video import GreyArray, GreyClip
+from .frames import GreyArray, GreyClip
 
 
 DETECTORS = ("auto", "haar", "mediapipe")
@@ -60,6 +60,14 @@ _NO_FACE = (
     "no face was found in any frame. Use a clip that shows one face from the front, or say where the mouth is with "
     "--mouth-box x0,y0,x1,y1 (mouth_box= in Python)."
 )
+
+
+_TURNED = (
+    "no face was seen upright, but one in the picture turned by {turn} degrees counter-clockwise; the lips were read from "
+    "that. Give --turn {turn} (turn={turn} in Python) to have the dub shown so, too."
+)
+TURNS = (0, 90, 180, 270)
+_TURN_FRAMES = 12  # of the clip are looked at for a face that lies on its side
 
 
 class NoFaceError(ValueError):
@@ -367,6 +375,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
         video: str | Path | np.ndarray | torch.Tensor,
         fps: float | None = None,
         mouth_box: Sequence[float] | None = None,
+        turn: int | None = None,
     ) -> BatchFeature:
         r"""
         Args:
@@ -374,6 +383,8 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             fps (`float`, *optional*): rate of an array of frames; required for arrays, refused for files.
             mouth_box (*optional*): x0, y0, x1, y1 in pixels of the upright picture, around the lips from corner to corner.
                 Skips detection and stays in place for the whole clip.
+            turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its
+                metadata says. By default a face is looked for upright, and where there is none, in the turned picture.
 
         Returns:
             `BatchFeature` with
@@ -383,20 +394,22 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             - **num_samples** (`int`) length of the dub in samples at 16 kHz,
             - **duration** (`float`) of the clip in seconds,
             - **found** (`np.ndarray` of shape `(F,)`, bool), False where the face was lost and its place interpolated,
-            - **boxes** (`np.ndarray` of shape `(F, 4)`) squares that were cropped, in pixels,
+            - **boxes** (`np.ndarray` of shape `(F, 4)`) squares that were cropped, in pixels of the turned picture,
+            - **turn** (`int`) degrees counter-clockwise by which it was turned,
             - **warnings** (`list[str]`) about damage and lost faces.
 
         Raises:
             ValueError: unreadable or too long clip, a mouth box outside of the picture; `NoFaceError`: no face in any frame.
         """
-        clip = self._load(video, fps)
-        track = self._fixed(clip, mouth_box) if mouth_box is not None else self._track(clip)
+        check_turn(turn)
+        clip, track, turned = self._find(video, fps, mouth_box, turn)
         crops = np.stack(
             [
-                _crop(grey, centre, side, self.crop_size)
+                _crop(grey, centre * clip.scale, side * clip.scale, self.crop_size)
                 for grey, centre, side in zip(clip, track.centres, track.sides, strict=True)
             ]
         )
+        remarks = _remarks(track) if turned == (turn or 0) else [_TURNED.format(turn=turned), *_remarks(track)]
         return BatchFeature(
             {
                 "lip_values": self.normalize(crops)[None],
@@ -406,18 +419,41 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
                 "duration": clip.info.duration,
                 "found": track.found,
                 "boxes": track.boxes,
-                "warnings": [*clip.info.warnings, *_remarks(track)],
+                "turn": turned,
+                "warnings": [*clip.info.warnings, *remarks],
             }
         )
 
-    def _load(self, video: str | Path | np.ndarray | torch.Tensor, fps: float | None) -> GreyClip | GreyArray:
+    def _find(
+        self,
+        video: str | Path | np.ndarray | torch.Tensor,
+        fps: float | None,
+        mouth_box: Sequence[float] | None,
+        turn: int | None,
+    ) -> tuple[GreyClip | GreyArray, MouthTrack, int]:
+        """The clip, where the mouth is in it, and how far it was turned for that."""
+        clip = self._load(video, fps, turn or 0)
+        if mouth_box is not None:
+            return clip, self._fixed(clip, mouth_box), turn or 0
+        try:
+            return clip, self._track(clip), turn or 0
+        except NoFaceError:
+            turned = _turn_of_face(clip) if turn is None else None
+            if turned is None:
+                raise
+        clip = self._load(video, fps, turned)
+        return clip, self._track(clip), turned
+
+    def _load(
+        self, video: str | Path | np.ndarray | torch.Tensor, fps: float | None, turn: int
+    ) -> GreyClip | GreyArray:
         if isinstance(video, (str, Path)):
             if fps is not None:
                 raise ValueError("fps belongs to arrays of frames; a file knows its own times. Leave fps out.")
-            return GreyClip(video)
+            return GreyClip(video, turn)
         if fps is None:
             raise ValueError("give fps=, the rate of the frames, with an array of frames.")
-        return GreyArray(video, fps)
+        return GreyArray(video, fps, turn)
 
     def _fixed(self, clip: GreyClip | GreyArray, mouth_box: Sequence[float]) -> MouthTrack:
         x0, y0, x1, y1 = check_mouth_box(mouth_box, clip.info.width, clip.info.height)
@@ -447,6 +483,27 @@ def _remarks(track: MouthTrack) -> list[str]:
             f"the face was not seen in {lost} of {len(track.found)} frames; the mouth's place there was interpolated."
         )
     return remarks
+
+
+def check_turn(turn: object) -> None:
+    """Raises `ValueError` unless it is a quarter turn or `None`."""
+    if turn is not None and (isinstance(turn, bool) or turn not in TURNS):
+        raise ValueError(f"turn must be one of {', '.join(map(str, TURNS))} degrees counter-clockwise, got {turn!r}.")
+
+
+def _turn_of_face(clip: GreyClip | GreyArray) -> int | None:
+    """The turn that shows a face in at least half of some frames, if any does."""
+    chosen = set(np.linspace(0, len(clip) - 1, min(_TURN_FRAMES, len(clip))).round().astype(int).tolist())
+    smalls = [_shrink(grey, _DETECT_SIDES[-1]) for index, grey in enumerate(clip) if index in chosen]
+    seen = {
+        turn: sum(
+            len(_detect_haar(np.ascontiguousarray(np.rot90(small, turn // 90)), _DETECT_MIN_FACE[-1])) > 0
+            for small in smalls
+        )
+        for turn in TURNS[1:]
+    }
+    best = max(seen, key=seen.__getitem__)
+    return best if seen[best] >= 0.5 * len(smalls) else None
 
 
 def _track_haar(clip: GreyClip | GreyArray) -> MouthTrack:
@@ -510,8 +567,8 @@ def _track_mediapipe(clip: GreyClip | GreyArray) -> MouthTrack:
     offset = np.median((values[:, 3:] - values[:, :2]) / values[:, 2:3], axis=0)
     sides = _gaussian(faces[:, 2], 25.0)
     return MouthTrack(
-        centres=_gaussian(faces[:, :2], 1.5) + offset * sides[:, None],
-        sides=sides * _CROP_OF_FACE,
+        centres=(_gaussian(faces[:, :2], 1.5) + offset * sides[:, None]) / clip.scale,
+        sides=sides * _CROP_OF_FACE / clip.scale,
         found=np.isin(np.arange(len(clip)), known),
         num_faces=_count_faces(tracks),
     )

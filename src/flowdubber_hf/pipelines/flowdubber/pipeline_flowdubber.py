@@ -51,11 +51,14 @@ from ...processing.audio import (
     MEL_FRAMES_PER_VIDEO_FRAME,
     SAMPLING_RATE,
     VIDEO_FRAME_RATE,
-    check_reference,
     load_audio,
     pad_sounds,
+    with_headroom,
 )
-from ...processing.lips import FlowDubberLipFeatureExtractor
+from ...processing.frames import check_fps
+from ...processing.lips import FlowDubberLipFeatureExtractor, check_turn
+from ...processing.outputs import check_file
+from ...processing.references import check_reference, is_clipped, level_voice
 from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
 from ...schedulers import (
@@ -100,6 +103,7 @@ PARTS = ("semantics", "lips", "style")
 SEMANTIC_TOKENS_PER_SECOND = 50
 # The language model writes the speech before the lips set its length: at most so many times as long as the clip.
 _SEMANTIC_ROOM = 1
+_CLIPPED = "the dub is driven to its full scale and sounds distorted; lower the temperature (it was {temperature:g})."
 _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
 
 # Module names that a published checkpoint uses for this package's classes (one-line import files beside the weights).
@@ -151,6 +155,11 @@ def even_frames(phonemization: Phonemization, num_mel_frames: int) -> np.ndarray
     counted = ~np.asarray(phonemization.optional, dtype=bool)
     ends = np.rint(num_mel_frames * np.cumsum(counted) / counted.sum()).astype(np.int64)
     return np.diff(ends, prepend=0)
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether something is one picture and no clip: an array of two or three axes, or an image of PIL."""
+    return len(getattr(value, "shape", ())) in (2, 3) or hasattr(value, "getbands")
 
 
 @contextmanager
@@ -412,6 +421,11 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             raise ValueError("the list of scripts is empty; give at least one.")
         lists = {"video": video, "reference_audio": reference_audio}
         lists |= {"reference_text": reference_text, "mouth_box": mouth_box, "phoneme_frames": phoneme_frames}
+        if video and len(video) != batch and all(_is_picture(clip) for clip in video):
+            raise ValueError(
+                f"`video` is a list of {len(video)} pictures, and a list stands for several clips; give the frames of one as an "
+                "array: np.stack(frames)."
+            )
         for name, values in lists.items():
             if values is not None and len(values) != batch:
                 raise ValueError(f"`script` has {batch} entries but `{name}` has {len(values)}; give as many of each.")
@@ -460,22 +474,21 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     @staticmethod
     def _check_video(clip: Any, fps: float | None) -> None:
         if isinstance(clip, (str, Path)):
-            if not Path(clip).is_file():
-                raise ValueError(f"there is no video file {clip}.")
+            check_file(clip, "video file", "give a video file")
             return
         shape = tuple(getattr(clip, "shape", ()))
         if len(shape) != 4 or shape[3] != 3 or 0 in shape or str(getattr(clip, "dtype", "")).split(".")[-1] != "uint8":
             raise ValueError(
                 f"`video` must be a path or uint8 frames of shape (frames, height, width, 3), got {shape}."
             )
-        if fps is None or not math.isfinite(fps) or fps <= 0:
-            raise ValueError(f"frames need their rate: give `fps` as frames a second, got {fps}.")
+        if fps is None:
+            raise ValueError("frames need their rate: give `fps` as frames a second.")
+        check_fps(fps)
 
     @staticmethod
     def _check_reference_source(sound: Any, sampling_rate: int | None) -> None:
         if isinstance(sound, (str, Path)):
-            if not Path(sound).is_file():
-                raise ValueError(f"there is no reference file {sound}.")
+            check_file(sound, "reference file", "give a recording")
             return
         if not isinstance(sound, (np.ndarray, torch.Tensor)):
             raise ValueError(f"`reference_audio` must be a path or an array, got {type(sound).__name__}.")
@@ -557,13 +570,21 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         semantic = [row[keep.bool()] for row, keep in zip(codes.semantic_tokens, codes.semantic_mask, strict=True)]
         return _Voices(style, codes.global_tokens, semantic)
 
-    def extract_lips(self, video: list[Any], fps: float | None, mouth_box: list[Any], device: torch.device) -> _Lips:
+    def extract_lips(
+        self,
+        video: list[Any],
+        fps: float | None,
+        mouth_box: list[Any],
+        device: torch.device,
+        turn: int | None = None,
+    ) -> _Lips:
         """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`."""
         found = [
             self.lip_feature_extractor(
                 str(clip) if isinstance(clip, (str, Path)) else np.asarray(clip),
                 fps=None if isinstance(clip, (str, Path)) else fps,
                 mouth_box=box,
+                turn=turn,
             )
             for clip, box in zip(video, mouth_box, strict=True)
         ]
@@ -799,13 +820,14 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         return latents
 
     def decode(self, latents: torch.Tensor, num_mel_frames: list[int], num_samples: list[int]) -> list[torch.Tensor]:
-        """Normalised mels to `(samples,)` float32 sounds on the CPU, each vocoded alone so that padding cannot be heard."""
+        """Normalised mels to `(samples,)` float32 sounds on the CPU, each vocoded alone so that padding cannot be heard, with a
+        decibel of headroom."""
         mel = self.vector_field.denormalize(latents)
         vocoder = self._enter(self.vocoder)
         sounds = []
         for row, frames, samples in zip(mel, num_mel_frames, num_samples, strict=True):
             spectrogram = row[:, :frames].T[None].to(vocoder.dtype)
-            sound = vocoder(spectrogram)[0].float().cpu().clamp(-1.0, 1.0)[:samples]
+            sound = with_headroom(vocoder(spectrogram)[0].float().cpu()[:samples])
             sounds.append(torch.nn.functional.pad(sound, (0, samples - len(sound))))
         return sounds
 
@@ -840,6 +862,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         without: Sequence[str] = (),
         callback_on_stage: Callable[[Any, str], None] | None = None,
         lexicon: Lexicon = NO_WORDS,
+        turn: int | None = None,
     ) -> FlowDubberPipelineOutput | tuple:
         r"""
         Dubs one clip, or several: lists in, lists out. A single video or reference serves all scripts of a list.
@@ -877,6 +900,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 `"phonemes"`, `"reference"`, `"lips"`, `"semantics"`, `"alignment"`, `"flow"` (whose steps
                 `callback_on_step_end` tells), `"vocoder"`, the names of the output's `timings`.
             lexicon (`Lexicon`, *optional*): your own pronunciations, see [`~processing.text.read_lexicon`].
+            turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the clips lie beside what their
+                metadata says; by default a face is looked for upright, then in the turned picture.
 
         Examples:
 
@@ -912,6 +937,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             frames_of,
             without,
         )
+        check_turn(turn)
         if temperature is None:
             temperature = self.vector_field.config.sampling_temperature
         self._guidance_scale = 1.0 if "semantics" in without else float(guidance_scale)
@@ -922,9 +948,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         with watch.stage("phonemes"):
             phonemizations = [phonemize(text, self.aligner.config.phoneme_accent, lexicon) for text in scripts]
         with watch.stage("reference"):
-            sounds = [self._load_reference(source, reference_sampling_rate) for source in references]
+            loaded = [self._load_reference(source, reference_sampling_rate) for source in references]
+            sounds = [sound for sound, _ in loaded]
         with watch.stage("lips"):
-            lips = self.extract_lips(videos, fps, boxes, device)
+            lips = self.extract_lips(videos, fps, boxes, device, turn)
+        for warnings, (_, remarks) in zip(lips.warnings, loaded, strict=True):
+            warnings += remarks
         if frames_of is None:
             for row in zip(phonemizations, lips.num_frames, strict=True):
                 check_room(*row)
@@ -975,6 +1004,9 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         if output_type != "latent":
             with watch.stage("vocoder"):
                 audios = self.decode(latents, num_mel_frames, lips.num_samples)
+            for warnings, sound in zip(lips.warnings, audios, strict=True):
+                if is_clipped(sound.numpy()):
+                    warnings.append(_CLIPPED.format(temperature=temperature))
             if output_type == "np":
                 audios = [sound.numpy() for sound in audios]
         self.maybe_free_model_hooks()
@@ -1004,11 +1036,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         )
 
     @staticmethod
-    def _load_reference(source: Any, sampling_rate: int | None) -> np.ndarray:
+    def _load_reference(source: Any, sampling_rate: int | None) -> tuple[np.ndarray, list[str]]:
+        """A voice at its usual level, and what is wrong with its recording."""
         is_file = isinstance(source, (str, Path))
         sound = load_audio(source, None if is_file else sampling_rate)
-        check_reference(sound, f"the reference {source}" if is_file else "the reference")
-        return sound
+        remarks = check_reference(sound, f"the reference {source}" if is_file else "the reference")
+        return level_voice(sound), remarks
 
     def _output(
         self,
@@ -1048,8 +1081,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         overwrite: bool = False,
         index: int = 0,
         comment: str | None = SYNTHETIC_SPEECH_NOTICE,
+        transcode: bool = False,
+        turn: int | None = None,
     ) -> Path:
-        """Writes the clip's own video packets with the dub as its sound.
+        """Writes the clip's own video packets with the dub as its sound; what the file cannot hold is added to `dub.warnings`.
 
         Args:
             dub: what the call returned, with `output_type` `"np"` or `"pt"`.
@@ -1057,6 +1092,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             overwrite (`bool`, *optional*, defaults to `False`): replace a file that exists.
             index (`int`, *optional*, defaults to 0): which clip of the call.
             comment (`str`, *optional*): goes into the file's metadata, by default that the speech is synthetic.
+            transcode (`bool`, *optional*, defaults to `False`): pictures that the file cannot hold are encoded anew, as H.264.
+            turn (`int`, *optional*): degrees counter-clockwise by which players are told to turn the picture.
 
         Returns:
             `path` as `Path`.
@@ -1075,5 +1112,15 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 "the clip was given as frames, so there is no file to copy; write the sound to a .wav file."
             )
         else:
-            mux_audio(dub.videos[index], sound, dub.sampling_rate, path, overwrite=overwrite, comment=comment)
+            mux_audio(
+                dub.videos[index],
+                sound,
+                dub.sampling_rate,
+                path,
+                overwrite=overwrite,
+                comment=comment,
+                transcode=transcode,
+                turn=turn or 0,
+                on_warning=dub.warnings[index].append,
+            )
         return path

@@ -1,0 +1,130 @@
+"""Pictures and sound encoded: H.264 and AAC, which every player and browser takes."""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from .audio import VIDEO_FRAME_RATE
+from .frames import fit_picture, metadata_rotation
+from .media import FrameReader, mono_parts, open_video, sound_stream
+
+
+PICTURE_CODEC = "h264"
+#: AAC at 48 kHz is what every player and browser takes; a 16 kHz AAC track is legal but some refuse it.
+SOUND_RATE = 48000
+_SOUND_BIT_RATE = 128000
+_AAC_FRAME = 1024
+_CLOCK = 90000  # ticks a second of the written picture's times
+_MAX_SIDE = 4096  # of written pictures: players' decoders end there
+
+
+def add_sound(target: av.container.OutputContainer) -> av.AudioStream:
+    """A mono AAC stream for [`encode_sound`]."""
+    return target.add_stream("aac", rate=SOUND_RATE, layout="mono", bit_rate=_SOUND_BIT_RATE)
+
+
+def encode_sound(waveform: np.ndarray, sampling_rate: int, stream: av.AudioStream) -> list[av.Packet]:
+    """Packets of `(samples,)` sound at `sampling_rate`, the first sample at time 0."""
+    sound = _to_output_rate(waveform, sampling_rate)
+    packets = []
+    for start in range(0, len(sound), _AAC_FRAME):
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(sound[None, start : start + _AAC_FRAME]), "fltp", "mono"
+        )
+        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
+        packets += stream.encode(frame)
+    return packets + stream.encode(None)
+
+
+def _to_output_rate(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """`(samples,)` at `sampling_rate` to the rate of the written track, the same length in seconds."""
+    # A resampler keeps its filter's length back at the end; silence behind the sound pushes the sound itself out.
+    padded = np.pad(waveform, (0, sampling_rate // 10))
+    source = av.AudioFrame.from_ndarray(np.ascontiguousarray(padded[None]), "flt", "mono")
+    source.sample_rate = sampling_rate
+    resampler = av.AudioResampler("flt", "mono", SOUND_RATE)
+    pieces = [part.to_ndarray()[0] for frame in (source, None) for part in resampler.resample(frame)]
+    return np.concatenate(pieces)[: round(len(waveform) * SOUND_RATE / sampling_rate)]
+
+
+def add_pictures(
+    target: av.container.OutputContainer, first: av.VideoFrame, max_side: int | None = None, turn: int = 0
+) -> av.VideoStream:
+    """An H.264 stream for frames like `first`; larger ones than `max_side` are reduced, `turn` is added to their rotation."""
+    # No frames that refer to later ones: then the times of the packets are those of the frames, in order.
+    settings = {"preset": "veryfast", "crf": "20", "bf": "0"}
+    stream = target.add_stream(PICTURE_CODEC, rate=VIDEO_FRAME_RATE, options=settings)
+    stream.width, stream.height = _even_size(first.width, first.height, max_side or _MAX_SIDE)
+    stream.pix_fmt = "yuv420p"
+    stream.time_base = stream.codec_context.time_base = Fraction(1, _CLOCK)
+    rotation = (metadata_rotation(first) + turn) % 360
+    if rotation:
+        stream.set_display_rotation(rotation)
+    return stream
+
+
+def _even_size(width: int, height: int, max_side: int) -> tuple[int, int]:
+    """Even sizes, which H.264's chroma needs, with the longer side at most `max_side`."""
+    scale = min(1.0, max_side / max(width, height))
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def encode_pictures(
+    frames: Iterator[av.VideoFrame], times: Sequence[Fraction], stream: av.VideoStream
+) -> Iterator[av.Packet]:
+    """Packets of frames that are shown at `times`, the last of which is the end of the last frame."""
+    reformatter = VideoReformatter()
+    ticks = [round(time * _CLOCK) for time in times]
+    lengths = {start: end - start for start, end in pairwise(ticks)}
+    size: tuple[int, int] | None = None
+
+    def timed(packets: list[av.Packet]) -> Iterator[av.Packet]:
+        for packet in packets:
+            packet.duration = lengths[round(packet.pts * packet.time_base * _CLOCK)]
+            yield packet
+
+    for tick, frame in zip(ticks, frames, strict=False):
+        size = size or (frame.height, frame.width)
+        if size != (frame.height, frame.width):
+            frame = av.VideoFrame.from_ndarray(fit_picture(frame.to_ndarray(format="rgb24"), *size), "rgb24")
+        picture = reformatter.reformat(frame, stream.width, stream.height, format=stream.pix_fmt)
+        picture.pts, picture.time_base = tick, Fraction(1, _CLOCK)
+        picture.pict_type = 0  # the encoder chooses; a decoded frame remembers what it was
+        yield from timed(stream.encode(picture))
+    yield from timed(stream.encode(None))
+
+
+def sound_beside(path: Path, start: float, seconds: float) -> np.ndarray | None:
+    """The clip's sound from `start` on, `(round(seconds * 48000),)` float32 mono; `None` without any."""
+    with open_video(path) as (container, _):
+        stream = sound_stream(container)
+        if stream is None or stream.codec_context is None:
+            return None
+        heard_from: list[float] = []
+
+        def noted(frames: FrameReader) -> Iterator[av.AudioFrame]:
+            for frame in frames:
+                heard_from.append(frame.time if frame.time is not None else start)
+                yield frame
+
+        length, place, pieces = round(seconds * SOUND_RATE), 0, []
+        for sound in mono_parts(noted(FrameReader(container, stream)), SOUND_RATE):
+            if not pieces:
+                place = round((heard_from[0] - start) * SOUND_RATE)
+                pieces.append(np.zeros(max(0, min(place, length)), np.float32))
+            pieces.append(sound[max(0, -place) :])
+            place += sound.size
+            if place >= length:
+                break
+    if not pieces:
+        return None
+    sound = np.concatenate(pieces)[:length]
+    return np.pad(sound, (0, length - len(sound)))

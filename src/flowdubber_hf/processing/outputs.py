@@ -1,0 +1,128 @@
+"""Files in and out by their names: what is read is there and may be read; what is written appears whole or not at all.
+
+A name that is a symbolic link stands for the file that it leads to: that one is replaced, and the link stays.
+"""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MAX_STEM = (
+    40  # characters of the name that a temporary file keeps; four bytes each and a suffix fit into a name's 255
+)
+
+
+def why(error: OSError) -> str:
+    """What the system said, in words."""
+    if error.errno in _NO_SPACE:
+        return "there is no space left for it; free some, or choose a folder on another disk"
+    return error.strerror or str(error)
+
+
+def check_file(path: str | Path, what: str = "file", give: str = "give a file") -> Path:
+    """A file that can be read.
+
+    Args:
+        path: of the file.
+        what: the word for it in messages: "file", "video file".
+        give: what to do where it is a folder.
+
+    Raises:
+        ValueError: there is none, it is a folder or no plain file, or it may not be read.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ValueError(f"{path} is a folder; {give}.")
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"{path} is no plain file but a device, a pipe or a socket; save it to a file first.")
+        path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(f"there is no {what} {path}.") from error
+    except OSError as error:
+        raise ValueError(f"{_shown(path)} cannot be opened ({why(error)}){_permission(error)}.") from error
+    return path
+
+
+def _shown(path: Path) -> str:
+    """A path short enough for a message."""
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:120]}...{text[-40:]}"
+
+
+def _permission(error: OSError) -> str:
+    return "; ask its owner for the permission to read it" if error.errno in (errno.EACCES, errno.EPERM) else ""
+
+
+def check_output(path: str | Path, suffixes: Sequence[str], overwrite: bool = False) -> Path:
+    """Says early, before any work is done, whether a result can be written to `path`.
+
+    Raises:
+        ValueError: an unknown suffix, a file that exists (without `overwrite`), a folder that is missing or not writable.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{_shown(path)} must end in {', '.join(suffixes)}; the ending chooses the format.")
+    _create_beside(_free_target(path, overwrite)).unlink()
+    return path
+
+
+def _free_target(path: Path, overwrite: bool) -> Path:
+    """The file that is to be written, which is another than `path` where that is a link."""
+    try:
+        target = path.resolve()
+        if not target.parent.is_dir():
+            raise ValueError(f"there is no folder {target.parent}; make it first.")
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+        reason = why(error) if isinstance(error, OSError) else "its links lead in a circle"
+        raise ValueError(f"nothing can be written to {_shown(path)} ({reason}); choose another name.") from error
+    if stat.S_ISDIR(mode):
+        raise ValueError(f"{path} is a folder; give a file name.")
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"{path} is no plain file but a device, a pipe or a socket; choose another name.")
+    if not overwrite:
+        raise ValueError(f"{path} exists already; choose another name, or overwrite it (--overwrite, overwrite=True).")
+    return target
+
+
+def _create_beside(path: Path) -> Path:
+    temporary = path.with_name(f".{path.stem[:_MAX_STEM]}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        temporary.open("xb").close()
+    except OSError as error:
+        raise ValueError(
+            f"nothing can be written to the folder {path.parent} ({why(error)}); choose another."
+        ) from error
+    return temporary
+
+
+@contextmanager
+def new_file(path: Path, suffixes: Sequence[str], overwrite: bool) -> Iterator[Path]:
+    """A new file in the folder of `path` that takes its place when all went well and is removed otherwise.
+
+    Raises:
+        ValueError: as [`check_output`], or the disk is full or the folder gone in the end.
+    """
+    check_output(path, suffixes, overwrite)
+    target = _free_target(path, overwrite)
+    temporary = _create_beside(target)
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({why(error)}).") from error
+    finally:
+        temporary.unlink(missing_ok=True)
