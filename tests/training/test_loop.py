@@ -27,12 +27,12 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
-from flowdubber_hf.data.files import UNFINISHED
 from flowdubber_hf.training.arguments import TrainingArguments
 from flowdubber_hf.training.batching import row_generator
 from flowdubber_hf.training.checkpoints import checkpoints
 from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.trackers import check_trackers, start_trackers
+from flowdubber_hf.work.files import UNFINISHED
 
 
 class Regression:

@@ -30,13 +30,14 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from ..data.files import replace_file
 from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..data.workers import join_world, run_in_processes, use_available_cores, world
 from ..evaluation.sounds import model_folder
+from ..models.complete import read_index
 from ..pipelines.flowdubber import FlowDubberPipeline
-from ..pipelines.flowdubber.loading import choose_device, read_index
+from ..pipelines.flowdubber.loading import choose_device
 from ..version import __version__
+from ..work.files import replace_file
 from .dubbing import describe, do_job, load_pipeline
 from .jobs import (
     BadJobs,

@@ -31,9 +31,9 @@ import numpy as np
 
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audio
 from ..processing.video import MAX_VIDEO_SECONDS
+from ..work.files import replace_file
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
-from .files import replace_file
 from .hashing import hash_json
 
 

@@ -37,11 +37,11 @@ from ..extras import require_extra
 from ..models.sources import part_folder
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 from ..version import __version__
+from ..work.files import replace_file
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
 from .card import CARD_NAME, write_card
 from .clip_work import Outcome, WorkSettings, load_models, read_record, work_on
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
-from .files import replace_file
 from .hashing import hash_folder, hash_json
 from .report import build_report, draw_report
 from .workers import run_in_processes, single_thread

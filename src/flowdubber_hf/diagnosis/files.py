@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from ..models.complete import find_pickled, read_index
 from ..models.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint, weight_files
 from ..pipelines.flowdubber import FlowDubberPipeline
-from ..pipelines.flowdubber.loading import find_pickled, read_index
 from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS, PART_CLASSES, TOKENIZER_FILE, identify_part
 from .findings import NOTE, OK, WRONG, Finding
 

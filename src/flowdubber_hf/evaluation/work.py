@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.files import replace_file
 from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..libraries import quiet_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
+from ..work.files import replace_file
 from .clips import Clip
 from .samples import Sample
 from .scorers import Scorer, registry

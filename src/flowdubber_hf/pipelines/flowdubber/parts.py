@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerFast, SpeechT5HifiGan
 
 from ...models.aligner import FlowDubberAlignerModel
+from ...models.complete import check_part, refuse_pickled
 from ...models.foreign import read_json
 from ...models.lip_reader import FlowDubberLipReader
 from ...models.semantic import FlowDubberSemanticForConditionalGeneration
@@ -34,7 +35,6 @@ from ...models.utmos import FlowDubberUtmos
 from ...models.vector_field import FlowDubberVectorField
 from ...models.vocoder import FlowDubberVocoder
 from ...processing.lips import FlowDubberLipFeatureExtractor
-from .loading import check_part, find_pickled
 from .pipeline_flowdubber import FlowDubberPipeline
 
 
@@ -111,10 +111,7 @@ def load_part(name: str, source: str | Path) -> Any:
     if found is None or found[0] != name:
         instead = "" if found is None else f", but the part {found[0]}"
         raise ValueError(f"{folder} does not hold the part {name}{instead}.")
-    if find_pickled(folder):
-        raise ValueError(
-            f"{folder} holds pickled weights ({find_pickled(folder)[0]}), which can run code; remove them."
-        )
+    refuse_pickled(folder)
     options = {} if name == "tokenizer" else {"torch_dtype": torch.float32, "use_safetensors": True}
     try:
         part = found[1].from_pretrained(folder, **options)
