@@ -70,13 +70,15 @@ def find_checkpoint(arguments: TrainingArguments) -> Path | None:
     The checkpoint that `--resume_from_checkpoint` means, `None` where the run starts.
 
     Raises:
-        ValueError: the named checkpoint is not there, or the output folder holds newer ones.
+        ValueError: the named checkpoint is not there or cannot be gone on from, or the output folder holds newer ones.
     """
     folder, wanted = Path(arguments.output_dir), arguments.resume_from_checkpoint
     if wanted is None:
         return None
     present = checkpoints(folder)
     if wanted == LATEST:
+        for newest in present[-1:]:
+            read_progress(newest)  # refused before data and models are loaded
         return present[-1] if present else None
     path = Path(wanted)
     if not (path / STATE_NAME).is_file() or not re.fullmatch(r"checkpoint-\d+", path.name):
@@ -87,6 +89,7 @@ def find_checkpoint(arguments: TrainingArguments) -> Path | None:
             f"--output_dir {folder} holds checkpoints after {path.name} ({', '.join(newer)}); remove them or name another "
             "--output_dir."
         )
+    read_progress(path)
     return path
 
 
@@ -170,7 +173,15 @@ def read_progress(checkpoint: Path) -> dict[str, Any]:
             f"{checkpoint} cannot be gone on from: {told} when read, and nothing of it was. Start anew in another --output_dir; "
             f"the finished weights in {checkpoint.parent / 'model'} stay usable as a start (see docs/training.md)."
         )
-    return require(state, PROGRESS, file)
+    require(state, PROGRESS, file)
+    window = require(state["window"], {"sums": dict, "counts": dict}, f"{file}: the window")
+    require(state["seconds"], {"data": (int, float), "model": (int, float)}, f"{file}: the seconds")
+    numbers = [*window["sums"].values(), *window["counts"].values()]
+    if window["sums"].keys() != window["counts"].keys() or not all(type(value) in (int, float) for value in numbers):
+        raise ValueError(f"{file}: the window of the log must hold a sum and a count of each figure; it is damaged.")
+    if not 0 <= state["step"] < 2**62 or not 0 <= state["log_position"] < 2**62:
+        raise ValueError(f"{file}: 'step' and 'log_position' must not be negative or absurd; it is damaged.")
+    return state
 
 
 def load_checkpoint(

@@ -16,7 +16,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 from safetensors.torch import load_model, save_file, save_model
 from torch import nn
 
-from ..models.complete import not_finite, open_tensors, read_tensors, unlike
+from ..models.complete import listed, not_finite, open_tensors, read_tensors, unlike
 from ..work.reading import first_line, require
 
 
@@ -95,6 +95,9 @@ class Resumable:
         if problem:
             raise ValueError(f"{file} {problem}; it is damaged or of a model with other settings than this run's.")
         load_model(self.model, file)
+        broken = not_finite(self.model.state_dict())
+        if broken:
+            raise ValueError(f"{file} holds weights that are not finite ({listed(broken)}); it is damaged.")
 
     def _optimizer_state(self, file: Path, groups: list[Any]) -> dict[str, Any]:
         """The optimiser's state as it takes it, compared with its parameters."""
