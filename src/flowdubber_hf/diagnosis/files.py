@@ -21,9 +21,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..models.complete import find_pickled, read_index
+from ..models.parts import PART_CLASSES, TOKENIZER_FILE, identify_part
 from ..models.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint, weight_files
 from ..pipelines.flowdubber import FlowDubberPipeline
-from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS, PART_CLASSES, TOKENIZER_FILE, identify_part
+from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS
 from .findings import NOTE, OK, WRONG, Finding
 
 

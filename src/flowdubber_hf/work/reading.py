@@ -17,7 +17,7 @@ from typing import Any
 MAX_TEXT_BYTES = 64 * 2**20
 MAX_CONFIG_BYTES = 2**20  # of what people write themselves: YAML and TOML, whose parsers are slow
 MAX_DEPTH = 50
-MAX_DIGITS = 30  # of a whole number
+MAX_DIGITS = 40  # of a whole number; tokenizers write ten to the thirtieth for "no limit"
 
 
 def read_bytes(file: str | Path, most: int = MAX_TEXT_BYTES) -> bytes:
@@ -78,7 +78,7 @@ def parse_json(text: str | bytes, where: str | Path, finite: bool = False) -> An
             f"{where} is not valid JSON ({error.msg}, line {error.lineno}, column {error.colno}); correct it there."
         ) from error
     except RecursionError as error:
-        raise ValueError(f"{where} is nested too deeply; at most {MAX_DEPTH} levels are read.") from error
+        raise ValueError(f"{where} is nested too deeply; at most {MAX_DEPTH} levels of JSON are read.") from error
     except ValueError as error:  # also bytes that are no UTF-8
         raise ValueError(f"{where} is not valid JSON: it holds {first_line(error)}.") from error
     return check_value(value, where)
@@ -153,7 +153,7 @@ def _parsed(parse: Callable[[str], Any], file: str | Path, kind: str) -> Any:
     except RecursionError as error:
         raise ValueError(f"{file} is nested too deeply; at most {MAX_DEPTH} levels are read.") from error
     except Exception as error:  # parsers raise whatever a value brings their constructors to
-        raise ValueError(f"{file} is not {kind} ({_reason(error)}); correct it there.") from error
+        raise ValueError(f"{file} is not valid {kind} ({_reason(error)}); correct it there.") from error
     _check_digits(value, file)
     return check_value(value, file)
 

@@ -15,15 +15,14 @@
 
 import math
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from ...models.complete import check_part, read_index, refuse_pickled, tensor_shapes
+from ...models.parts import check_settings, check_stored, class_of
 from ...models.sources import INDEX_FILE, check_variant
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
@@ -73,7 +72,8 @@ def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str],
 
 
 def check_weight_files(folder: Path, parts: Iterable[str], variant: str | None = None) -> None:
-    """Refuses damaged weights, and a variant that the checkpoint does not have, before anything is loaded.
+    """Refuses, before anything is loaded or takes memory: damaged settings or weights, weights that do not belong to their
+    settings, and a variant that the checkpoint does not have.
 
     Args:
         folder: the checkpoint.
@@ -81,13 +81,20 @@ def check_weight_files(folder: Path, parts: Iterable[str], variant: str | None =
         variant: that is asked for, `None` for the plain weights.
 
     Raises:
-        ValueError: saying which file or variant.
+        ValueError: saying which file, part or variant.
     """
+    index = read_index(folder)
     folders = {name: folder / name for name in parts if (folder / name).is_dir()}
     names = {name: [path.name for path in part.iterdir()] for name, part in folders.items()}
     check_variant(names, variant, folder)
-    for part in folders.values():
-        tensor_shapes(part, variant)
+    for name, part in folders.items():
+        check_settings(part)
+        entry = index.get(name)
+        known = class_of(entry[1]) if isinstance(entry, list) and len(entry) == 2 else None
+        if known is not None:
+            check_stored(known, part, name, variant)
+        else:
+            tensor_shapes(part, variant)  # one of somebody else's is only looked at for damage
 
 
 def check_weights(folder: Path, models: Mapping[str, torch.nn.Module], variant: str | None = None) -> None:
@@ -105,34 +112,6 @@ def check_weights(folder: Path, models: Mapping[str, torch.nn.Module], variant: 
     """
     for name, model in models.items():
         check_part(folder / name, name, model, variant)
-
-
-def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str], variant: str | None = None) -> None:
-    """After a load that failed: builds each part's model without memory and compares it with its file.
-
-    Args:
-        folder: the checkpoint.
-        index: part to the module and name of its class, as loading resolves them.
-        parts: those that were read from the folder.
-        variant: of the weights.
-
-    Raises:
-        ValueError: naming the part, if a part's weights are the reason. Returns if they are not.
-    """
-    for name in parts:
-        library, class_name = index.get(name) or (None, None)
-        part = getattr(sys.modules.get(library), class_name, None) if library else None
-        if not (isinstance(part, type) and issubclass(part, torch.nn.Module)):
-            continue
-        try:
-            with torch.device("meta"):
-                if issubclass(part, PreTrainedModel):
-                    model = part(part.config_class.from_pretrained(folder / name))
-                else:
-                    model = part.from_config(part.load_config(folder / name))
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise ValueError(f"{folder / name} cannot be loaded: {error}") from error
-        check_weights(folder, {name: model}, variant)
 
 
 def _setting(part: Any, name: str) -> Any:
