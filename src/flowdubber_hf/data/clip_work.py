@@ -352,30 +352,27 @@ def _speakable(text: str, phonemize: Callable[[str], Any]) -> None:
         raise Dropped("bad text", str(error)) from error
 
 
-def _load(model_class: Any, folder: Path, device: str) -> Any:
-    import torch
+def _load(name: str, folder: Path, device: str) -> Any:
     from transformers.utils import logging
+
+    from ..models.parts import load_part
 
     # The bars of loading would tear the bar of the clips.
     logging.disable_progress_bar()
     try:
-        return model_class.from_pretrained(folder, dtype=torch.float32).eval().to(device)
+        return load_part(name, folder).to(device)
     finally:
         logging.enable_progress_bar()
 
 
 @lru_cache(maxsize=1)
 def _style_encoder(folder: Path, device: str) -> Any:
-    from ..models.style import FlowDubberStyleEncoder
-
-    return _load(FlowDubberStyleEncoder, folder, device)
+    return _load("style_encoder", folder, device)
 
 
 @lru_cache(maxsize=1)
 def _speech_tokenizer(folder: Path, device: str) -> Any:
-    from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
-
-    return _load(FlowDubberSpeechTokenizer, folder, device)
+    return _load("speech_tokenizer", folder, device)
 
 
 def load_models(settings: WorkSettings) -> None:
@@ -391,8 +388,8 @@ def load_models(settings: WorkSettings) -> None:
         if folder is not None:
             try:
                 load(folder, settings.device)
-            except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-                raise ValueError(f"{option}: no such model can be loaded from {folder} ({error}).") from error
+            except ValueError as error:
+                raise ValueError(f"{option}: no such model can be loaded from {folder}: {error}") from error
 
 
 def _style(settings: WorkSettings, sound: np.ndarray) -> dict[str, Any]:

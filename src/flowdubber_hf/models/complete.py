@@ -137,7 +137,7 @@ def check_part(folder: Path, name: str, model: torch.nn.Module, variant: str | N
     problem = unlike(model, shapes)
     if problem:
         raise ValueError(f"{folder} {problem}; weights and config.json of {name!r} do not belong together.")
-    broken = not_finite(model.state_dict())
+    broken = [key for key in not_finite(model.state_dict()) if key in shapes]  # a tied one by its stored name
     if broken:
         raise ValueError(
             f"{folder}: weights of {name!r} are not finite ({len(broken)}: {listed(broken)}); the file is damaged or the "

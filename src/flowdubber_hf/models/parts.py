@@ -104,12 +104,21 @@ def load_part(name: str, source: str | Path, training: bool = False) -> Any:
     if name == "tokenizer" and (folder / TOKENIZER_FILE).is_file():
         found = name, PreTrainedTokenizerFast  # a language model's folder may hold its tokenizer too
     if found is None or found[0] != name:
-        instead = "" if found is None else f", but the part {found[0]}"
-        raise ValueError(f"{folder} does not hold the part {name}{instead}.")
+        raise ValueError(f"{folder} does not hold the part {name}{_instead(folder, found)}.")
     part = open_part(found[1], folder, name)
     if name == "speech_tokenizer" and not training:
         part.drop_postnet()  # training's; dubbing never asks it
     return part
+
+
+def _instead(folder: Path, found: tuple[str, Any] | None) -> str:
+    """What a folder holds in place of what was looked for."""
+    if found is not None:
+        return f", but the part {found[0]}"
+    if not (folder / CONFIG_FILE).is_file():
+        return f": it has no {CONFIG_FILE}"
+    config = read_json(folder / CONFIG_FILE)
+    return f", but a model of the type {str(config.get('model_type') or config.get('_class_name'))[:80]!r}"
 
 
 def open_part(part: Any, folder: Path, name: str) -> Any:
