@@ -16,7 +16,8 @@
 import pytest
 
 from flowdubber_hf import cli
-from flowdubber_hf.cli.config import MAX_CONFIG_BYTES, apply_config
+from flowdubber_hf.cli.config import apply_config
+from flowdubber_hf.work.reading import MAX_CONFIG_BYTES
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ import numpy as np
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audio
 from ..processing.video import MAX_VIDEO_SECONDS
 from ..work.files import replace_file
+from ..work.reading import read_record
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
 from .hashing import hash_json
@@ -95,10 +96,6 @@ class Outcome:
     records: dict[str, Path] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_bytes())
 
 
 def work_on(settings: WorkSettings, recording: Recording) -> Outcome:
@@ -168,6 +165,45 @@ def _record_base(settings: WorkSettings, part: str, key: str) -> Path:
     return settings.part_folder(part) / key[:2] / key
 
 
+_NONE = type(None)
+# What a usable record of a part holds.
+_FIELDS: dict[str, dict[str, Any]] = {
+    "media": {
+        "num_samples": int,
+        "num_frames": int,
+        "sound_seconds": (int, float),
+        "found": (int, _NONE),
+        "bytes": int,
+        "remarks": list,
+    },
+    "phones": {
+        "phonemes": list,
+        "word_index": list,
+        "words": list,
+        "times": list,
+        "score": (int, float, _NONE),
+        "differences": (list, _NONE),
+        "remarks": list,
+    },
+    "style": {"style": list},
+    "tokens": {"semantic_tokens": list, "global_tokens": list},
+}
+
+
+def _known(part: str, path: Path) -> dict[str, Any]:
+    """The record of an earlier run; empty where there is none, or none that can be used."""
+    record = read_record(path)
+    if "dropped" in record:
+        dropped = record["dropped"]
+        usable = isinstance(dropped, list) and len(dropped) == 2 and all(isinstance(text, str) for text in dropped)
+    else:
+        usable = all(isinstance(record.get(name, ...), kind) for name, kind in _FIELDS[part].items())
+    if usable and part == "media" and "dropped" not in record:
+        needed = [".flac", ".jpg"] if record["num_frames"] else [".flac"]
+        usable = all(path.with_suffix(suffix).is_file() for suffix in needed)
+    return record if usable else {}
+
+
 def _part(
     settings: WorkSettings, part: str, key: str, outcome: Outcome, make: Callable[[Path], dict[str, Any]]
 ) -> dict[str, Any]:
@@ -178,7 +214,8 @@ def _part(
     """
     base = _record_base(settings, part, key)
     path = base.with_suffix(".json")
-    if not path.is_file():
+    record = _known(part, path)
+    if not record:
         start = time.process_time()
         try:
             record = make(base)
@@ -193,8 +230,6 @@ def _part(
             raise Dropped("unexpected error", message[:500]) from error
         replace_file(path, json.dumps(record).encode())
         outcome.seconds[part] = time.process_time() - start
-    else:
-        record = read_record(path)
     if "dropped" in record:
         raise Dropped(*record["dropped"])
     outcome.records[part] = path

@@ -43,6 +43,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..data.features import save_text
 from ..work.files import replace_folder
+from ..work.reading import read_json
 from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
 from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, save_checkpoint, step_of
@@ -485,7 +486,7 @@ def train(
     checkpoint, path = find_checkpoint(arguments), Path(arguments.output_dir) / SUMMARY_NAME
     if checkpoint is not None and step_of(checkpoint) >= arguments.max_steps and path.is_file():
         accelerator.print(f"{arguments.output_dir} has all {arguments.max_steps} steps")
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = read_json(path)
         _push(stage, arguments, accelerator, summary, push)
         return summary
     if arguments.sample_steps:

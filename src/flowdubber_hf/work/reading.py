@@ -125,7 +125,7 @@ def read_toml(file: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read, is no TOML, or is not bounded as [`parse_json`] says.
     """
-    return _parsed(lambda text: tomllib.loads(text, parse_float=float), file, "TOML")
+    return _parsed(tomllib.loads, read_text(file, MAX_CONFIG_BYTES), file, "TOML")
 
 
 def read_yaml(file: str | Path) -> dict[str, Any]:
@@ -134,6 +134,11 @@ def read_yaml(file: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read, is no YAML or no mapping, refers to itself, or is not bounded as [`parse_json`] says.
     """
+    return parse_yaml(read_text(file, MAX_CONFIG_BYTES), file)
+
+
+def parse_yaml(text: str, where: str | Path) -> dict[str, Any]:
+    """As [`read_yaml`], of a text that is at hand."""
     import yaml  # comes with transformers; nothing else here needs it
 
     def parse(text: str) -> Any:
@@ -143,11 +148,10 @@ def read_yaml(file: str | Path) -> dict[str, Any]:
         value = yaml.safe_load(text)
         return {} if value is None else value
 
-    return check_mapping(_parsed(parse, file, "YAML"), file, "a mapping")
+    return check_mapping(_parsed(parse, text, where, "YAML"), where, "a mapping of names to values")
 
 
-def _parsed(parse: Callable[[str], Any], file: str | Path, kind: str) -> Any:
-    text = read_text(file, MAX_CONFIG_BYTES)
+def _parsed(parse: Callable[[str], Any], text: str, file: str | Path, kind: str) -> Any:
     try:
         value = parse(text)
     except RecursionError as error:
@@ -200,6 +204,29 @@ def read_record(file: str | Path) -> dict[str, Any]:
         return read_json(file)
     except ValueError:
         return {}
+
+
+def read_array(file: str | Path, dimensions: int, mapped: bool = False) -> Any:
+    """Numbers of a `.npy` file, `np.ndarray`.
+
+    Args:
+        dimensions: that it must have.
+        mapped: leave them on the disk until they are looked at.
+
+    Raises:
+        ValueError: there is none, or it is damaged; never unpickles.
+    """
+    import numpy as np
+
+    try:
+        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except Exception as error:  # its reader parses Python's own notation
+        raise ValueError(
+            f"{file} cannot be read as numbers ({first_line(error)}); remove it and make it anew."
+        ) from error
+    if not isinstance(array, np.ndarray) or array.ndim != dimensions or array.dtype.kind not in "fiu":
+        raise ValueError(f"{file} does not hold numbers in {dimensions} dimensions; remove it and make it anew.")
+    return array
 
 
 def require(record: Any, kinds: dict[str, type | tuple[type, ...]], where: str | Path) -> dict[str, Any]:
