@@ -115,7 +115,7 @@ def test_every_mistake_is_told(tmp_path):
         (10, "output"),
     ]
     messages = [message for _, _, message in found]
-    assert "no JSON" in messages[0]
+    assert "not valid JSON" in messages[0]
     assert "no JSON object" in messages[1]
     assert "did you mean guidance_scale?" in messages[2]
     assert "did you mean seed?" in messages[3]

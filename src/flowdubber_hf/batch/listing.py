@@ -91,7 +91,7 @@ def _rows(listing: Path) -> Iterator[tuple[int, Any]]:
     """Numbers of lines and what they hold: an object, or a sentence on why there is none."""
     try:
         if not listing.is_file():
-            raise ValueError(f"--batch {listing}: there is no such file.")
+            raise ValueError(f"--batch {listing} cannot be read: there is no such file.")
         if listing.stat().st_size > MAX_LISTING_BYTES:
             raise ValueError(f"{listing} is larger than {MAX_LISTING_BYTES // 1_000_000} MB; divide it.")
         with listing.open(encoding="utf-8-sig", newline="") as lines:

@@ -253,7 +253,7 @@ def check_card(folder: Path, repo_type: str) -> dict[str, Any]:
     try:
         front = front_matter(read_text(card))
     except ValueError as error:
-        raise ValueError(f"the card {card} cannot be used: {error}.") from error
+        raise ValueError(f"the card {card} cannot be used: {str(error).rstrip('.')}.") from error
     needed = ("sdk", "title") if repo_type == "space" else ("license",)
     missing = [name for name in needed if not front.get(name)]
     if missing:

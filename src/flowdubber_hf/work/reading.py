@@ -29,7 +29,7 @@ def read_bytes(file: str | Path, most: int = MAX_TEXT_BYTES) -> bytes:
     file = Path(file)
     try:
         if not file.is_file():
-            raise ValueError(f"there is no file {file}.")
+            raise ValueError(f"{file} cannot be read: there is no such file.")
         with file.open("rb") as stream:
             data = stream.read(most + 1)
     except OSError as error:
@@ -148,7 +148,7 @@ def parse_yaml(text: str, where: str | Path) -> dict[str, Any]:
         value = yaml.safe_load(text)
         return {} if value is None else value
 
-    return check_mapping(_parsed(parse, text, where, "YAML"), where, "a mapping of names to values")
+    return check_mapping(_parsed(parse, text, where, "YAML"), where, "names with values")
 
 
 def _parsed(parse: Callable[[str], Any], text: str, file: str | Path, kind: str) -> Any:
