@@ -49,7 +49,6 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from flowdubber_hf.data.files import replace_file
 from flowdubber_hf.evaluation.clips import Clip
 from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.settings import EvaluateSettings
@@ -59,6 +58,7 @@ from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
 from flowdubber_hf.processing.video import iter_frames
 from flowdubber_hf.training.arguments import run_script
+from flowdubber_hf.work.files import replace_file
 from pages import insert, save_json, update_json
 from render_cards import FIGURES, ROWS, figures_table, write_cards
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from flowdubber_hf.data.files import replace_file
+from flowdubber_hf.work.files import replace_file
 
 
 def replace_section(content: str, section: str, text: str) -> str:

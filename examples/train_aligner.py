@@ -22,13 +22,10 @@ held-out clips in `output_dir/best/aligner`. The same command runs on a CPU, a G
 
 from dataclasses import dataclass, field
 
-import torch
-
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
-from flowdubber_hf.models.sources import part_folder
-from flowdubber_hf.pipelines.flowdubber.parts import load_part
+from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.processing.text import ACCENTS
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
 from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout, share_by_source
@@ -84,9 +81,7 @@ def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
     if arguments.lip_reader:
         reader = load_part("lip_reader", arguments.lip_reader)
     if arguments.init_from:
-        aligner = FlowDubberAlignerModel.from_pretrained(
-            part_folder(arguments.init_from, "aligner"), dtype=torch.float32
-        )
+        aligner = load_part("aligner", arguments.init_from, training=True)
     else:
         sizes = dict(ALIGNER_PRESETS[arguments.preset])
         changed = {name: getattr(arguments, name) for name in ("semantic_hidden_size", "phoneme_accent")}

@@ -30,12 +30,11 @@ a stop. A YAML or JSON file of options may come first.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.aligner import FlowDubberAlignerModel
+from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.models.vocoder import FlowDubberVocoder
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
@@ -182,12 +181,9 @@ def check_fit(
 def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubberTrainingModel:
     """Aligner and vector field to start from, the lip encoder frozen."""
     initial = FlowDubberPipeline.from_pretrained(arguments.init_from) if arguments.init_from else None
-    if arguments.aligner:
-        aligner = FlowDubberAlignerModel.from_pretrained(arguments.aligner, dtype=torch.float32)
-    else:
-        aligner = initial.aligner
+    aligner = load_part("aligner", arguments.aligner, training=True) if arguments.aligner else initial.aligner
     if arguments.vector_field:
-        vector_field = FlowDubberVectorField.from_pretrained(arguments.vector_field, torch_dtype=torch.float32)
+        vector_field = load_part("vector_field", arguments.vector_field, training=True)
     elif initial is not None:
         vector_field = initial.vector_field
     else:

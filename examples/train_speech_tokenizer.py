@@ -26,11 +26,10 @@ are written by `flowdubber prepare --speech_tokenizer FOLDER`.
 
 from dataclasses import dataclass, field
 
-import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.sources import part_folder
+from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.models.speech_tokenizer import (
     SPEECH_TOKENIZER_PRESETS,
     FlowDubberSpeechTokenizer,
@@ -82,9 +81,7 @@ class SpeechTokenizerArguments(TrainingArguments):
 def load_tokenizer(arguments: SpeechTokenizerArguments) -> FlowDubberSpeechTokenizer:
     """The model to start from."""
     if arguments.init_from:
-        return FlowDubberSpeechTokenizer.from_pretrained(
-            part_folder(arguments.init_from, "speech_tokenizer"), dtype=torch.float32
-        )
+        return load_part("speech_tokenizer", arguments.init_from, training=True)
     return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[arguments.preset]))
 
 

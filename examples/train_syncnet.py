@@ -23,11 +23,10 @@ not have heard what it judges: train it on the split `train` alone, as here, and
 
 from dataclasses import dataclass, field
 
-import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.sources import part_folder
+from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
 from flowdubber_hf.training.loop import make_accelerator, train
@@ -54,7 +53,7 @@ class SyncNetArguments(TrainingArguments):
 def load_model(arguments: SyncNetArguments) -> FlowDubberSyncNet:
     """The judge to start from."""
     if arguments.init_from:
-        return FlowDubberSyncNet.from_pretrained(part_folder(arguments.init_from, "syncnet"), dtype=torch.float32)
+        return load_part("syncnet", arguments.init_from, training=True)
     return FlowDubberSyncNet(FlowDubberSyncNetConfig())
 
 

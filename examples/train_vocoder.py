@@ -24,11 +24,10 @@ dataset, `pitch_tracks.safetensors`, which another run may be given with `--pitc
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.sources import part_folder
+from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
 from flowdubber_hf.training.loop import make_accelerator, train
@@ -65,7 +64,7 @@ class VocoderArguments(TrainingArguments):
 def load_vocoder(arguments: VocoderArguments) -> FlowDubberVocoder:
     """The vocoder to start from."""
     if arguments.init_from:
-        return FlowDubberVocoder.from_pretrained(part_folder(arguments.init_from, "vocoder"), dtype=torch.float32)
+        return load_part("vocoder", arguments.init_from, training=True)
     return FlowDubberVocoder(FlowDubberVocoderConfig())
 
 

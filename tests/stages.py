@@ -209,7 +209,8 @@ def check_two_processes(
     options = [*options, "--max_steps", "3", "--logging_steps", "1"]
     result = launch(repository, script, 2, *options, "--output_dir", str(folder / "two"))
     assert result.returncode == 0, result.stderr[-3000:]
-    assert (folder / "two" / "checkpoint-3" / "random_states_1.pkl").is_file()  # there were two
+    progress = json.loads((folder / "two" / "checkpoint-3" / "progress.json").read_text(encoding="utf-8"))
+    assert progress["processes"] == 2
     run_here(load_script(repository, script), monkeypatch, *options, "--output_dir", str(folder / "one"))
     one, two = (log_of(folder / name, "loss", "gradient_norm") for name in ("one", "two"))
     assert len(one) == 3

@@ -115,7 +115,7 @@ def test_every_mistake_is_told(tmp_path):
         (10, "output"),
     ]
     messages = [message for _, _, message in found]
-    assert "no JSON" in messages[0]
+    assert "not valid JSON" in messages[0]
     assert "no JSON object" in messages[1]
     assert "did you mean guidance_scale?" in messages[2]
     assert "did you mean seed?" in messages[3]
@@ -131,7 +131,7 @@ def test_the_message_shows_the_first_problems(tmp_path):
         read_jobs(listing, OUT, {})
     lines = str(caught.value).splitlines()
     assert len(lines) == MAX_SHOWN + 1
-    assert lines[0].startswith(f"{listing} line 1: the line is no JSON")
+    assert lines[0].startswith(f"{listing} line 1: the line is not valid JSON")
     assert lines[-1] == "... and 5 more problems."
     assert len(caught.value.problems) == MAX_SHOWN + 5
 

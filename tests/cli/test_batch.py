@@ -87,7 +87,7 @@ def test_mistakes_in_the_listing(command, capsys, tmp_path):
     lines = [text for text in captured.err.splitlines() if text.startswith("flowdubber: error: ")]
     assert len(lines) == 2
     assert "jobs.jsonl line 1, sede: there is no such field; did you mean seed?" in lines[0]
-    assert "jobs.jsonl line 3: the line is no JSON" in lines[1]
+    assert "jobs.jsonl line 3: the line is not valid JSON" in lines[1]
     problems = json.loads(captured.out)["error"]["problems"]
     assert [(problem["line"], problem["field"]) for problem in problems] == [(1, "sede"), (3, None)]
     assert not (tmp_path / "dubs").exists()

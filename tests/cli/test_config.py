@@ -16,7 +16,8 @@
 import pytest
 
 from flowdubber_hf import cli
-from flowdubber_hf.cli.config import MAX_CONFIG_BYTES, apply_config
+from flowdubber_hf.cli.config import apply_config
+from flowdubber_hf.work.reading import MAX_CONFIG_BYTES
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_help_shows_the_files_values(parse, capsys):
         ("[dub]\nmouth-box = '1,2'", ["mouth-box", "four numbers"]),
         ("[evaluate]\nsolver = 'rk4'", ["solver", "euler, heun, midpoint"]),
         ("[evaluate]\nwithout = ['lips', 'hands']", ["without", "'hands'"]),
-        ("[dub\nsteps = 2", ["no TOML", "line 1"]),
+        ("[dub\nsteps = 2", ["not valid TOML", "line 1"]),
         ("#" * (MAX_CONFIG_BYTES + 1), ["larger than"]),
     ],
 )

@@ -112,7 +112,7 @@ def test_weights_that_are_not_finite(copied):
     change_weights(copied / "vocoder", spoil)
     wrong = told(examine(copied / "vocoder"), "wrong", "vocoder")
     assert wrong[0] == f"values that are not finite in 1 tensors ({spoil.name})."
-    assert any("not finite" in one for one in wrong[1:])  # and its sound
+    assert len(wrong) == 1  # it is not loaded, so nothing else of it is tried
 
 
 def test_a_damaged_file_and_a_pickle(copied):

@@ -286,7 +286,7 @@ def change_index(folder, change):
             lambda part: change_index(part, lambda names: names.update(x="/etc/passwd")),
             "no safetensors file beside it",
         ),
-        (lambda part: next(part.glob("*.index.*")).write_text("[]"), "no index of safetensors shards"),
+        (lambda part: next(part.glob("*.index.*")).write_text("{}"), "no index of safetensors shards"),
     ],
 )
 def test_shards_that_are_not_whole_are_refused(folder, tmp_path, spoil, words):

@@ -27,7 +27,8 @@ import torch
 from safetensors.torch import save_file
 
 from flowdubber_hf.models import foreign
-from flowdubber_hf.models.foreign import fold_weight_norm, load_strictly, locate, read_json, read_tensors
+from flowdubber_hf.models.foreign import fold_weight_norm, load_strictly, locate, read_tensors
+from flowdubber_hf.work.reading import read_json
 
 
 class Program:

@@ -14,6 +14,8 @@
 """Parts in folders of their own: recognised, loaded whole or refused, put together."""
 
 import json
+import re
+import resource
 import shutil
 
 import pytest
@@ -22,8 +24,9 @@ from safetensors.torch import load_file, save_file
 from transformers import SpeechT5HifiGan
 
 from components import tiny_components, tiny_hifigan, tiny_pipeline
-from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig
-from flowdubber_hf.pipelines.flowdubber.parts import PART_CLASSES, build_pipeline, identify_part, load_part
+from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig, FlowDubberPipeline
+from flowdubber_hf.models.parts import PART_CLASSES, identify_part, load_part
+from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def test_folders_that_do_not_hold_the_part(folder, tmp_path):
         load_part("vocoder", tmp_path / "none")
     with pytest.raises(ValueError, match="does not hold the part aligner, but the part vocoder"):
         load_part("aligner", folder / "vocoder")
-    with pytest.raises(ValueError, match=r"does not hold the part aligner\."):
+    with pytest.raises(ValueError, match=r"does not hold the part aligner: it has no config\.json"):
         load_part("aligner", folder / "scheduler")
     assert identify_part(folder / "scheduler") is None
 
@@ -98,3 +101,55 @@ def test_pictures_that_the_aligner_does_not_know(folder):
         ValueError, match=r"aligner\.lip_image_mean is 0\.421, but lip_feature_extractor\.image_mean is 0\.5"
     ):
         tiny_pipeline(**parts)
+
+
+@pytest.mark.parametrize("name", [name for name in PART_CLASSES if name != "tokenizer"])
+def test_weights_that_are_not_finite_name_part_and_tensor(name, folder, tmp_path):
+    part = shutil.copytree(folder / name, tmp_path / name)
+    file = next(part.glob("*.safetensors"))
+    weights = load_file(file)
+    first = min(key for key, value in weights.items() if value.is_floating_point() and value.numel())
+    weights[first].view(-1)[-1] = torch.inf
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=rf"weights of '{name}' are not finite \(1: {re.escape(first)}\)"):
+        load_part(name, part)
+    pipeline = shutil.copytree(folder, tmp_path / "pipeline")
+    shutil.copy(file, pipeline / name / file.name)
+    with pytest.raises(ValueError, match=rf"weights of '{name}' are not finite"):
+        FlowDubberPipeline.from_pretrained(pipeline)
+
+
+def test_a_config_claims_no_memory(folder, tmp_path):
+    """Half a billion weights that the files do not hold are refused before they are made."""
+    part = shutil.copytree(folder / "semantic_model", tmp_path / "semantic_model")
+    config = json.loads((part / "config.json").read_text())
+    del config["text_config"]
+    (part / "config.json").write_text(json.dumps(config))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"do not belong together|describes no semantic_model"):
+        load_part("semantic_model", part)
+    pipeline = shutil.copytree(folder, tmp_path / "pipeline")
+    shutil.copy(part / "config.json", pipeline / "semantic_model" / "config.json")
+    with pytest.raises(ValueError, match=r"do not belong together|describes no semantic_model"):
+        FlowDubberPipeline.from_pretrained(pipeline)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB; the weights would take 2,300 MB
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, but the files hold only"),
+        ({"num_labels": 10**8}, "num_labels is 100000000"),
+        ({"hidden_size": 10**7}, "do not belong together"),
+        ({"hidden_size": "x"}, "describes no style_encoder"),
+        ({"hidden_size": 1e400}, "describes no style_encoder"),
+        ({"hidden_size": 10**50}, "a whole number of 51 digits"),
+        ({"hidden_size": None}, "describes no style_encoder"),
+    ],
+)
+def test_settings_that_no_model_has(change, told, folder, tmp_path):
+    part = shutil.copytree(folder / "style_encoder", tmp_path / "style_encoder")
+    file = part / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(ValueError, match=told):
+        load_part("style_encoder", part)

@@ -52,7 +52,7 @@ def test_an_empty_file_changes_nothing(tmp_path):
         ("max_steps: many", "max_steps 'many' is not of the right type"),
         ("max_steps: [1, 2]", "max_steps takes one value"),
         ("- 1", "must hold a mapping"),
-        ("a: [", "is not YAML"),
+        ("a: [", "is not valid YAML"),
     ],
 )
 def test_bad_files_are_refused(tmp_path, text, message):

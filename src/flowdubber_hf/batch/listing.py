@@ -15,7 +15,6 @@
 
 import csv
 import difflib
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..work.reading import parse_json
 from .jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem, parse_mouth_box
 
 
@@ -90,6 +90,8 @@ def _double_outputs(listing: Path, jobs: list[ListedJob]) -> Iterator[Problem]:
 def _rows(listing: Path) -> Iterator[tuple[int, Any]]:
     """Numbers of lines and what they hold: an object, or a sentence on why there is none."""
     try:
+        if not listing.is_file():
+            raise ValueError(f"--batch {listing} cannot be read: there is no such file.")
         if listing.stat().st_size > MAX_LISTING_BYTES:
             raise ValueError(f"{listing} is larger than {MAX_LISTING_BYTES // 1_000_000} MB; divide it.")
         with listing.open(encoding="utf-8-sig", newline="") as lines:
@@ -104,9 +106,9 @@ def _json_rows(lines: Any) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                row = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
-                row = f"the line is no JSON ({error})."
+                row = parse_json(line, "the line")
+            except ValueError as error:
+                row = str(error)
             yield number, row
 
 

@@ -30,13 +30,15 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from ..data.files import replace_file
 from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..data.workers import join_world, run_in_processes, use_available_cores, world
 from ..evaluation.sounds import model_folder
+from ..models.complete import read_index
 from ..pipelines.flowdubber import FlowDubberPipeline
-from ..pipelines.flowdubber.loading import choose_device, read_index
+from ..pipelines.flowdubber.loading import choose_device
 from ..version import __version__
+from ..work.files import replace_file
+from ..work.reading import read_record
 from .dubbing import describe, do_job, load_pipeline
 from .jobs import (
     BadJobs,
@@ -236,14 +238,6 @@ def _target_problems(task: Task, inputs: Collection[tuple[int, int]], overwrite:
 # Records
 
 
-def _read_record(task: Task) -> dict[str, Any]:
-    """What is known of a clip; nothing where there is no record or it cannot be read."""
-    try:
-        return dict(json.loads(task.record.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
 def _digest(file: Path) -> str | None:
     try:
         return hash_file(file)
@@ -252,17 +246,17 @@ def _digest(file: Path) -> str | None:
 
 
 def _is_finished(task: Task) -> bool:
-    record = _read_record(task)
+    record = read_record(task.record)
     return (
         record.get("key") == task.key
-        and record.get("row") is not None
-        and record["digest"] == _digest(task.job.output)
+        and isinstance(record.get("row"), dict)
+        and record.get("digest") == _digest(task.job.output)
     )
 
 
 def _is_own(task: Task) -> bool:
     """Whether the output that is there was written by a run of this folder, also by one that was killed right then."""
-    record = _read_record(task)
+    record = read_record(task.record)
     return record.get("begun", False) or record.get("digest") == _digest(task.job.output)
 
 
@@ -271,12 +265,15 @@ def _write_record(task: Task, **known: Any) -> None:
 
 
 def _row(task: Task) -> dict[str, Any]:
-    record = _read_record(task)
+    record = read_record(task.record)
     row = record.get("row") if record.get("key") == task.key else None
     about = {"line": task.line, "video": str(task.job.video), "output": str(task.job.output)}
-    if row is not None:
+    if isinstance(row, dict):
         return {**about, "problem": None, **row}
-    return {**about, "problem": record.get("problem") or "the process that had this clip did not finish it."}
+    return {
+        **about,
+        "problem": str(record.get("problem") or "") or "the process that had this clip did not finish it.",
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -297,7 +294,7 @@ def work_on(settings: BatchSettings, task: Task) -> str | None:
         ValueError: the model cannot be loaded, or nothing can be written.
     """
     pipe = _pipeline(settings.model, settings.device)
-    before = _read_record(task).get("digest")  # of an output that stays where this run cannot replace it
+    before = read_record(task.record).get("digest")  # of an output that stays where this run cannot replace it
     _write_record(task, begun=True, digest=before)
     try:
         task.job.output.parent.mkdir(parents=True, exist_ok=True)

@@ -90,7 +90,7 @@ def _assemble(arguments: argparse.Namespace) -> Result:
     check_output_folder(arguments.output, arguments.overwrite)
     card = None
     if arguments.card is not None:
-        from ..models.foreign import read_text
+        from ..work.reading import read_text
 
         card = read_text(arguments.card)
 

@@ -15,15 +15,14 @@
 
 import argparse
 import difflib
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..work.reading import read_toml
 from .help import Parser
 
 
-MAX_CONFIG_BYTES = 1_000_000
 _NOT_FOR_FILES = ("config", "help")
 
 
@@ -64,15 +63,9 @@ def apply_config(parser: Parser, argv: Sequence[str]) -> None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError(
-                f"--config {file} is larger than {MAX_CONFIG_BYTES // 1000} kB; it is no file of options."
-            )
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"--config {file} cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"--config {file} is no TOML: {error}.") from error
+        return read_toml(file)
+    except ValueError as error:
+        raise ValueError(f"--config: {error}") from error
 
 
 def _called(parser: Parser, argv: Iterable[str]) -> Iterator[tuple[str, Parser]]:

@@ -207,7 +207,7 @@ def _convert(source: Source, arguments: argparse.Namespace) -> Result:
 
     import torch
 
-    from ..data.files import replace_folder
+    from ..work.files import replace_folder
 
     quiet_libraries()
     module, function = source.function.split(":")

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data.files import replace_file
 from ..version import __version__
+from ..work.files import replace_file
 from .common import check_target
 
 

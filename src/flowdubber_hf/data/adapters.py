@@ -19,7 +19,6 @@ expected; names that lead out of the folder, rows that cannot be used and clips 
 """
 
 import csv
-import json
 import math
 import os
 import re
@@ -28,6 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..work.reading import parse_json
 from .hashing import hash_number, hash_share
 from .phone_times import SILENCES, check_intervals
 from .textgrid import Interval
@@ -257,8 +257,8 @@ def _metadata_rows(folder: Path) -> Iterator[tuple[str, Any]]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     try:
-                        yield f"{listing.name}:{number}", json.loads(line)
-                    except (json.JSONDecodeError, RecursionError) as error:
+                        yield f"{listing.name}:{number}", parse_json(line, "the line")
+                    except ValueError as error:
                         yield f"{listing.name}:{number}", str(error)
         return
     listing = folder / "metadata.csv"
@@ -317,9 +317,9 @@ def _list(row: Mapping[str, Any], name: str) -> list | None:
     value = _first(row, name)
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise Dropped("bad line", f"{name} is no JSON list ({error}).") from error
+            value = parse_json(value, name)
+        except ValueError as error:
+            raise Dropped("bad line", str(error)) from error
     if value is not None and not isinstance(value, list):
         raise Dropped("bad line", f"{name} must be a list, got {value!r:.80}.")
     return value

@@ -18,9 +18,9 @@ from typing import Any
 
 from huggingface_hub import DatasetCardData
 
+from ..work.files import replace_file
 from .adapters import Corpus
 from .dataset import DATA_FOLDER
-from .files import replace_file
 
 
 CARD_NAME = "README.md"

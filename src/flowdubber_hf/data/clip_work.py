@@ -33,9 +33,10 @@ from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audi
 from ..processing.media import open_media, picture_stream, sound_stream
 from ..processing.references import level_voice
 from ..processing.video import MAX_VIDEO_SECONDS
+from ..work.files import replace_file
+from ..work.reading import read_record
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
-from .files import replace_file
 from .hashing import hash_json
 
 
@@ -107,10 +108,6 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_bytes())
-
-
 def work_on(settings: WorkSettings, recording: Recording) -> Outcome:
     """Computes the parts of a clip that are not there yet.
 
@@ -178,6 +175,45 @@ def _record_base(settings: WorkSettings, part: str, key: str) -> Path:
     return settings.part_folder(part) / key[:2] / key
 
 
+_NONE = type(None)
+# What a usable record of a part holds.
+_FIELDS: dict[str, dict[str, Any]] = {
+    "media": {
+        "num_samples": int,
+        "num_frames": int,
+        "sound_seconds": (int, float),
+        "found": (int, _NONE),
+        "bytes": int,
+        "remarks": list,
+    },
+    "phones": {
+        "phonemes": list,
+        "word_index": list,
+        "words": list,
+        "times": list,
+        "score": (int, float, _NONE),
+        "differences": (list, _NONE),
+        "remarks": list,
+    },
+    "style": {"style": list},
+    "tokens": {"semantic_tokens": list, "global_tokens": list},
+}
+
+
+def _known(part: str, path: Path) -> dict[str, Any]:
+    """The record of an earlier run; empty where there is none, or none that can be used."""
+    record = read_record(path)
+    if "dropped" in record:
+        dropped = record["dropped"]
+        usable = isinstance(dropped, list) and len(dropped) == 2 and all(isinstance(text, str) for text in dropped)
+    else:
+        usable = all(isinstance(record.get(name, ...), kind) for name, kind in _FIELDS[part].items())
+    if usable and part == "media" and "dropped" not in record:
+        needed = [".flac", ".jpg"] if record["num_frames"] else [".flac"]
+        usable = all(path.with_suffix(suffix).is_file() for suffix in needed)
+    return record if usable else {}
+
+
 def _part(
     settings: WorkSettings, part: str, key: str, outcome: Outcome, make: Callable[[Path], dict[str, Any]]
 ) -> dict[str, Any]:
@@ -188,7 +224,8 @@ def _part(
     """
     base = _record_base(settings, part, key)
     path = base.with_suffix(".json")
-    if not path.is_file():
+    record = _known(part, path)
+    if not record:
         start = time.process_time()
         try:
             record = make(base)
@@ -203,8 +240,6 @@ def _part(
             raise Dropped("unexpected error", message[:500]) from error
         replace_file(path, json.dumps(record).encode())
         outcome.seconds[part] = time.process_time() - start
-    else:
-        record = read_record(path)
     if "dropped" in record:
         raise Dropped(*record["dropped"])
     outcome.records[part] = path
@@ -365,30 +400,27 @@ def _speakable(text: str, phonemize: Callable[[str], Any]) -> None:
         raise Dropped("bad text", str(error)) from error
 
 
-def _load(model_class: Any, folder: Path, device: str) -> Any:
-    import torch
+def _load(name: str, folder: Path, device: str) -> Any:
     from transformers.utils import logging
+
+    from ..models.parts import load_part
 
     # The bars of loading would tear the bar of the clips.
     logging.disable_progress_bar()
     try:
-        return model_class.from_pretrained(folder, dtype=torch.float32).eval().to(device)
+        return load_part(name, folder).to(device)
     finally:
         logging.enable_progress_bar()
 
 
 @lru_cache(maxsize=1)
 def _style_encoder(folder: Path, device: str) -> Any:
-    from ..models.style import FlowDubberStyleEncoder
-
-    return _load(FlowDubberStyleEncoder, folder, device)
+    return _load("style_encoder", folder, device)
 
 
 @lru_cache(maxsize=1)
 def _speech_tokenizer(folder: Path, device: str) -> Any:
-    from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
-
-    return _load(FlowDubberSpeechTokenizer, folder, device)
+    return _load("speech_tokenizer", folder, device)
 
 
 def load_models(settings: WorkSettings) -> None:
@@ -404,8 +436,8 @@ def load_models(settings: WorkSettings) -> None:
         if folder is not None:
             try:
                 load(folder, settings.device)
-            except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-                raise ValueError(f"{option}: no such model can be loaded from {folder} ({error}).") from error
+            except ValueError as error:
+                raise ValueError(f"{option}: no such model can be loaded from {folder}: {error}") from error
 
 
 def _style(settings: WorkSettings, sound: np.ndarray) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from ..work.files import replace_file
 from .codec import decode_audio, decode_crops
 from .dataset import data_files, require_pyarrow, schema
-from .files import replace_file
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,12 @@ from ..models.sources import part_folder
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 from ..processing.text import lexicon_of
 from ..version import __version__
+from ..work.files import replace_file
+from ..work.reading import read_record
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
 from .card import CARD_NAME, write_card
-from .clip_work import Outcome, WorkSettings, load_models, read_record, work_on
+from .clip_work import Outcome, WorkSettings, load_models, work_on
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
-from .files import replace_file
 from .hashing import hash_file, hash_folder, hash_json
 from .report import build_report, draw_report
 from .workers import run_in_processes, single_thread
@@ -232,8 +233,8 @@ def _check_output(settings: PrepareSettings) -> None:
         raise ValueError(
             f"{output} is a finished dataset without its work/ folder; choose another folder, or remove it."
         )
-    before = Path(read_record(stamp)["input"])
-    if before != outside and before.is_dir():
+    before = read_record(stamp).get("input")
+    if isinstance(before, str) and Path(before) != outside and Path(before).is_dir():
         raise ValueError(f"{output} was prepared from {before}; choose another folder for {source}.")
 
 
@@ -388,7 +389,7 @@ def _write(
     stamp = settings.output / WORK_NAME / "written.json"
     names = (DATA_FOLDER, SETTINGS_NAME, REPORT_NAME, PICTURE_NAME, CARD_NAME)
     complete = stamp.is_file() and all((settings.output / name).exists() for name in names)
-    if complete and read_record(stamp)["content"] == content:
+    if complete and read_record(stamp).get("content") == content:
         return False, report
     stamp.unlink(missing_ok=True)
     kept = [(recording, outcome) for recording, outcome in pairs if outcome.dropped is None]

@@ -21,10 +21,10 @@ from statistics import fmean, median
 from typing import Any
 
 from ..processing.audio import SAMPLING_RATE
+from ..work.files import replace_file
 from .adapters import Recording
 from .clip_work import Outcome
 from .dataset import split_order
-from .files import replace_file
 
 
 Pair = tuple[Recording, Outcome]

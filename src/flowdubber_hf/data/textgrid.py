@@ -13,9 +13,12 @@
 # limitations under the License.
 """Praat's TextGrid files, which the Montreal Forced Aligner and others write: interval tiers by name."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from ..work.reading import read_bytes
 
 
 Interval = tuple[str, float, float]  # label, start and end in seconds
@@ -32,15 +35,11 @@ def read_textgrid(path: str | Path) -> dict[str, list[Interval]]:
         ValueError: missing, too large, or no TextGrid.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"there is no TextGrid {path}.")
-    if path.stat().st_size > MAX_TEXTGRID_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_TEXTGRID_BYTES // 10**6} MB; no TextGrid of one clip is.")
-    data = path.read_bytes()
+    data = read_bytes(path, MAX_TEXTGRID_BYTES)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return dict(_tiers(_tokens(data.decode(encoding))))
-    except (UnicodeDecodeError, StopIteration, RuntimeError, ValueError) as error:
+    except (StopIteration, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} is no TextGrid in Praat's text format ({error or 'it ends too early'}).") from error
 
 
@@ -48,9 +47,16 @@ def _tokens(text: str) -> Iterator[str | float]:
     for match in _TOKEN.finditer(text):
         quoted, flag, number = match.groups()
         if number is not None:
-            yield float(number)
+            yield _finite(number)
         else:
             yield flag if flag is not None else quoted.replace('""', '"')
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return number
 
 
 def _tiers(tokens: Iterator[str | float]) -> Iterator[tuple[str, list[Interval]]]:

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..models.parts import load_part
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.loading import disagreements
-from ..pipelines.flowdubber.parts import load_part
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from .files import PIPELINE, ModelFolder, examine_files, missing_parts, open_model
 from .findings import OK, WRONG, Finding

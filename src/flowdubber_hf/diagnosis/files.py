@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
+from ..models.complete import find_pickled, open_tensors, read_index
+from ..models.parts import PART_CLASSES, TOKENIZER_FILE, identify_part
 from ..models.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint, weight_files
 from ..pipelines.flowdubber import FlowDubberPipeline
-from ..pipelines.flowdubber.loading import find_pickled, read_index
-from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS, PART_CLASSES, TOKENIZER_FILE, identify_part
+from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS
 from .findings import NOTE, OK, WRONG, Finding
 
 
@@ -130,7 +130,7 @@ def examine_files(name: str, folder: Path) -> Iterator[Finding]:
     weights, dtypes, broken, empty = 0, set(), [], []
     for file in files:
         try:
-            with safe_open(file, framework="pt") as tensors:
+            with open_tensors(file) as tensors:
                 for key in tensors.keys():  # noqa: SIM118
                     tensor = tensors.get_tensor(key)
                     weights += tensor.numel()
@@ -139,8 +139,8 @@ def examine_files(name: str, folder: Path) -> Iterator[Finding]:
                         broken.append(key)
                     elif tensor.ndim > 1 and not tensor.any():
                         empty.append(key)
-        except (SafetensorError, OSError) as error:
-            yield Finding(name, WRONG, f"{file.name} cannot be read as safetensors ({error}); it is damaged.")
+        except ValueError as error:
+            yield Finding(name, WRONG, str(error))
             return
     size = sum(file.stat().st_size for file in files)
     values = {"weights": weights, "bytes": size, "dtypes": sorted(dtypes)}

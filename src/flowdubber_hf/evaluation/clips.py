@@ -17,7 +17,6 @@ The three settings are the benchmarks': 1, the clip's own sound is the reference
 another speaker. Clips, speakers and recordings are always taken in a fixed order, so a pairing is the same on every machine.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,6 +30,7 @@ from ..data.textgrid import Interval
 from ..processing.audio import load_audio
 from ..processing.references import check_reference
 from ..processing.video import probe_video
+from ..work.reading import parse_json, read_text
 
 
 OUTPUT_SUFFIXES = (*AUDIO_SUFFIXES, *VIDEO_SUFFIXES)  # of a clip's sound and its video, the sound is taken
@@ -324,16 +324,18 @@ def _known_voices(folder: Path, recordings: Sequence[Recording]) -> dict[str, Vo
 
 def _read_pairing(file: Path, clips: Clips, known: Mapping[str, Voice]) -> list[Voice]:
     """References of a file of JSON lines `{"clip": name or id, "reference": name, id or path from the file's folder}`."""
-    if not file.is_file():
-        raise ValueError(f"--pairing: there is no file {file}.")
+    try:
+        lines = read_text(file).splitlines()
+    except ValueError as error:
+        raise ValueError(f"--pairing: {error}") from error
     pairs: dict[str, Voice] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line, "the line")
             clip, reference = row["clip"], row["reference"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):
             raise ValueError(f'{file.name}:{number} must be {{"clip": ..., "reference": ...}}.') from None
         path = file.parent / str(reference)
         voice = known.get(str(reference)) or (Voice(str(reference), "", path) if path.is_file() else None)

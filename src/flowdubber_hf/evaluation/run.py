@@ -33,18 +33,19 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from ..data.files import replace_file
 from ..data.workers import join_world, run_in_processes, single_thread, world
 from ..extras import require_extra
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from ..version import __version__
+from ..work.files import replace_file
+from ..work.reading import read_json
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
 from .scorers import EXTRA, Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
 from .sounds import call_arguments, model_folder
-from .summary import paper_table, summarize_columns, write_tables
+from .summary import check_summary, paper_table, summarize_columns, write_tables
 from .takes import require_selection
 from .work import (
     DUB_OPTIONS,
@@ -183,8 +184,8 @@ def _check_output(settings: EvaluateSettings) -> None:
     if not stamp.is_file():
         raise ValueError(f"--output {output} is not empty and no evaluation; choose another folder.")
     try:
-        before = dict(json.loads(stamp.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        before = read_json(stamp)
+    except ValueError:
         raise ValueError(f"{stamp} cannot be read; remove {output} or choose another folder.") from None
     now = json.loads(json.dumps(_identity(settings)))
     changed = [f"{name} {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
@@ -384,5 +385,5 @@ def compare(folders: Sequence[Path]) -> str:
         file = folder / SUMMARY_NAME
         if not file.is_file():
             raise ValueError(f"{folder} holds no finished evaluation (no {SUMMARY_NAME}).")
-        summaries.append(json.loads(file.read_text(encoding="utf-8")))
+        summaries.append(check_summary(read_json(file), file))
     return "\n".join(paper_table(summaries))

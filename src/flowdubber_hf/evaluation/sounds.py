@@ -187,8 +187,8 @@ def model_folder(name: str) -> Path:
     Raises:
         ValueError: there is no such checkpoint.
     """
+    from ..models.complete import read_index
     from ..pipelines.flowdubber import FlowDubberPipeline
-    from ..pipelines.flowdubber.loading import read_index
 
     folder = Path(FlowDubberPipeline.download(name))
     read_index(folder)

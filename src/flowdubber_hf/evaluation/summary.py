@@ -19,11 +19,13 @@ another seed, speaker or corpus.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..metrics import functional
+from ..work.reading import require
 from .scorers import HIGHER, LOWER, Column
 
 
@@ -143,6 +145,23 @@ def _interval(figure: Mapping[str, Any]) -> str:
 
 def _heading(figure: Mapping[str, Any]) -> str:
     return f"{figure['title']} {ARROWS.get(figure['better'], '→ 0')}"
+
+
+_NUMBER = (int, float, type(None))
+_FIGURE: dict[str, Any] = {
+    "title": str, "better": (str, type(None)), "unit": (str, type(None)), "digits": int, "value": _NUMBER, "low": _NUMBER,
+    "high": _NUMBER,
+}  # fmt: skip
+
+
+def check_summary(summary: dict[str, Any], file: Path) -> dict[str, Any]:
+    """A summary that [`paper_table`] can show; raises a `ValueError` else."""
+    require(summary, {"name": str, "setting": (int, str, type(None)), "clips": int, "figures": dict}, file)
+    for name, figure in summary["figures"].items():
+        found = require(figure, _FIGURE, f"{file}: the figure {name}")
+        if not 0 <= found["digits"] <= 12 or (found["value"] is not None and None in (found["low"], found["high"])):
+            raise ValueError(f"{file}: the figure {name} is damaged; evaluate again.")
+    return summary
 
 
 def paper_table(summaries: Sequence[Mapping[str, Any]]) -> list[str]:

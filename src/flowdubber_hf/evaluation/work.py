@@ -18,9 +18,7 @@ options, weights and the code of the package that makes it. What has its key alr
 """
 
 import json
-import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,11 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data.files import replace_file
 from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..libraries import quiet_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
+from ..work.files import replace_file, replacing
+from ..work.reading import read_json, require
 from .clips import Clip
 from .samples import Sample
 from .scorers import Scorer, registry
@@ -104,6 +103,9 @@ class Record:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+_FIELDS: dict[str, Any] = {"sound_key": str, "problem": (str, type(None)), "details": dict, "scores": dict}
+
+
 def hash_code(names: Sequence[str]) -> str:
     """24 hexadecimal digits of source files of the package."""
     package = Path(__file__).parents[1]
@@ -127,9 +129,14 @@ def maps_file(folder: Path, clip: Clip) -> Path:
 
 def read_record(folder: Path, clip: Clip) -> Record:
     """A clip's record; an empty one where there is none or it cannot be read."""
+    file = record_file(folder, clip)
     try:
-        return Record(**json.loads(record_file(folder, clip).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        known = require(read_json(file), _FIELDS, file)
+        for score in known["scores"].values():
+            require(score, {"key": str, "values": dict, "problems": dict}, file)
+        require(known["details"].get("timings", {"total": 0.0}), {"total": (int, float)}, file)
+        return Record(**{name: known[name] for name in _FIELDS})
+    except ValueError:
         return Record()
 
 
@@ -204,18 +211,17 @@ def _write_sound(job: Job, clip: Clip, made: Made) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_wav(folder / f"{clip.name}.wav", made.sound, overwrite=True)
     if made.maps:
-        maps = maps_file(job.folder, clip)
-        temporary = maps.with_name(f".{maps.name}")
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **made.maps)
-        temporary.replace(maps)
+        with replacing(maps_file(job.folder, clip)) as temporary:
+            np.savez_compressed(temporary, **made.maps)
 
 
 def read_maps(folder: Path, clip: Clip) -> dict[str, np.ndarray]:
-    """`alignment` and `path` of a dub; empty for other sounds."""
-    with suppress(OSError, ValueError, zipfile.BadZipFile), np.load(maps_file(folder, clip)) as maps:
-        return dict(maps)
-    return {}
+    """`alignment` and `path` of a dub; empty for other sounds, and where the file cannot be read."""
+    try:
+        with np.load(maps_file(folder, clip), allow_pickle=False) as maps:
+            return dict(maps)
+    except Exception:  # whatever a damaged archive brings its reader to
+        return {}
 
 
 def _make_sound(job: Job, clip: Clip, record: Record) -> Record:

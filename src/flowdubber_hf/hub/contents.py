@@ -13,7 +13,6 @@
 # limitations under the License.
 """What may go into a repository of the Hub, and what is refused before anything is sent."""
 
-import json
 import re
 import stat
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-from safetensors import SafetensorError, safe_open
+from ..models.complete import open_tensors
+from ..work.reading import parse_json, parse_yaml, read_text
 
 
 CARD_NAME = "README.md"
@@ -183,21 +182,15 @@ def _refuse(names: list[str], what: str, remedy: str) -> None:
 
 
 def _check_json(name: str, path: Path) -> None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}).") from error
+    content = parse_json(read_text(path), path)
     for key, value in _strings(content):
         if _LOCAL_PATH.match(value):
             raise _path_found(name, f"{key}: {value!r}")
 
 
 def _check_metadata(name: str, path: Path) -> None:
-    try:
-        with safe_open(path, framework="pt") as tensors:
-            metadata = tensors.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as safetensors ({error}); it is damaged.") from error
+    with open_tensors(path) as tensors:
+        metadata = tensors.metadata() or {}
     for key, value in metadata.items():
         if _LOCAL_PATH.match(value):
             raise _path_found(name, f"{key}: {value!r}")
@@ -205,10 +198,7 @@ def _check_metadata(name: str, path: Path) -> None:
 
 def _check_text(name: str, path: Path, own: list[str]) -> None:
     """In prose a path may be an example; only the user's home and the folder itself are surely of this machine."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8.") from error
+    text = read_text(path)
     for place in own:
         if place in text:
             raise _path_found(name, repr(place))
@@ -244,13 +234,7 @@ def front_matter(text: str) -> dict[str, Any]:
     ends = [number for number, line in enumerate(lines) if line.rstrip() == "---"]
     if len(ends) < 2 or ends[0] != 0:
         raise ValueError("it has no front matter between two lines ---")
-    try:
-        values = yaml.safe_load("\n".join(lines[1 : ends[1]]))
-    except yaml.YAMLError as error:
-        raise ValueError(f"its front matter is not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise ValueError("its front matter holds no names with values")
-    return values
+    return parse_yaml("\n".join(lines[1 : ends[1]]), "its front matter")
 
 
 def check_card(folder: Path, repo_type: str) -> dict[str, Any]:
@@ -267,9 +251,9 @@ def check_card(folder: Path, repo_type: str) -> dict[str, Any]:
             "name one (--card)."
         )
     try:
-        front = front_matter(card.read_text(encoding="utf-8"))
+        front = front_matter(read_text(card))
     except ValueError as error:
-        raise ValueError(f"the card {card} cannot be used: {error}.") from error
+        raise ValueError(f"the card {card} cannot be used: {str(error).rstrip('.')}.") from error
     needed = ("sdk", "title") if repo_type == "space" else ("license",)
     missing = [name for name in needed if not front.get(name)]
     if missing:

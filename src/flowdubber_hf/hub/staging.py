@@ -26,9 +26,10 @@ from typing import Any
 
 import torch
 
+from ..models.complete import read_index
 from ..models.sources import CONFIG_FILE, INDEX_FILE, choose_weights, part_folder, variants_of, weight_files
-from ..pipelines.flowdubber.loading import read_index
 from ..pipelines.flowdubber.pipeline_flowdubber import HUB_MODULES, FlowDubberPipeline
+from ..work.reading import parse_json, read_text
 from .contents import CARD_NAME, NOT_SETTINGS, Contents, list_files, read_contents
 
 
@@ -235,10 +236,7 @@ def _drop_paths(file: Path) -> None:
     """Takes the folders that a part was loaded from out of its settings."""
     if file.name in NOT_SETTINGS:
         return
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file.name} of {file.parent.name} is not valid JSON ({error}).") from error
+    settings = parse_json(read_text(file), f"{file.name} of {file.parent.name}")
     kept = _without_paths(settings)
     if kept != settings:
         file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -43,7 +43,8 @@ from transformers import (
     WhisperProcessor,
 )
 
-from ..models.utmos import FlowDubberUtmos
+from ..models.complete import listed, not_finite
+from ..models.parts import load_part
 from ..processing.audio import SAMPLING_RATE
 
 
@@ -89,6 +90,9 @@ def _load_model(weights: _Weights, part: type[PreTrainedModel], device: str, unu
     missing = sorted(name for name in report["missing_keys"] if not name.startswith(unused))
     if missing:
         raise weights.refuse(f"its weights lack {len(missing)} parts of a {part.__name__}, {missing[0]} first.")
+    broken = not_finite(model.state_dict())
+    if broken:
+        raise weights.refuse(f"its weights are not finite ({listed(broken)}).")
     return model.to(device).eval()
 
 
@@ -266,7 +270,10 @@ class Utmos:
             "weights, which needs the network once; or name the file utmos22_strong_step7459_v1.pt in place of that repository."
         )
         self.name = name_or_folder
-        self.model = _load_model(_Weights(name_or_folder, "utmos", remedy), FlowDubberUtmos, device)
+        try:
+            self.model = load_part("utmos", name_or_folder).to(device)
+        except ValueError as error:
+            raise _Weights(name_or_folder, "utmos", remedy).refuse(str(error)) from error
 
     @torch.no_grad()
     def __call__(self, sound: np.ndarray) -> float:

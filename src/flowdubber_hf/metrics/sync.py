@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..models.sources import part_folder
-from ..models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
+from ..models.parts import load_part
+from ..models.syncnet import FlowDubberSyncNet
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 
 
@@ -59,27 +59,12 @@ def load_syncnet(name: str | Path = DEFAULT_SYNCNET) -> FlowDubberSyncNet:
         name: a bundled one, a folder written by `save_pretrained`, or a Hub id.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is none of that name, or its weights are not whole.
     """
     try:
-        folder = part_folder(name, "syncnet")
+        return load_part("syncnet", name)
     except ValueError as error:
         raise ValueError(f"there is no judge of lip-sync {str(name)!r}: {error}") from error
-    try:
-        kind = FlowDubberSyncNetConfig.get_config_dict(folder)[0].get("model_type")
-        if kind != FlowDubberSyncNetConfig.model_type:
-            found = f"a model of the type {kind!r}" if kind else "no config.json that says so"
-            raise ValueError(f"{name} holds no judge of lip-sync but {found}.")
-        model, report = FlowDubberSyncNet.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-        )
-    except OSError as error:
-        raise ValueError(
-            f"{name} holds no judge of lip-sync: config.json and model.safetensors are needed ({error})."
-        ) from error
-    if report["missing_keys"]:
-        raise ValueError(f"{name} lacks weights of the judge of lip-sync, {min(report['missing_keys'])} for one.")
-    return model.eval()
 
 
 def offset_distances(

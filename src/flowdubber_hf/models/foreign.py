@@ -18,7 +18,6 @@ Public weights are mostly old pickles, which can run code when they are read as 
 """
 
 import fnmatch
-import json
 import pickle
 import re
 import zipfile
@@ -27,17 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
+from . import complete
+from .complete import listed
 from .sources import fetch
 
 
 # Bounds on what is read; the largest public checkpoint of the method's parts has 2 GB.
 MAX_CHECKPOINT_BYTES = 8 * 2**30
-MAX_TEXT_BYTES = 64 * 2**20
-# How many names an error gives before it only counts.
-SHOWN_NAMES = 3
 # What PyTorch calls the two halves of a normalised weight, by version: magnitude, direction.
 WEIGHT_NORM_ENDINGS = (
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
@@ -98,31 +94,6 @@ def locate(source: str | Path, known: Sequence[str], file: str | None = None, be
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        ValueError: missing, too large, not JSON or no object.
-    """
-    content = read_text(file)
-    try:
-        content = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} must hold a JSON object.")
-    return content
-
-
-def read_text(file: Path) -> str:
-    """A text of bounded size; raises `ValueError` where it is missing, too large or not UTF-8."""
-    _check_size(file, MAX_TEXT_BYTES)
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 text.") from error
-
-
 def read_tensors(file: Path, within: Sequence[str] = ()) -> dict[str, torch.Tensor]:
     """The named tensors of a checkpoint, on the CPU, without the prefix that training on several devices adds.
 
@@ -136,7 +107,7 @@ def read_tensors(file: Path, within: Sequence[str] = ()) -> dict[str, torch.Tens
             tensors; the message says what to do.
     """
     size = _check_size(file, MAX_CHECKPOINT_BYTES)
-    content = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickled(file)
+    content = complete.read_tensors(file) if file.suffix == ".safetensors" else _read_pickled(file)
     if isinstance(content, dict):
         content = next((content[name] for name in within if name in content), content)
     if not isinstance(content, dict) or not content:
@@ -170,13 +141,6 @@ def _is_plain(tensor: Any) -> bool:
         and tensor.device.type == "cpu"
         and not tensor.is_quantized
     )
-
-
-def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
-    try:
-        return load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{file} cannot be read as safetensors ({error}); it is damaged.") from error
 
 
 class _Ignored:
@@ -349,22 +313,13 @@ def load_strictly(
     model.eval()
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first few of some names, and how many more there are."""
-    shown = ", ".join(names[:SHOWN_NAMES])
-    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
-
-
 __all__ = [
     "check_names",
     "fold_weight_norm",
     "is_hub_id",
-    "listed",
     "load_strictly",
     "locate",
-    "read_json",
     "read_tensors",
-    "read_text",
     "rename",
     "weight_from_norm",
 ]

@@ -14,7 +14,6 @@
 """Where weights come from: a checkpoint inside the package by its name, a folder, or a repository of the Hub."""
 
 import importlib.resources
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -33,6 +32,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import httpx
+
+from ..work.reading import read_json
 
 
 INDEX_FILE = "model_index.json"
@@ -188,12 +189,12 @@ def weight_files(folder: Path, variant: str | None = None) -> list[Path]:
 
 def _shards(index: Path) -> list[str]:
     """The names of the files that an index of shards names, all of them there."""
-    try:
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{index} is no index of safetensors shards.") from error
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise ValueError(f"{index} is no index of safetensors shards; get it anew.")
+    shards = sorted(set(weight_map.values()))
     for name in shards:
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+        if Path(name).name != name or not name.endswith(".safetensors"):
             raise ValueError(f"{index} names {name!r}, which is no safetensors file beside it.")
         if not (index.parent / name).is_file():
             raise ValueError(f"{index.parent} lacks {name}, which {index.name} names.")

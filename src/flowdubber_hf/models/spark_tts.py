@@ -15,12 +15,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .foreign import is_hub_id, read_json, read_tensors, read_text
+from ..work.reading import read_json, read_yaml
+from .foreign import is_hub_id, read_tensors
 from .semantic import FlowDubberSemanticForConditionalGeneration
 from .semantic.conversion import (
     plan_spark_semantic,
@@ -43,7 +43,6 @@ PATTERNS = (
     *(f"LLM/{name}" for name in ("*.json", "*.safetensors", "merges.txt")),
     *(f"{WAV2VEC2}/{name}" for name in ("*.json", "*.safetensors", "pytorch_model.bin")),
 )
-MAX_SETTINGS_CHARACTERS = 2**16
 
 
 def convert_spark_tts(
@@ -101,12 +100,12 @@ def spark_folder(source: str | Path, revision: str | None = None) -> Path:
 
 
 def _plan_speech_tokenizer(folder: Path, keep_postnet: bool) -> PlannedModel:
-    codec = _read_yaml(folder / "BiCodec" / "config.yaml").get("audio_tokenizer")
+    codec = read_yaml(folder / "BiCodec" / "config.yaml").get("audio_tokenizer")
     if not isinstance(codec, Mapping):
         raise ValueError(f"{folder / 'BiCodec' / 'config.yaml'} has no section audio_tokenizer.")
     front_end = folder / WAV2VEC2
     config = bicodec_config(
-        _read_yaml(folder / "config.yaml"),
+        read_yaml(folder / "config.yaml"),
         codec,
         wav2vec2_config(read_json(front_end / "config.json"), read_json(front_end / "preprocessor_config.json")),
     )
@@ -121,21 +120,6 @@ def _plan_speech_tokenizer(folder: Path, keep_postnet: bool) -> PlannedModel:
     recipes, left_out = plan_bicodec(model, stored, wav2vec2)
     # Rounded weights would choose other codes than the language model was trained on.
     return PlannedModel(model, recipes, fixed_dtype=True, left_out=left_out)
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    import yaml
-
-    text = read_text(file)
-    if len(text) > MAX_SETTINGS_CHARACTERS:
-        raise ValueError(f"{file} is too long for settings ({len(text)} characters).")
-    try:
-        settings = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid YAML ({' '.join(str(error).split())[:200]}).") from error
-    if not isinstance(settings, dict):
-        raise ValueError(f"{file} must hold settings by name.")
-    return settings
 
 
 __all__ = ["convert_spark_tts", "spark_folder"]

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 from transformers import GenerationConfig, PreTrainedModel
 
-from .foreign import WEIGHT_NORM_ENDINGS, listed, weight_from_norm
+from .complete import listed, open_tensors
+from .foreign import WEIGHT_NORM_ENDINGS, weight_from_norm
 from .sources import weight_files
 
 
@@ -48,7 +48,7 @@ class StoredTensors(Mapping[str, torch.Tensor]):
         if not files:
             raise ValueError(f"{folder} has neither {WEIGHTS_NAME} nor {INDEX_NAME}.")
         for file in files:
-            with _opened(file) as tensors:
+            with open_tensors(file) as tensors:
                 for name in tensors.keys():  # noqa: SIM118
                     if name in self._files:
                         raise ValueError(f"{folder} holds the tensor {name!r} twice.")
@@ -56,7 +56,7 @@ class StoredTensors(Mapping[str, torch.Tensor]):
                     self.shapes[name] = tuple(tensors.get_slice(name).get_shape())
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        with _opened(self._files[name]) as tensors:
+        with open_tensors(self._files[name]) as tensors:
             return tensors.get_tensor(name)
 
     def __contains__(self, name: object) -> bool:
@@ -67,13 +67,6 @@ class StoredTensors(Mapping[str, torch.Tensor]):
 
     def __len__(self) -> int:
         return len(self._files)
-
-
-def _opened(file: Path) -> safe_open:
-    try:
-        return safe_open(file, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{file} cannot be read as safetensors ({error}); it is damaged.") from error
 
 
 def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:

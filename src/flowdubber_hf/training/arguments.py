@@ -15,7 +15,6 @@
 
 import dataclasses
 import difflib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,8 @@ from typing import Any, TypeVar
 
 import torch
 from transformers import HfArgumentParser, SchedulerType
+
+from ..work.reading import read_json, read_yaml
 
 
 TRACKERS = ("tensorboard", "wandb", "trackio")
@@ -144,28 +145,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         ValueError: no such file, or it does not hold a mapping.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}).") from error
-    try:
-        if path.suffix == ".json":
-            values = json.loads(text)
-        else:
-            import yaml
-
-            values = yaml.safe_load(text)
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from error
-    except Exception as error:  # yaml's errors share no builtin base but Exception
-        if type(error).__module__.split(".")[0] != "yaml":
-            raise
-        raise ValueError(f"{path} is not YAML: {error}.") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold a mapping of options to values.")
-    return values
+    return read_json(path) if path.suffix == ".json" else read_yaml(path)
 
 
 def _as_default(action: Any, name: str, value: Any, path: str) -> Any:

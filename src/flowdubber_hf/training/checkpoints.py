@@ -11,7 +11,10 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checkpoints of a run: each is complete or absent, whatever moment the process is killed at."""
+"""Checkpoints of a run: each is complete or absent, whatever moment the process is killed at.
+
+They hold safetensors and JSON only. Reading one runs no code, whoever wrote it.
+"""
 
 import json
 import re
@@ -22,11 +25,14 @@ from typing import Any
 
 from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from ..data.features import save_text
-from ..data.files import UNFINISHED
+from ..models.complete import find_pickled, listed, not_finite, read_tensors
+from ..work.files import UNFINISHED
+from ..work.reading import read_json, require
 from .arguments import TrainingArguments
+from .resumable import Resumable
 
 
 # Its presence tells that a folder is a run's and may be written to again.
@@ -34,6 +40,18 @@ ARGUMENTS_NAME = "training_arguments.json"
 STATE_NAME = "progress.json"
 EMA_NAME = "ema.safetensors"
 LATEST = "latest"
+# Of the files of a checkpoint. The first, without a number, held pickles.
+FORMAT = 2
+# What the loop reads of a checkpoint's progress.
+PROGRESS: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "best": (int, float, type(None)),
+    "seconds": dict,
+    "window": dict,
+    "record": dict,
+    "arguments": dict,
+    "log_position": int,
+}
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -52,13 +70,15 @@ def find_checkpoint(arguments: TrainingArguments) -> Path | None:
     The checkpoint that `--resume_from_checkpoint` means, `None` where the run starts.
 
     Raises:
-        ValueError: the named checkpoint is not there, or the output folder holds newer ones.
+        ValueError: the named checkpoint is not there or cannot be gone on from, or the output folder holds newer ones.
     """
     folder, wanted = Path(arguments.output_dir), arguments.resume_from_checkpoint
     if wanted is None:
         return None
     present = checkpoints(folder)
     if wanted == LATEST:
+        for newest in present[-1:]:
+            read_progress(newest)  # refused before data and models are loaded
         return present[-1] if present else None
     path = Path(wanted)
     if not (path / STATE_NAME).is_file() or not re.fullmatch(r"checkpoint-\d+", path.name):
@@ -69,6 +89,7 @@ def find_checkpoint(arguments: TrainingArguments) -> Path | None:
             f"--output_dir {folder} holds checkpoints after {path.name} ({', '.join(newer)}); remove them or name another "
             "--output_dir."
         )
+    read_progress(path)
     return path
 
 
@@ -114,19 +135,21 @@ def _recover(path: Path) -> None:
 
 
 def save_checkpoint(
-    accelerator: Accelerator, ema: EMAModel | None, folder: Path, state: dict[str, Any], limit: int
+    accelerator: Accelerator, run: Resumable, ema: EMAModel | None, folder: Path, state: dict[str, Any], limit: int
 ) -> None:
     """Writes `checkpoint-<step>` under another name and renames it, then removes all but the newest `limit`."""
-    final = folder / f"checkpoint-{state['step']}"
-    temporary = folder / f"{UNFINISHED}{final.name}"
-    accelerator.save_state(str(temporary))
-    accelerator.wait_for_everyone()  # every process has written its part
+    accelerator.wait_for_everyone()  # every process has done the step
     if accelerator.is_main_process:
+        final = folder / f"checkpoint-{state['step']}"
+        temporary = folder / f"{UNFINISHED}{final.name}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        progress = {**state, "format": FORMAT, "processes": accelerator.num_processes, **run.save(temporary)}
         if ema is not None:
             weights = {str(index): value.contiguous() for index, value in enumerate(ema.shadow_params)}
             save_file(weights, temporary / EMA_NAME)
-            state = {**state, "ema_step": ema.optimization_step}
-        (temporary / STATE_NAME).write_text(json.dumps(state) + "\n", encoding="utf-8")
+            progress["ema_step"] = ema.optimization_step
+        (temporary / STATE_NAME).write_text(json.dumps(progress) + "\n", encoding="utf-8")
         temporary.rename(final)
         for old in checkpoints(folder)[:-limit]:
             removed = old.with_name(f"{UNFINISHED}removed-{old.name}")
@@ -135,22 +158,54 @@ def save_checkpoint(
     accelerator.wait_for_everyone()
 
 
-def load_checkpoint(accelerator: Accelerator, ema: EMAModel | None, checkpoint: Path) -> dict[str, Any]:
+def read_progress(checkpoint: Path) -> dict[str, Any]:
+    """The state that a checkpoint was saved with.
+
+    Raises:
+        ValueError: it is damaged, or of an earlier version of this package, whose checkpoints held pickles.
+    """
+    pickled = find_pickled(checkpoint)
+    file = checkpoint / STATE_NAME
+    state = read_json(file)
+    if pickled or state.get("format") != FORMAT:
+        told = f"it holds pickles ({listed(pickled)}), which can run code" if pickled else "it is of another version"
+        raise ValueError(
+            f"{checkpoint} cannot be gone on from: {told} when read, and nothing of it was. Start anew in another --output_dir; "
+            f"the finished weights in {checkpoint.parent / 'model'} stay usable as a start (see docs/training.md)."
+        )
+    require(state, PROGRESS, file)
+    window = require(state["window"], {"sums": dict, "counts": dict}, f"{file}: the window")
+    require(state["seconds"], {"data": (int, float), "model": (int, float)}, f"{file}: the seconds")
+    numbers = [*window["sums"].values(), *window["counts"].values()]
+    if window["sums"].keys() != window["counts"].keys() or not all(type(value) in (int, float) for value in numbers):
+        raise ValueError(f"{file}: the window of the log must hold a sum and a count of each figure; it is damaged.")
+    if not 0 <= state["step"] < 2**62 or not 0 <= state["log_position"] < 2**62:
+        raise ValueError(f"{file}: 'step' and 'log_position' must not be negative or absurd; it is damaged.")
+    return state
+
+
+def load_checkpoint(
+    accelerator: Accelerator, run: Resumable, ema: EMAModel | None, checkpoint: Path
+) -> dict[str, Any]:
     """Puts weights, optimiser, schedule and averages back and returns the state that was saved with them.
 
     Raises:
-        ValueError: the checkpoint has no average but the run wants one.
+        ValueError: the checkpoint is damaged, of an earlier version or of another model, or has no average but the run wants one.
     """
-    state = json.loads((checkpoint / STATE_NAME).read_text(encoding="utf-8"))
+    state = read_progress(checkpoint)
     if ema is not None:
         if not (checkpoint / EMA_NAME).is_file():
             raise ValueError(f"{checkpoint} was written without --use_ema; add --use_ema false.")
-        weights = load_file(checkpoint / EMA_NAME)
-        ema.load_state_dict(
-            {
-                "optimization_step": state["ema_step"],
-                "shadow_params": [weights[str(index)] for index in range(len(weights))],
-            }
-        )
-    accelerator.load_state(str(checkpoint))
+        _load_average(ema, checkpoint, require(state, {"ema_step": int}, checkpoint / STATE_NAME)["ema_step"])
+    run.load(checkpoint, state)
     return state
+
+
+def _load_average(ema: EMAModel, checkpoint: Path, step: int) -> None:
+    file = checkpoint / EMA_NAME
+    weights = read_tensors(file)
+    names = [str(index) for index in range(len(ema.shadow_params))]
+    expected = {name: tuple(value.shape) for name, value in zip(names, ema.shadow_params, strict=True)}
+    if {name: tuple(value.shape) for name, value in weights.items()} != expected or not_finite(weights):
+        raise ValueError(f"{file} does not hold the average of this run's weights; it is damaged or of another model.")
+    ema.load_state_dict({"optimization_step": step, "shadow_params": [weights[name] for name in names]})

@@ -26,6 +26,7 @@ from ..data.dubbing import phoneme_frames
 from ..data.features import Clip, FeatureStore, save_text
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE
 from ..processing.text import PHONEMES
+from ..work.reading import read_record
 from .arguments import TrainingArguments
 
 
@@ -155,5 +156,4 @@ def usable_clips(
 
 
 def _add_skipped(path: Path, problems: Mapping[str, str]) -> None:
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    save_text(path, json.dumps({**before, **problems}, indent=1) + "\n")
+    save_text(path, json.dumps({**read_record(path), **problems}, indent=1) + "\n")

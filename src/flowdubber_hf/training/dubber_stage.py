@@ -31,6 +31,7 @@ from ..models.aligner import FlowDubberAlignerModel
 from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding
 from ..models.layers import RotarySelfAttention
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, NUM_MELS, SAMPLES_PER_VIDEO_FRAME
+from ..work.reading import read_array
 from .batching import BatchPlan, ClipGroup, row_generator
 from .dubber import (
     FlowDubberAligningModel,
@@ -254,7 +255,7 @@ class LipFeatures:
 
     def get(self, clip_id: str, generator: np.random.Generator | None) -> torch.Tensor:
         """`(F, hidden_size)` float32: a random view, or the plain one without a generator."""
-        views = np.load(self.path(clip_id), mmap_mode="r", allow_pickle=False)
+        views = read_array(self.path(clip_id), 3, mapped=True)
         view = 0 if generator is None else generator.integers(len(views))
         return torch.from_numpy(views[view].astype(np.float32))
 

@@ -26,12 +26,12 @@ from huggingface_hub import ModelCardData
 from huggingface_hub.repocard import metadata_load
 
 from ..data.features import Clip
-from ..data.files import replace_folder
 from ..hub import Target, push
 from ..hub.contents import CARD_NAME
 from ..hub.staging import PLACEHOLDER
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE
+from ..work.files import replace_folder
 from .arguments import TrainingArguments
 
 

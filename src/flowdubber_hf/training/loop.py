@@ -42,10 +42,12 @@ from transformers import PreTrainedModel, get_scheduler
 from transformers.utils import logging as transformers_logging
 
 from ..data.features import save_text
-from ..data.files import replace_folder
+from ..work.files import replace_folder
+from ..work.reading import read_json
 from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
 from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, save_checkpoint, step_of
+from .resumable import Resumable
 from .samples import Samples, check_samples
 from .synchronized_norm import synchronize_batch_norms
 from .trackers import RunLog, check_trackers, start_trackers, track
@@ -247,7 +249,9 @@ class _Run:
         )
         self.schedule = _make_schedule(optimizer, arguments)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
-        accelerator.register_for_checkpointing(self.schedule)
+        self.resumable = Resumable(
+            accelerator.unwrap_model(self.model), self.optimizer, self.schedule, accelerator.scaler
+        )
         self.ema = None
         if arguments.use_ema:
             self.ema = EMAModel(
@@ -255,7 +259,7 @@ class _Run:
             )
         state: dict[str, Any] = {"step": 0}
         if checkpoint is not None:
-            state = load_checkpoint(accelerator, self.ema, checkpoint)
+            state = load_checkpoint(accelerator, self.resumable, self.ema, checkpoint)
             self._report_resume(state, checkpoint)
         if self.ema is not None:
             self.ema.to(accelerator.device)
@@ -400,7 +404,8 @@ class _Run:
         }
         if self.accelerator.is_main_process:
             state["log_position"] = self.log.position
-        save_checkpoint(self.accelerator, self.ema, self.folder, state, self.arguments.save_total_limit)
+        limit = self.arguments.save_total_limit
+        save_checkpoint(self.accelerator, self.resumable, self.ema, self.folder, state, limit)
 
     def due(self, interval: int) -> bool:
         """Whether something that happens every `interval` steps, and at the end, happens now."""
@@ -481,7 +486,7 @@ def train(
     checkpoint, path = find_checkpoint(arguments), Path(arguments.output_dir) / SUMMARY_NAME
     if checkpoint is not None and step_of(checkpoint) >= arguments.max_steps and path.is_file():
         accelerator.print(f"{arguments.output_dir} has all {arguments.max_steps} steps")
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = read_json(path)
         _push(stage, arguments, accelerator, summary, push)
         return summary
     if arguments.sample_steps:

@@ -29,7 +29,6 @@ from accelerate import Accelerator
 from diffusers import FlowMatchEulerDiscreteScheduler
 
 from ..data.features import Clip, FeatureStore
-from ..data.files import replace_folder
 from ..extras import require_extra
 from ..models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
@@ -38,6 +37,7 @@ from ..processing.audio import MEL_FRAME_RATE, SAMPLING_RATE, VIDEO_FRAME_RATE, 
 from ..processing.text import PHONEMES
 from ..processing.video import write_wav
 from ..schedulers import flow_sigmas, flow_time, scheduler_output, set_flow_timesteps
+from ..work.files import replace_folder
 
 
 if TYPE_CHECKING:

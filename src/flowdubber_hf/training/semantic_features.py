@@ -33,6 +33,7 @@ from ..models.semantic import (
     build_prompt,
     pad_prompts,
 )
+from ..work.reading import read_array, read_json, require
 from .semantic_data import SpokenClip, as_prompted
 from .semantic_training import References
 
@@ -78,7 +79,7 @@ class SemanticCache:
             raise ValueError(f"{self.folder} holds no cached states; make them with extract_semantic_features.py.")
         self.settings: dict[str, Any] = {
             "codes": CODES[0],
-            **json.loads(path.read_text(encoding="utf-8")),
+            **require(read_json(path), {"hidden_size": int}, path),
         }  # older have no word of it
         if settings is not None:
             self.check(**settings)
@@ -126,7 +127,7 @@ class SemanticCache:
         if not samples:
             return None
         chosen = samples[0 if generator is None else int(generator.integers(len(samples)))]
-        return np.load(self.path(clip_id, chosen), allow_pickle=False).astype(np.float32)
+        return read_array(self.path(clip_id, chosen), 2).astype(np.float32)
 
 
 def _number(clip_id: str, sample: int) -> int:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, Qwen2ForCausalLM
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2ForCausalLM
 
+from ..models.parts import check_settings, load_part, open_part
 from ..models.semantic import (
     FlowDubberSemanticConfig,
     FlowDubberSemanticForConditionalGeneration,
@@ -30,6 +31,7 @@ from ..models.semantic import (
 )
 from ..models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN
 from ..models.sources import CONFIG_FILE, INDEX_FILE, fetch, fetch_checkpoint, local_checkpoint, part_folder
+from ..work.reading import first_line, read_json
 
 
 # Where a model and its tokenizer may lie in a folder: a training run's `model`, a run, a pipeline.
@@ -53,7 +55,7 @@ def fresh_model(
     Raises:
         ValueError: unknown preset, or `base` without a text tokenizer.
     """
-    base = AutoTokenizer.from_pretrained(text_tokenizer) if text_tokenizer else None
+    base = _tokenizer(text_tokenizer) if text_tokenizer else None
     config = semantic_config(preset, text_config=text_config or {})
     tokenizer = build_tokenizer(preset, texts, base, config)
     return FlowDubberSemanticForConditionalGeneration(config), tokenizer
@@ -75,16 +77,26 @@ def load_model(source: str | Path, preset: str = "base", seed: int = 0) -> Start
         folder = Path(source, model_place)
         if not (folder / "config.json").is_file():
             continue
-        kind = AutoConfig.from_pretrained(folder).model_type
+        kind = read_json(folder / "config.json").get("model_type")
         if kind == FlowDubberSemanticConfig.model_type:
-            tokenizer = AutoTokenizer.from_pretrained(Path(source, tokenizer_place))
-            model = FlowDubberSemanticForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+            tokenizer = _tokenizer(Path(source, tokenizer_place))
+            model = load_part("semantic_model", folder)
             check_tokenizer(tokenizer, model.config)
             return model, tokenizer
         if kind == "qwen2":
             return from_qwen2(folder, preset, seed)
         raise ValueError(f"{folder} is a model of type {kind!r}; the language model starts from qwen2.")
     raise ValueError(f"{source} holds no language model: neither config.json nor model/ nor semantic_model/.")
+
+
+def _tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
+    """A tokenizer of any kind; raises a `ValueError` where there is none, and never runs a repository's own code."""
+    if Path(source).is_dir():
+        check_settings(Path(source))
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except Exception as error:  # of whatever kind its many readers raise
+        raise ValueError(f"{source} holds no tokenizer that can be read: {first_line(error)}") from error
 
 
 def _folder_of(source: str | Path) -> Path:
@@ -112,16 +124,16 @@ def from_qwen2(source: str | Path, preset: str = "base", seed: int = 0) -> Start
     Raises:
         ValueError: there is no such model, it is none of Qwen2, or its head is not tied to its embedding.
     """
-    try:
-        config = AutoConfig.from_pretrained(source)
-        tokenizer = AutoTokenizer.from_pretrained(source)
-    except OSError as error:
-        raise ValueError(f"{source} is neither a folder with a language model nor to be had from the Hub.") from error
-    if config.model_type != "qwen2":
-        raise ValueError(f"{source} is a model of type {config.model_type!r}; the language model starts from qwen2.")
-    if not config.tie_word_embeddings:
+    folder = part_folder(source, "semantic_model")
+    config = read_json(folder / CONFIG_FILE)
+    if config.get("model_type") != "qwen2":
+        raise ValueError(
+            f"{source} is a model of type {config.get('model_type')!r}; the language model starts from qwen2."
+        )
+    tokenizer = _tokenizer(folder)
+    if not config.get("tie_word_embeddings", False):
         raise ValueError(f"the head of {source} is not tied to its embedding; take a Qwen2 of at most 3B parameters.")
-    qwen = Qwen2ForCausalLM.from_pretrained(source, dtype=torch.float32)
+    qwen = open_part(Qwen2ForCausalLM, folder, "language model")
     num_text = len(tokenizer)
     model = FlowDubberSemanticForConditionalGeneration(_config_for(qwen.config, tokenizer, preset))
     build_tokenizer("base", text_tokenizer=tokenizer, config=model.config)

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from ..data.features import Clip, FeatureStore
+from ..models.complete import read_tensors
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from .batching import row_generator
 from .samples import Samples, sampled_sounds, tokenizer_samples
@@ -87,7 +88,7 @@ class SpeechTokenizerStage:
         model = SpeechTokenizerObjective(tokenizer, len(self.rows.speakers), weights, freeze_semantic)
         heads = Path(heads_from) / HEADS_NAME if heads_from else None
         if heads is not None and heads.is_file():
-            model.load_heads(load_file(heads))
+            model.load_heads(read_tensors(heads))
         state = PartialState()
         if state.num_processes > 1 and state.device.type == "cpu":
             synchronize_batch_norms(model)

@@ -13,16 +13,17 @@
 # limitations under the License.
 """Training examples of the vocoder: random cuts of real sound with their F0 tracks, and what is drawn for each of them."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from ..data.features import Clip, FeatureStore
+from ..models.complete import read_tensors
 from ..processing.audio import HOP_LENGTH, NUM_MELS
+from ..work.files import replacing
 from .vocoder_losses import WINDOWS
 from .vocoder_pitch import fill_unvoiced, track_pitch
 
@@ -37,7 +38,7 @@ def load_pitch_tracks(
 
     Tracks are read from `cache` (safetensors) where it has them and are added to it where it has not.
     """
-    tracks = load_file(cache) if cache.is_file() else {}
+    tracks = _known_tracks(cache, clips)
     missing = sorted((clip for clip in clips if clip.id not in tracks), key=lambda clip: clip.num_samples)
     for start in range(0, len(missing), batch_size):
         sounds = {clip.id: torch.from_numpy(store.audio(clip.id)) for clip in missing[start : start + batch_size]}
@@ -48,11 +49,23 @@ def load_pitch_tracks(
             known = voiced[row, :frames]
             tracks[name] = torch.stack([fill_unvoiced(pitch[row, :frames], known), known.float()])
     if missing:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_name(f".{cache.name}.{os.getpid()}")
-        save_file({name: track.contiguous() for name, track in tracks.items()}, temporary)
-        os.replace(temporary, cache)
+        with replacing(cache) as temporary:
+            save_file({name: track.contiguous() for name, track in tracks.items()}, temporary)
     return tracks
+
+
+def _known_tracks(cache: Path, clips: Sequence[Clip]) -> dict[str, torch.Tensor]:
+    """Those of the cache that have a clip's length; none where it cannot be read, and they are made anew."""
+    try:
+        found = read_tensors(cache)
+    except ValueError:
+        return {}
+    shapes = {clip.id: (2, clip.num_samples // HOP_LENGTH) for clip in clips}
+    return {
+        name: track
+        for name, track in found.items()
+        if (name not in shapes or tuple(track.shape) == shapes[name]) and track.isfinite().all()
+    }
 
 
 class VocoderCuts:

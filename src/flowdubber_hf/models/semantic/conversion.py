@@ -25,7 +25,8 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import GenerationConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Config
 
-from ..foreign import listed, read_json
+from ...work.reading import read_json
+from ..complete import listed
 from ..streaming import Recipe, plan_weights
 from .configuration_semantic import FlowDubberSemanticConfig
 from .modeling_semantic import FlowDubberSemanticForConditionalGeneration

@@ -25,7 +25,8 @@ from transformers import Wav2Vec2Config
 
 from flowdubber_hf.processing.audio import SAMPLING_RATE
 
-from ..foreign import WEIGHT_NORM_ENDINGS, listed
+from ..complete import listed
+from ..foreign import WEIGHT_NORM_ENDINGS
 from ..streaming import Recipe, plan_weights, shapes_of
 from .configuration_speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from .front_end import speaker_filters

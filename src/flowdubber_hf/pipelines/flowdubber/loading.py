@@ -13,24 +13,21 @@
 # limitations under the License.
 """Where a checkpoint comes from, and whether it is whole, safe to read and at one with itself."""
 
-import json
 import math
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from transformers import PreTrainedModel
 
-from ...models.sources import INDEX_FILE, check_variant, weight_files
+from ...models.complete import check_part, read_index, refuse_pickled, tensor_shapes
+from ...models.parts import check_settings, check_stored, class_of
+from ...models.sources import INDEX_FILE, check_variant
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
 
 
-PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 STYLE_SIZE = 256  # GE2E-compatible voice vectors
 
 
@@ -49,31 +46,6 @@ def choose_device(name: str) -> str:
     return name
 
 
-def read_index(folder: Path) -> dict[str, Any]:
-    """`model_index.json` of a checkpoint.
-
-    Raises:
-        ValueError: missing or not a JSON object.
-    """
-    file = folder / INDEX_FILE
-    if not file.is_file():
-        raise ValueError(f"{folder} is no checkpoint: it has no {INDEX_FILE}.")
-    try:
-        index = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not valid JSON ({error}).") from error
-    if not isinstance(index, dict):
-        raise ValueError(f"{file} must hold a JSON object.")
-    return index
-
-
-def find_pickled(folder: Path) -> list[str]:
-    """Files of a folder and below that hold pickled weights, as paths inside it."""
-    return sorted(
-        str(file.relative_to(folder)) for file in folder.rglob("*") if file.suffix.lower() in PICKLED_SUFFIXES
-    )
-
-
 def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str], given: Iterable[str] = ()) -> None:
     """Refuses a checkpoint folder with missing parts or pickled weights, before anything of it is loaded.
 
@@ -86,12 +58,7 @@ def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str],
         ValueError: naming what is missing or refused.
     """
     index, given = read_index(folder), set(given)
-    pickled = find_pickled(folder)
-    if pickled:
-        raise ValueError(
-            f"{folder} holds pickled weights ({', '.join(pickled[:3])}), which can run code when they are read; "
-            "convert them to safetensors and remove them."
-        )
+    refuse_pickled(folder)
     optional = set(optional)
     for name in (*required, *optional):
         entry = index.get(name)
@@ -104,20 +71,9 @@ def check_folder(folder: Path, required: Iterable[str], optional: Iterable[str],
             raise ValueError(f"{folder} lacks the part {name!r} (there is no folder {name}/ or it is empty).")
 
 
-def _file_shapes(folder: Path, variant: str | None) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors of a part; only the headers of its files are read."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for file in weight_files(folder, variant):
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                shapes |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{file} cannot be read as safetensors ({error}); it is damaged.") from error
-    return shapes
-
-
 def check_weight_files(folder: Path, parts: Iterable[str], variant: str | None = None) -> None:
-    """Refuses damaged weights, and a variant that the checkpoint does not have, before anything is loaded.
+    """Refuses, before anything is loaded or takes memory: damaged settings or weights, weights that do not belong to their
+    settings, and a variant that the checkpoint does not have.
 
     Args:
         folder: the checkpoint.
@@ -125,13 +81,20 @@ def check_weight_files(folder: Path, parts: Iterable[str], variant: str | None =
         variant: that is asked for, `None` for the plain weights.
 
     Raises:
-        ValueError: saying which file or variant.
+        ValueError: saying which file, part or variant.
     """
+    index = read_index(folder)
     folders = {name: folder / name for name in parts if (folder / name).is_dir()}
     names = {name: [path.name for path in part.iterdir()] for name, part in folders.items()}
     check_variant(names, variant, folder)
-    for part in folders.values():
-        _file_shapes(part, variant)
+    for name, part in folders.items():
+        check_settings(part)
+        entry = index.get(name)
+        known = class_of(entry[1]) if isinstance(entry, list) and len(entry) == 2 else None
+        if known is not None:
+            check_stored(known, part, name, variant)
+        else:
+            tensor_shapes(part, variant)  # one of somebody else's is only looked at for damage
 
 
 def check_weights(folder: Path, models: Mapping[str, torch.nn.Module], variant: str | None = None) -> None:
@@ -149,58 +112,6 @@ def check_weights(folder: Path, models: Mapping[str, torch.nn.Module], variant: 
     """
     for name, model in models.items():
         check_part(folder / name, name, model, variant)
-
-
-def check_part(folder: Path, name: str, model: torch.nn.Module, variant: str | None = None) -> None:
-    """As [`check_weights`], of a single part in its own folder."""
-    shapes = _file_shapes(folder, variant)
-    if not shapes:
-        raise ValueError(f"{folder} holds no safetensors weights.")
-    state = model.state_dict()
-    # a tied tensor is stored under one of its names only
-    stored = {_storage(tensor) for key, tensor in state.items() if key in shapes}
-    missing = [key for key, tensor in state.items() if key not in shapes and _storage(tensor) not in stored]
-    unknown = [key for key in shapes if key not in state]
-    wrong = [key for key, tensor in state.items() if key in shapes and tuple(tensor.shape) != shapes[key]]
-    for problem, keys in (("has wrong-shaped", wrong), ("lacks", missing), ("holds unknown", unknown)):
-        if keys:
-            raise ValueError(
-                f"{folder} {problem} weights ({len(keys)}: {', '.join(keys[:3])}); weights and config.json of {name!r} do not "
-                "belong together."
-            )
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    """A number that tensors share if and only if they share their memory; works on the meta device too."""
-    return tensor.untyped_storage()._cdata
-
-
-def explain_failure(folder: Path, index: Mapping[str, Any], parts: Iterable[str], variant: str | None = None) -> None:
-    """After a load that failed: builds each part's model without memory and compares it with its file.
-
-    Args:
-        folder: the checkpoint.
-        index: part to the module and name of its class, as loading resolves them.
-        parts: those that were read from the folder.
-        variant: of the weights.
-
-    Raises:
-        ValueError: naming the part, if a part's weights are the reason. Returns if they are not.
-    """
-    for name in parts:
-        library, class_name = index.get(name) or (None, None)
-        part = getattr(sys.modules.get(library), class_name, None) if library else None
-        if not (isinstance(part, type) and issubclass(part, torch.nn.Module)):
-            continue
-        try:
-            with torch.device("meta"):
-                if issubclass(part, PreTrainedModel):
-                    model = part(part.config_class.from_pretrained(folder / name))
-                else:
-                    model = part.from_config(part.load_config(folder / name))
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise ValueError(f"{folder / name} cannot be loaded: {error}") from error
-        check_weights(folder, {name: model}, variant)
 
 
 def _setting(part: Any, name: str) -> Any:

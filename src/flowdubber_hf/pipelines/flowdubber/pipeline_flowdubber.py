@@ -28,7 +28,6 @@ import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
 from diffusers.utils import replace_example_docstring
 from diffusers.utils.torch_utils import randn_tensor
-from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
@@ -68,12 +67,12 @@ from ...schedulers import (
     scheduler_output,
     set_flow_timesteps,
 )
+from ...work.reading import first_line
 from .loading import (
     check_components,
     check_folder,
     check_weight_files,
     check_weights,
-    explain_failure,
 )
 from .pipeline_output import FlowDubberPipelineOutput
 
@@ -356,9 +355,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             kwargs["dtype"] = torch.float32
         try:
             pipe = super().from_pretrained(str(folder), **{"use_safetensors": True, **kwargs})
-        except (ValueError, OSError, RuntimeError, LookupError, TypeError, AttributeError, SafetensorError) as error:
-            explain_failure(folder, cls.load_config(str(folder)), read, variant)
-            raise ValueError(f"{folder} cannot be loaded: {error}") from error
+        except Exception as error:  # of whatever kind the libraries' readers raise: one sentence for all
+            raise ValueError(f"{folder} cannot be loaded: {first_line(error)}") from error
         models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
         check_weights(folder, {name: model for name, model in models.items() if name not in given}, variant)
         return pipe

@@ -11,11 +11,17 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all.
+
+Temporary names are drawn at random and created exclusively, beside what they become: two processes never share one, and
+nobody can lay a link in its way.
+"""
 
 import os
+import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,16 +29,38 @@ from pathlib import Path
 UNFINISHED = ".unfinished-"
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes a file through a temporary name, in a folder that is made where missing."""
+def create_beside(path: Path) -> Path:
+    """An empty file of a random name, with the ending of `path` and in its folder.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.stem[:60]}-{secrets.token_hex(8)}{path.suffix}")
+    temporary.open("xb").close()
+    return temporary
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A new file that takes the place of `path` when all went well and is removed otherwise; its folder is made where missing.
+
+    Raises:
+        OSError: the folder cannot be written to, the disk is full.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = create_beside(path)
     try:
-        temporary.write_bytes(data)
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file that is either complete or not there, in a folder that is made where missing."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
