@@ -19,7 +19,8 @@ import math
 import pytest
 import torch
 
-from flowdubber_hf.models.aligner import dual_contrastive_loss, durations_to_path, monotonic_search
+from flowdubber_hf.models.aligner import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search
+from flowdubber_hf.models.aligner import alignment as alignment_module
 
 
 def test_contrastive_loss_by_hand():
@@ -82,6 +83,75 @@ def test_monotonic_search_equals_enumeration(seed):
     spoken = path.sum(1)
     assert all(spoken[p] >= 1 for p in range(5) if not optional[p])
     assert (path * scores[0]).sum().item() == pytest.approx(brute_force(scores[0], optional), abs=1e-5)
+
+
+def brute_force_with_lengths(scores: torch.Tensor, lengths: torch.Tensor, optional: list[bool]) -> float:
+    """The greatest sum of evidence and length scores over every way to divide the frames, by enumeration."""
+    phonemes, frames = scores.shape
+    longest, best = lengths.shape[1] - 1, -math.inf
+    for cuts in itertools.combinations_with_replacement(range(frames + 1), phonemes - 1):
+        edges = [0, *cuts, frames]
+        counts = [edges[i + 1] - edges[i] for i in range(phonemes)]
+        if any(count == 0 and not optional[i] for i, count in enumerate(counts)):
+            continue
+        total = sum(float(lengths[i, min(count, longest)]) for i, count in enumerate(counts))
+        total += sum(float(scores[i, edges[i] : edges[i + 1]].sum()) for i in range(phonemes))
+        best = max(best, total)
+    return best
+
+
+def score_of(path: torch.Tensor, scores: torch.Tensor, lengths: torch.Tensor) -> float:
+    counts = path.sum(1).long().clamp(max=lengths.shape[1] - 1)
+    return float((path * scores).sum()) + float(lengths.gather(1, counts[:, None]).sum())
+
+
+@pytest.mark.parametrize("kept", [1, 2, 512])
+@pytest.mark.parametrize("seed", range(8))
+def test_search_with_lengths_equals_enumeration(seed, kept, monkeypatch):
+    monkeypatch.setattr(alignment_module, "_KEPT", kept)  # how often memory is tidied has no say
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(1, 5, 9, generator=generator)
+    lengths = torch.randn(1, 5, 3 + seed % 3, generator=generator)
+    optional = [False, True, False, seed % 2 == 0, False]
+    path = monotonic_search(scores, torch.tensor([5]), torch.tensor([9]), torch.tensor([optional]), lengths)[0]
+    assert (path.sum(0) == 1).all()
+    assert (path.argmax(0).diff() >= 0).all()
+    wanted = brute_force_with_lengths(scores[0], lengths[0], optional)
+    assert score_of(path, scores[0], lengths[0]) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_search_with_lengths_batch_equals_single():
+    generator = torch.Generator().manual_seed(3)
+    scores, lengths = torch.randn(2, 5, 12, generator=generator), torch.randn(2, 5, 6, generator=generator)
+    phonemes, frames = torch.tensor([5, 3]), torch.tensor([8, 12])
+    together = monotonic_search(scores, phonemes, frames, None, lengths)
+    for row, (p, f) in enumerate(zip(phonemes.tolist(), frames.tolist(), strict=True)):
+        alone = monotonic_search(
+            scores[row : row + 1, :p, :f], phonemes[row : row + 1], frames[row : row + 1], None, lengths[row : row + 1, :p]
+        )
+        assert torch.equal(together[row, :p, :f], alone[0])
+        assert together[row].sum() == f
+
+
+def test_length_scores_by_hand():
+    mean, deviation = torch.tensor([[math.log(2.0), 0.0]]), torch.tensor([[0.5, 1.0]])
+    table = length_scores(mean, deviation, torch.tensor([[1.0, 0.25]]), torch.tensor([[False, True]]), 3)[0]
+    assert table[0, 0] == alignment_module.IMPOSSIBLE  # obligatory
+    assert table[0, 2] == pytest.approx(0.0, abs=1e-6)  # at the mean
+    assert table[0, 1] == pytest.approx(-0.5 * (math.log(2) / 0.5) ** 2, abs=1e-5)
+    assert table[1].tolist() == pytest.approx([math.log(0.75)] + [math.log(0.25)] * 3, abs=1e-5)  # free
+
+
+def test_without_evidence_durations_alone_decide():
+    mean = torch.tensor([[3.0, 6.0, 3.0]]).log()
+    table = length_scores(mean, torch.full((1, 3), 0.4), torch.ones(1, 3), torch.zeros(1, 3, dtype=torch.bool), 20)
+
+    def lengths(frames: int) -> list[int]:
+        path = monotonic_search(torch.zeros(1, 3, frames), torch.tensor([3]), torch.tensor([frames]), None, table)
+        return path[0].sum(1).tolist()
+
+    assert lengths(12) == [3, 6, 3]
+    assert lengths(6) == [2, 2, 2]  # each a third of what is left, since a long one is squeezed more cheaply
 
 
 def test_monotonic_search_batch_equals_single():

@@ -29,7 +29,7 @@ from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipel
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.evaluation import settings
 from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber
-from flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber import path_words
+from flowdubber_hf.pipelines.flowdubber.timing import path_words
 from flowdubber_hf.processing.text import phonemize
 
 

@@ -84,6 +84,7 @@ def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelin
             guidance_scale=job.guidance_scale,
             temperature=job.temperature,
             turn=job.turn,
+            timing=job.timing,
             generator=torch.Generator("cpu").manual_seed(seed),
         )
         for seed in seeds

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ..evaluation.settings import MAX_TAKES
 from ..processing.outputs import check_file
+from ..sampling import TIMINGS
 
 
 OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
@@ -42,6 +43,7 @@ class DubJob:
         steps, guidance_scale, temperature: of the flow, see the pipeline; `None` leaves the model's own.
         seed: the same gives the same sound.
         best_of: takes, from that many seeds, of which one is kept.
+        timing: where the words' times come from: `lips`, or `cue` for a clip that does not show the speaker.
         turn: degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its metadata says; the lips are
             read from it turned so, and players are told to turn it. `None` looks for a face upright first.
         transcode: pictures that the output cannot hold are encoded anew.
@@ -60,6 +62,7 @@ class DubJob:
     seed: int = 0
     best_of: int = 1
     turn: int | None = None
+    timing: str = "lips"
     transcode: bool = False
 
 
@@ -148,6 +151,10 @@ def check_sampling(job: DubJob) -> Iterator[Problem]:
     if not 1 <= job.best_of <= MAX_TAKES:
         yield Problem(f"must lie between 1 and {MAX_TAKES}, got {job.best_of}.", "best_of")
     box = job.mouth_box
+    if job.timing not in TIMINGS:
+        yield Problem(f"must be one of {', '.join(TIMINGS)}, got {job.timing!r:.80}.", "timing")
+    if job.timing == "cue" and box is not None:
+        yield Problem("says where lips are read, and the timing `cue` reads none; leave one of them out.", "mouth_box")
     if job.turn not in (None, *TURNS):
         yield Problem(
             f"must be one of {', '.join(map(str, TURNS))} degrees counter-clockwise, got {job.turn}.", "turn"
@@ -196,7 +203,7 @@ def _copy_problems(job: DubJob) -> Iterator[Problem]:
 
 def check_clip(job: DubJob) -> Iterator[Problem]:
     """What a look into the clip tells: it is decoded once, as it is when it is dubbed. Whether it shows a face is not looked for."""
-    from ..pipelines.flowdubber.pipeline_flowdubber import check_room
+    from ..pipelines.flowdubber.timing import check_room
     from ..processing.lips import check_mouth_box
     from ..processing.text import lexicon_of, phonemize
     from ..processing.video import probe_video

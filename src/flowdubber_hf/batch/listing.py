@@ -230,6 +230,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "temperature": _number,
     "seed": _whole,
     "best_of": _whole,
+    "timing": _text,
     "turn": _whole,
     "transcode": _yes_or_no,
 }

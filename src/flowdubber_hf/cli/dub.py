@@ -32,6 +32,7 @@ from ..batch.jobs import (
     script_warnings,
 )
 from ..extras import pip_line
+from ..sampling import TIMINGS
 from .common import DEFAULT_MODEL, EXIT_DONE, EXIT_FAILED, Result, add_command, add_running_options, check_target
 from .help import UsageError
 
@@ -86,7 +87,7 @@ def add_dub(commands: Any) -> None:
             "samples": "of the dub",
             "words": "word, start and end in seconds of each word",
             "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, turn, "
-            "transcode, model, device",
+            "timing, transcode, model, device",
             "warnings": "what one should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
             "seconds": "loading, dubbing and stages (seconds of each); with --batch, in all",
@@ -101,7 +102,7 @@ def add_dub(commands: Any) -> None:
         notes="A listing has lines of JSON, or rows of CSV below a header:\n"
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
         "Paths are relative to the listing; more fields: output, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, "
-        "seed, best_of, turn, transcode. Options given here are for lines without them.\n\n"
+        "seed, best_of, turn, timing, transcode. Options given here are for lines without them.\n\n"
         f"The words are English. --best-of needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/cli.md.",
     )
@@ -121,6 +122,13 @@ def add_dub(commands: Any) -> None:
         type=_mouth_box,
         metavar="X0,Y0,X1,Y1",
         help="a box around the lips, corner to corner, in pixels of the upright picture",
+    )
+    given(
+        "--timing",
+        choices=TIMINGS,
+        default=DubJob.timing,
+        help="where the words' times come from: the lips, or cue for a clip that does not show the speaker: from its start, "
+        "at a natural tempo (default %(default)s)",
     )
     given(
         "--turn",

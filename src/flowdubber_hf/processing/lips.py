@@ -58,7 +58,7 @@ _SEEK_SIZE = 64
 
 _NO_FACE = (
     "no face was found in any frame. Use a clip that shows one face from the front, or say where the mouth is with "
-    "--mouth-box x0,y0,x1,y1 (mouth_box= in Python)."
+    "--mouth-box x0,y0,x1,y1 (mouth_box= in Python). To dub a clip that does not show the speaker: --timing cue (timing='cue')."
 )
 
 
@@ -424,6 +424,23 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             }
         )
 
+    def measure(self, video: str | Path | np.ndarray | torch.Tensor, fps: float | None = None) -> BatchFeature:
+        """The lengths of a clip in which no face is looked for: `num_frames`, `num_samples`, `duration` and `warnings` as
+        of a call.
+
+        Raises:
+            ValueError: unreadable or too long clip.
+        """
+        clip = self._load(video, fps, 0)
+        return BatchFeature(
+            {
+                "num_frames": len(clip),
+                "num_samples": clip.info.num_samples,
+                "duration": clip.info.duration,
+                "warnings": list(clip.info.warnings),
+            }
+        )
+
     def _find(
         self,
         video: str | Path | np.ndarray | torch.Tensor,
@@ -480,7 +497,7 @@ def _remarks(track: MouthTrack) -> list[str]:
         )
     if lost:
         remarks.append(
-            f"the face was not seen in {lost} of {len(track.found)} frames; the mouth's place there was interpolated."
+            f"the face was not seen in {lost} of {len(track.found)} frames; words there last as long as is natural."
         )
     return remarks
 

@@ -454,8 +454,8 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             lip_mask (`torch.Tensor` of shape `(B, F)`): True on real frames.
             style (`torch.Tensor` of shape `(B, style_size)`): the speaker's style vector.
             lip_features (`torch.Tensor` of shape `(B, F, hidden_size)`, *optional*): the lip encoder's output in place
-                of `lip_values`. With neither (sound-only training data) a learned vector stands for the lips and `path`
-                must be given.
+                of `lip_values`. With neither (sound alone) a learned vector stands for the lips, and the timing is `path`, or
+                natural durations in the frames of `lip_mask`.
             path (`torch.Tensor` of shape `(B, P, 4F)`, *optional*): a 0/1 alignment at the mel rate to use instead of
                 searching one.
             seen_mask (`torch.Tensor` of shape `(B, F)`, *optional*): False on frames that do not show the speaker; their
@@ -468,13 +468,16 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             [`FlowDubberAlignerEncoding`].
 
         Raises:
-            ValueError: no `style`, neither lips nor a path, or more phonemes than frames.
+            ValueError: no `style`, neither lips nor anything else to time by, or more phonemes than frames.
         """
         if style is None:
             raise ValueError("`style` is required: the phoneme encoder's norms are driven by it.")
         attention_mask, lip_mask = attention_mask.bool(), None if lip_mask is None else lip_mask.bool()
         phonemes = self.phoneme_encoder(input_ids, attention_mask, style)
         if lip_features is None and lip_values is None:
+            if path is None:
+                pauses = pauses_of(input_ids, attention_mask) if pause_ids is None else pause_ids
+                path = self._natural_path(input_ids, attention_mask, optional_mask, pauses, style, lip_mask, cue)
             return self._encode_without_lips(phonemes, attention_mask, lip_mask, path)
         pictures = lip_values if lip_features is None else lip_features
         if lip_mask is None:
@@ -510,15 +513,34 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             telling=telling,
         )
 
+    def _natural_path(
+        self,
+        input_ids: torch.Tensor,
+        phoneme_mask: torch.Tensor,
+        optional_mask: torch.Tensor | None,
+        pause_ids: torch.Tensor,
+        style: torch.Tensor,
+        frame_mask: torch.Tensor | None,
+        cue: bool,
+    ) -> torch.Tensor:
+        """The path of natural durations in the time there is, where nothing is seen."""
+        if frame_mask is None or self.duration_predictor is None:
+            raise ValueError(
+                "without lips the timing comes from natural durations: pass `lip_mask`, to an aligner with a predictor of "
+                "them, or pass `path`."
+            )
+        durations = self.natural_durations(input_ids, phoneme_mask, pause_ids, style)
+        nothing = torch.zeros(*input_ids.shape, frame_mask.shape[1], device=input_ids.device)
+        has_evidence = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        return self.search(nothing, phoneme_mask, frame_mask, optional_mask, pause_ids, durations, has_evidence, cue)
+
     def _encode_without_lips(
         self,
         phonemes: torch.Tensor,
         phoneme_mask: torch.Tensor,
         frame_mask: torch.Tensor | None,
-        path: torch.Tensor | None,
+        path: torch.Tensor,
     ) -> FlowDubberAlignerEncoding:
-        if path is None:
-            raise ValueError("without `lip_values` or `lip_features` nothing gives the timing: pass `path` as well.")
         if frame_mask is None:
             frame_mask = path[..., ::MEL_FRAMES_PER_VIDEO_FRAME].sum(1) > 0
         return FlowDubberAlignerEncoding(

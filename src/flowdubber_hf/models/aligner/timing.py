@@ -6,7 +6,7 @@ import torch
 
 from flowdubber_hf.processing.text import PAUSES
 
-from .alignment import length_scores, monotonic_search
+from .alignment import durations_to_path, length_scores, monotonic_search
 from .durations import Durations
 
 
@@ -14,10 +14,7 @@ _EDGE, _SENTENCE, _CLAUSE = (PAUSES.index(name) for name in ("edge", "sentence",
 #: Longest length that the search tells from longer ones, in seconds: no phoneme lasts longer for a reason.
 LONGEST_SECONDS = 0.8
 _EVIDENCE_RATE = 100  # steps a second that `evidence_weight` counts in
-# Mean and deviation of the log seconds of the silences at a clip's ends where nothing is seen. Alike at both ends, so that
-# what is left over is shared; a cue begins at once and leaves the rest at its end.
-_EDGE_SECONDS = (-1.2, 1.0)
-_CUE_START_SECONDS = (-2.8, 0.3)
+_CUE_START_SECONDS = (-2.8, 0.3)  # mean and deviation of the log seconds before a cue's first word
 _TEMPO_DEVIATION = 0.25  # of log tempo between utterances
 _TEMPO_ROUNDS = 2
 #: Where nothing is seen the speech may be this much slower than natural to fill the time there is.
@@ -40,7 +37,8 @@ def timed_search(
 
     The tempo of a sentence is a common factor of its durations, normal in the logarithm. It is found by turns: the path at
     the tempo so far, then the tempo of the path, two rounds. Silences: at the clip's ends and between sentences they last as
-    long as they like, between clauses and words they need not be; where nothing is seen they have natural lengths.
+    long as they like, between clauses and words they need not be; where nothing is seen they have natural lengths, and what is left of
+    the clip is shared between its ends.
 
     Args:
         evidence (`torch.Tensor` of shape `(B, P, T)`): log-probabilities of each phoneme in each step.
@@ -63,17 +61,13 @@ def timed_search(
     spoken = phoneme_mask & (pause_ids == 0)
     weighted = evidence * (weight * _EVIDENCE_RATE / rate) * has_evidence[:, None, None]
     mean, deviation = durations.mean, durations.deviation
-    first = torch.zeros_like(phoneme_mask)
-    first[:, 0] = True
     edge = phoneme_mask & (pause_ids == _EDGE)
-    start, start_deviation = _CUE_START_SECONDS if cue else _EDGE_SECONDS
-    mean = torch.where(edge, torch.where(first, start, _EDGE_SECONDS[0]).to(mean), mean)
-    deviation = torch.where(edge, torch.where(first, start_deviation, _EDGE_SECONDS[1]).to(deviation), deviation)
+    start, start_deviation = _CUE_START_SECONDS
+    mean, deviation = mean.masked_fill(edge, start), deviation.masked_fill(edge, start_deviation)
     present = torch.where(optional, durations.present, 1.0)
-    open_ended = (pause_ids == _SENTENCE) | (pause_ids == _CLAUSE) | edge
-    free = open_ended & has_evidence[:, None]
+    free = ((pause_ids == _SENTENCE) | (pause_ids == _CLAUSE)) & has_evidence[:, None] | edge
     if cue:
-        free = free | (edge & ~first)
+        free[:, 0] = has_evidence
     sentence = ((pause_ids == _SENTENCE) & phoneme_mask).cumsum(1)
     tempo = _room(mean, deviation, present, spoken, steps / rate, has_evidence, cue)
     path = None
@@ -87,7 +81,7 @@ def timed_search(
         )
         path = monotonic_search(weighted, lengths, steps, optional, table)
         tempo = _tempo(path, mean, deviation, spoken, sentence, rate)
-    return path
+    return path if cue or bool(has_evidence.all()) else torch.where(has_evidence[:, None, None], path, _centred(path))
 
 
 def _room(
@@ -105,6 +99,16 @@ def _room(
     fitting = ((seconds - silent).clamp(min=0.1) / natural.clamp(min=0.1)).log()
     slowest = 0.0 if cue else float(torch.log(torch.tensor(SLOWEST_TEMPO)))
     return torch.where(has_evidence, 0.0, fitting.clamp(max=slowest))[:, None]
+
+
+def _centred(path: torch.Tensor) -> torch.Tensor:
+    """The path with silences of the same length at both ends of each row."""
+    counts = path.sum(2).long()
+    last = (counts > 0).long().cumsum(1).argmax(1, keepdim=True)
+    both = counts[:, :1] + counts.gather(1, last)
+    counts[:, :1] = both // 2
+    counts.scatter_(1, last, both - both // 2)
+    return durations_to_path(counts, path.shape[2]).to(path.dtype)
 
 
 def _tempo(

@@ -46,7 +46,6 @@ from ...models.style import FlowDubberStyleEncoder
 from ...models.vector_field import FlowDubberVectorField, guide
 from ...models.vocoder import FlowDubberVocoder
 from ...processing.audio import (
-    MEL_FRAME_RATE,
     MEL_FRAMES_PER_VIDEO_FRAME,
     SAMPLING_RATE,
     VIDEO_FRAME_RATE,
@@ -60,6 +59,7 @@ from ...processing.outputs import check_file
 from ...processing.references import check_reference, is_clipped, level_voice
 from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
+from ...sampling import TIMINGS
 from ...schedulers import (
     FlowMatchMidpointDiscreteScheduler,
     flow_sigmas,
@@ -75,6 +75,7 @@ from .loading import (
     check_weights,
 )
 from .pipeline_output import FlowDubberPipelineOutput
+from .timing import check_room, even_frames, flat_lips, hurried_words, path_words
 
 
 EXAMPLE_DOC_STRING = """
@@ -116,44 +117,6 @@ HUB_MODULES = {
     "flowdubber_vocoder": FlowDubberVocoder.__module__,
     "flowdubber_midpoint": FlowMatchMidpointDiscreteScheduler.__module__,
 }
-
-
-def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) -> list[tuple[str, float, float]]:
-    """When each word is spoken.
-
-    Args:
-        path (`np.ndarray` of shape `(P, 4F)`): 0/1, which phoneme each mel frame (100 a second) holds.
-        phonemization: of the script.
-        duration (`float`): length of the clip in seconds, which no word exceeds.
-
-    Returns:
-        `(word, start, end)` in seconds.
-    """
-    owner = np.asarray(phonemization.word_index)
-    words = []
-    for index, word in enumerate(phonemization.words):
-        frames = np.flatnonzero(path[owner == index].any(axis=0))
-        if frames.size:
-            start, end = frames[0] / MEL_FRAME_RATE, (frames[-1] + 1) / MEL_FRAME_RATE
-            words.append((word, float(start), float(min(end, duration))))
-    return words
-
-
-def check_room(phonemization: Phonemization, num_frames: int) -> None:
-    """Raises `ValueError` if a script has more phonemes than the clip has frames at 25 a second."""
-    needed = len(phonemization.phonemes) - sum(phonemization.optional)
-    if needed > num_frames:
-        raise ValueError(
-            f"the script has {needed} phonemes but the clip only {num_frames} frames at 25 a second "
-            f"({num_frames / VIDEO_FRAME_RATE:.2f} s); shorten the script or give a longer clip."
-        )
-
-
-def even_frames(phonemization: Phonemization, num_mel_frames: int) -> np.ndarray:
-    """The timing of a dub that ignores the lips: obligatory phonemes share `num_mel_frames` evenly, pauses take none; `(P,)` int."""
-    counted = ~np.asarray(phonemization.optional, dtype=bool)
-    ends = np.rint(num_mel_frames * np.cumsum(counted) / counted.sum()).astype(np.int64)
-    return np.diff(ends, prepend=0)
 
 
 def _is_picture(value: Any) -> bool:
@@ -203,9 +166,10 @@ class _Stopwatch:
 class _Lips:
     """Mouth pictures of a batch, right-padded, and what is known of each clip."""
 
-    values: torch.Tensor  # (B, F, 88, 88)
-    crops: list[np.ndarray]  # (F, 96, 96) uint8 each, what `values` were made of
+    values: torch.Tensor | None  # (B, F, 88, 88); None where nothing was looked at
+    crops: list[np.ndarray | None]  # (F, 96, 96) uint8 each, what `values` were made of
     mask: torch.Tensor  # (B, F)
+    seen: torch.Tensor  # (B, F), frames that show the speaker
     num_samples: list[int]  # of the dubs
     durations: list[float]  # seconds
     warnings: list[list[str]]
@@ -408,6 +372,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         sigmas: Sequence[float] | None = None,
         phoneme_frames: list[Any] | None = None,
         without: Sequence[str] = (),
+        timing: str = "lips",
     ) -> None:
         """Refuses what can be refused before any work. The arguments are those of `__call__`, lists already.
 
@@ -443,6 +408,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             self._check_mouth_box(box)
         if isinstance(without, str) or not set(without) <= set(PARTS):
             raise ValueError(f"`without` must be a list of some of {', '.join(PARTS)}, got {without!r}.")
+        if timing not in TIMINGS:
+            raise ValueError(f"`timing` must be one of {', '.join(TIMINGS)}, got {timing!r}.")
+        if timing == "cue" and any(box is not None for box in mouth_box or ()):
+            raise ValueError(
+                "`mouth_box` says where lips are read, and timing='cue' reads none; leave one of them out."
+            )
         for frames in phoneme_frames or ():
             self._check_phoneme_frames(frames)
         guidance = 1.0 if "semantics" in without else guidance_scale  # it falls away with what it sharpens
@@ -575,25 +546,30 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         mouth_box: list[Any],
         device: torch.device,
         turn: int | None = None,
+        look: bool = True,
     ) -> _Lips:
-        """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`."""
-        found = [
-            self.lip_feature_extractor(
-                str(clip) if isinstance(clip, (str, Path)) else np.asarray(clip),
-                fps=None if isinstance(clip, (str, Path)) else fps,
-                mouth_box=box,
-                turn=turn,
-            )
-            for clip, box in zip(video, mouth_box, strict=True)
-        ]
-        rows = [torch.as_tensor(one["lip_values"])[0] for one in found]
-        values = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
-        lengths = torch.tensor([len(row) for row in rows], device=device)
-        mask = torch.arange(values.shape[1], device=device) < lengths[:, None]
+        """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`; without `look` nothing but their lengths is read."""
+        found = []
+        for clip, box in zip(video, mouth_box, strict=True):
+            is_file = isinstance(clip, (str, Path))
+            source, rate = (str(clip), None) if is_file else (np.asarray(clip), fps)
+            if look:
+                found.append(self.lip_feature_extractor(source, fps=rate, mouth_box=box, turn=turn))
+            else:
+                found.append(self.lip_feature_extractor.measure(source, fps=rate))
+        lengths = torch.tensor([int(one["num_frames"]) for one in found], device=device)
+        mask = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
+        values, seen = None, torch.zeros_like(mask)
+        if look:
+            rows = [torch.as_tensor(one["lip_values"])[0] for one in found]
+            values = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
+            for row, one in enumerate(found):
+                seen[row, : len(one["found"])] = torch.as_tensor(one["found"])
         return _Lips(
             values=values,
-            crops=[np.asarray(one["crops"]) for one in found],
+            crops=[np.asarray(one["crops"]) if look else None for one in found],
             mask=mask,
+            seen=seen,
             num_samples=[int(one["num_samples"]) for one in found],
             durations=[float(one["duration"]) for one in found],
             warnings=[list(one["warnings"]) for one in found],
@@ -691,28 +667,31 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         device: torch.device,
         path: torch.Tensor | None = None,
         read_lips: bool = True,
+        cue: bool = False,
     ) -> FlowDubberAlignerEncoding:
         """Ties the phonemes of each script to the frames of its clip.
 
-        `path` `(B, P, 4F)` is used in place of the searched one; without `read_lips`, which needs it, the vector that stands
-        for speech without a picture takes the place of the lips.
+        `path` `(B, P, 4F)` is used in place of the searched one; without `read_lips` the vector that stands for speech
+        without a picture takes the place of the lips, and natural durations alone give the timing, from the clip's start
+        where `cue`.
         """
-        rows = [torch.tensor(phonemization.ids) for phonemization in phonemizations]
-        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        mask = torch.nn.utils.rnn.pad_sequence(
-            [torch.ones(len(row), dtype=torch.bool) for row in rows], batch_first=True
-        )
-        optional = [torch.tensor(phonemization.optional) for phonemization in phonemizations]
-        optional_mask = torch.nn.utils.rnn.pad_sequence(optional, batch_first=True)
+
+        def padded(rows: list[Any], dtype: torch.dtype) -> torch.Tensor:
+            tensors = [torch.as_tensor(row, dtype=dtype) for row in rows]
+            return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(device)
+
         aligner = self._enter(self.aligner)
         return aligner.encode(
-            ids.to(device),
-            mask.to(device),
-            optional_mask.to(device),
+            padded([one.ids for one in phonemizations], torch.long),
+            padded([[True] * len(one.ids) for one in phonemizations], torch.bool),
+            padded([one.optional for one in phonemizations], torch.bool),
             lips.values.to(aligner.dtype) if read_lips else None,
             lips.mask,
             style.to(aligner.dtype),
             path=None if path is None else path.to(device, aligner.dtype),
+            seen_mask=lips.seen if read_lips else None,
+            pause_ids=padded([one.pause_ids for one in phonemizations], torch.long),
+            cue=cue,
         )
 
     def encode_prior(
@@ -859,6 +838,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         phoneme_frames: Sequence[int] | np.ndarray | list | None = None,
         without: Sequence[str] = (),
         callback_on_stage: Callable[[Any, str], None] | None = None,
+        timing: str = "lips",
         lexicon: Lexicon = NO_WORDS,
         turn: int | None = None,
     ) -> FlowDubberPipelineOutput | tuple:
@@ -893,10 +873,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 times the clip's frames at 25 a second.
             without (`list[str]`, *optional*): parts of the method to do without, to measure them: `"semantics"` (the learned
                 null takes the place of the language model's knowledge, and guidance, which sharpens it, falls away),
-                `"lips"` (no picture: phonemes of even length, or `phoneme_frames`), `"style"` (zeros as the style vector).
+                `"lips"` (no picture: phonemes of natural length, or `phoneme_frames`), `"style"` (zeros as the style vector).
             callback_on_stage (`Callable`, *optional*): called as `(pipe, name)` when a stage begins, to show progress:
                 `"phonemes"`, `"reference"`, `"lips"`, `"semantics"`, `"alignment"`, `"flow"` (whose steps
                 `callback_on_step_end` tells), `"vocoder"`, the names of the output's `timings`.
+            timing (`str`, *optional*, defaults to `"lips"`): `"lips"`, or `"cue"` for a clip that does not show the speaker: no
+                face is looked for, and the script begins at the clip's start, at a natural tempo if there is time.
             lexicon (`Lexicon`, *optional*): your own pronunciations, see [`~processing.text.read_lexicon`].
             turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the clips lie beside what their
                 metadata says; by default a face is looked for upright, then in the turned picture.
@@ -934,12 +916,14 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             sigmas,
             frames_of,
             without,
+            timing,
         )
         check_turn(turn)
         if temperature is None:
             temperature = self.vector_field.config.sampling_temperature
         self._guidance_scale = 1.0 if "semantics" in without else float(guidance_scale)
         self._interrupt = False
+        read_lips = timing == "lips" and "lips" not in without
         device = self._execution_device
         watch = _Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
 
@@ -949,7 +933,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             loaded = [self._load_reference(source, reference_sampling_rate) for source in references]
             sounds = [sound for sound, _ in loaded]
         with watch.stage("lips"):
-            lips = self.extract_lips(videos, fps, boxes, device, turn)
+            lips = self.extract_lips(videos, fps, boxes, device, turn, look=timing == "lips")
         for warnings, (_, remarks) in zip(lips.warnings, loaded, strict=True):
             warnings += remarks
         if frames_of is None:
@@ -978,10 +962,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                     semantic_max_new_tokens,
                 )
         with watch.stage("alignment"):
-            if "lips" in without and frames_of is None:
+            if not read_lips and frames_of is None and self.aligner.duration_predictor is None:
                 frames_of = [even_frames(*row) for row in zip(phonemizations, num_mel_frames, strict=True)]
             path = None if frames_of is None else self.given_path(phonemizations, frames_of, num_mel_frames)
-            encoding = self.align(phonemizations, lips, voices.style, device, path, read_lips="lips" not in without)
+            encoding = self.align(phonemizations, lips, voices.style, device, path, read_lips, cue=timing == "cue")
             mel_mask = lips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
             prior = self.encode_prior(encoding, features, features_mask, voices.style, mel_mask)
             prior_null = None
@@ -1056,15 +1040,21 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         maps = None
         if encoding.alignment is not None:
             maps = [encoding.alignment[row, :p, :f].float().exp().cpu().numpy() for row, (p, f) in enumerate(sizes)]
+        words = [path_words(*row) for row in zip(paths, phonemizations, lips.durations, strict=True)]
         return FlowDubberPipelineOutput(
             audios=audios,
             sampling_rate=self.sampling_rate,
-            words=[path_words(*row) for row in zip(paths, phonemizations, lips.durations, strict=True)],
+            words=words,
             durations=lips.durations,
             phonemes=[list(one.phonemes) for one in phonemizations],
             alignments=maps,
             paths=paths,
-            warnings=[[*one.warnings, *found] for one, found in zip(phonemizations, lips.warnings, strict=True)],
+            warnings=[
+                [*one.warnings, *found, *flat, *hurried_words(one, said)]
+                for one, found, flat, said in zip(
+                    phonemizations, lips.warnings, flat_lips(encoding), words, strict=True
+                )
+            ],
             timings=watch.total(),
             videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],
             mouths=lips.crops,
