@@ -107,6 +107,9 @@ class DubberArguments(TrainingArguments):
     contrastive_weight: float = field(default=0.05, metadata={"help": "of the contrastive loss"})
     ctc_weight: float = field(default=0.01, metadata={"help": "of the CTC loss"})
     dropout: float | None = field(default=None, metadata={"help": "use this dropout everywhere, not the configured"})
+    freeze_alignment: bool = field(
+        default=False, metadata={"help": "leave what finds the timing as it is: phoneme encoder and both attentions"}
+    )
     lip_views: int = field(default=4, metadata={"help": "augmented views of each clip's lips, beside the plain one"})
 
     def __post_init__(self):
@@ -192,6 +195,11 @@ def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubber
             **VECTOR_FIELD_PRESETS[arguments.preset], mel_mean=mean, mel_std=std, mel_settings=MEL_SETTINGS
         )
     aligner.lip_encoder.requires_grad_(False)
+    if aligner.duration_predictor is not None:
+        aligner.duration_predictor.requires_grad_(False)
+    if arguments.freeze_alignment:
+        for part in (aligner.phoneme_encoder, aligner.lip_to_phoneme, aligner.phoneme_to_lip):
+            part.requires_grad_(False)
     if arguments.dropout is not None:
         set_dropout(aligner, arguments.dropout)
         set_dropout(vector_field, arguments.dropout)

@@ -247,6 +247,9 @@ class DubbingClips:
         clip = self.clips[index]
         phonemes, optional, frame_phonemes, mel_phonemes = self.timing(clip)
         mel = self.mel(clip, len(frame_phonemes))
+        seen = None
+        if generator is not None and lips is not None and generator.random() < self.changes.unseen:
+            seen = unseen_spans(len(frame_phonemes), generator)
         return DubbingExample(
             phonemes,
             optional,
@@ -256,6 +259,7 @@ class DubbingClips:
             mel,
             self.style(clip, generator),
             None if self.knowledge is None else self.knowledge(clip.id, generator),
+            seen,
         )
 
 

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..models.aligner import FlowDubberAlignerModel, dual_contrastive_loss
-from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput
+from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput, pauses_of
 from ..models.vector_field import (
     FlowDubberVectorField,
     flow_matching_loss,
@@ -34,6 +34,7 @@ from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME
 from ..processing.text import OPTIONAL_PHONEME, SILENCE_PHONEME, phoneme_ids
 
 
+TRAINING_STEPS_PER_FRAME = 2
 SILENCES = [SILENCE_PHONEME, OPTIONAL_PHONEME]
 
 
@@ -130,6 +131,21 @@ def alignment_losses(aligner: FlowDubberAlignerModel, batch: dict[str, torch.Ten
     return {"loss": contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)}
 
 
+@torch.no_grad()
+def searched_path(
+    aligner: FlowDubberAlignerModel, encoding: FlowDubberAlignerEncoding, batch: dict[str, torch.Tensor]
+) -> torch.Tensor:
+    """The path `(B, P, 4F)` that the search finds, in steps of 20 ms: half of what a dub searches in, for a quarter of the
+    time."""
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    pauses = pauses_of(ids, mask)
+    durations = aligner.natural_durations(ids, mask, pauses, batch["style"])
+    steps = min(TRAINING_STEPS_PER_FRAME, aligner.config.path_steps_per_frame)
+    return aligner.search(
+        encoding.alignment, mask, batch["lip_mask"], batch["optional_mask"], pauses, durations, steps=steps
+    )
+
+
 def choose_segment(spoken: np.ndarray, frames: int, generator: np.random.Generator) -> int:
     """First video frame of a training segment of `frames` inside a clip.
 
@@ -177,11 +193,12 @@ def dubber_losses(
         lip_features=batch.get("lips"),
         style=batch["style"],
         path=batch["path"],
+        seen_mask=batch.get("seen_mask") if "lips" in batch else None,
     )
     losses = {}
     if encoding.alignment is not None:
         losses["contrastive"] = contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)
-        found = aligner.search(encoding.alignment, batch["attention_mask"], batch["lip_mask"], batch["optional_mask"])
+        found = searched_path(aligner, encoding, batch)
         encoding.path = torch.where(batch["use_found_path"][:, None, None], found, encoding.path)
     output = aligner.fuse(
         encoding, batch.get("semantic_features"), batch.get("semantic_mask"), batch["knowledge_drop"]
