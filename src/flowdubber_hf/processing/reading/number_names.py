@@ -38,9 +38,11 @@ def emergency(match: re.Match, script: Script) -> str | None:
     return digit_by_digit(match[1])
 
 
-def version(match: re.Match, script: Script) -> str:
-    """`2.0.1`, `v3`; four parts below 256 are an address of the net."""
+def version(match: re.Match, script: Script) -> str | None:
+    """`2.0.1`, `v3`; four parts below 256 are an address of the net. A lone v and digit may be a letter: "at v2"."""
     parts = (match["one"] or match["two"]).split(".")
+    if match["v"] and len(parts) == 1 and re.search(r"(?i)\b(?:at|by|in|with)\s$", script.before(match)):
+        return None
     if not match["v"] and len(parts) == 4 and all(int(part) < 256 for part in parts):
         return " dot ".join(pairs(part) for part in parts)
     return ("version " if match["v"] else "") + " point ".join(whole(part) for part in parts)

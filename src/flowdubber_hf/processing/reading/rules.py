@@ -101,7 +101,7 @@ RULES: tuple[Rule, ...] = (
           r"|\d{3}-\d{2}-\d{4}|\d{4}(?:[\s-]\d{4}){2,3})(?![\d/]|-\d|[.,]\d)", number_names.telephone,
           "(555) 123-4567", "five five five one two three four five six seven"),
     _rule("emergency number", r"(?<![\d.,:/$-])([1-9]\d\d)(?![\d%/]|[.,:-]\d)", number_names.emergency, "call 911", "call nine one one"),
-    _rule("version", r"(?<![\w.])(?:(?P<v>[vV])\.?\s?(?P<one>\d{1,6}(?:\.\d{1,6})*)|(?P<two>\d{1,6}(?:\.\d{1,6}){2,}))(?!\w|\.\d)", number_names.version,
+    _rule("version", r"(?<![\w.])(?:(?P<v>[vV])(?:\.?\s?(?=\d+\.\d)|\.)?(?P<one>\d{1,6}(?:\.\d{1,6})*)|(?P<two>\d{1,6}(?:\.\d{1,6}){2,}))(?!\w|\.\d)", number_names.version,
           "v2.0.1", "version two point zero point one"),
     _rule("zip code", r"(?<![\d,.$-])(\d{5})(?:-(\d{4}))?(?![\d,%]|\.\d)", number_names.zip_code, "Austin, TX 73301", "austin texas seven three three zero one"),
     _rule("numbers of houses", r"(?<![\d,.$/-])(?P<number>\d{1,5})(?P<letter>[A-Za-z]?)(?=\s+[A-Z0-9])", number_names.house, "1600 Main St.", "sixteen hundred main street"),
