@@ -78,7 +78,7 @@ def test_a_line_of_a_batch_has_a_lexicon(tmp_path):
     (tmp_path / "names.txt").write_text("name N EY9 M\n")
     (item,) = read_jobs(write_listing(tmp_path, line("one", lexicon="names.txt", script="name")), tmp_path, {})
     assert item.job.lexicon == tmp_path / "names.txt"
-    assert [problem.field for problem in check_content(item.job)][0] == "lexicon"
+    assert next(problem.field for problem in check_content(item.job)) == "lexicon"
     (tmp_path / "names.txt").write_text("blorptag B AO1\n")
     assert "lexicon" not in [problem.field for problem in check_content(item.job)]
 

@@ -7,7 +7,7 @@ import re
 
 from .context import FUNCTION_WORDS, ends_sentence, spell
 from .lexicon import in_lexicon
-from .numerals import cardinal, ordinal, roman
+from .numerals import cardinal, ordinal, roman, year
 from .places import DIRECTIONS, NUMBERED, RULERS, SAINTS, STATES, STREET_WORDS, STREETS, TITLES
 from .script import Script
 from .vocabulary import ABBREVIATIONS, BEFORE_NUMBERS, DOTTED
@@ -92,7 +92,7 @@ def abbreviation(match: re.Match, script: Script) -> str | None:
     """Titles before names, streets behind them, words before numbers, and those that need no context."""
     word, dot = match["word"], match["dot"]
     before, after = script.before(match), script.text[match.end() :]
-    number_follows = re.match(r"\s?#?\d", after) if dot else re.match(r"\s\d", after)
+    number_follows = re.match(r"\s?#?\d|\s[IVXLC]+\b", after) if dot else re.match(r"\s\d", after)
     said = None
     if (
         word in TITLES
@@ -192,6 +192,8 @@ def _numeral(letters: str, before: str, after: str, shouted: bool) -> str | None
     after_name = name[:1].isupper() and name.lower() not in _LOWER_FUNCTION
     if letters in _WORD_NUMERALS:
         return cardinal(value) if letters in ("VI", "XX", "LV") and after_name else None
+    if 1000 <= value < 2100:
+        return year(value)
     return None if len(letters) == 2 and letters not in ("II", "IX", "VI") and not after_name else cardinal(value)
 
 

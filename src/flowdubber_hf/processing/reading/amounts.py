@@ -70,6 +70,9 @@ def _half_of(above: int, below: int) -> str:
 
 def amount(text: str) -> tuple[str, bool]:
     """A number or two of them ("5-10"), in words, and whether the unit stands in the singular."""
+    mixed_hyphen = re.fullmatch(r"(\d+)\s?-\s?(\d+/\d+)", text)
+    if mixed_hyphen and not quantity(mixed_hyphen[2])[0].count("over"):
+        return quantity(f"{mixed_hyphen[1]} {mixed_hyphen[2]}")
     parts = re.split(r"(?<=[\d\u00bc-\u00be\u2150-\u215e])(?:\s?[-–]\s?|\sto\s)", text)
     said = [quantity(part) for part in parts]
     return " to ".join(words for words, _ in said), said[-1][1] and len(said) == 1
@@ -115,6 +118,8 @@ def unit(match: re.Match, script: Script) -> str | None:
         return None  # a letter: "in 5 m"
     if name in ("mo", "h", "t", "g", "s", "l", "in") and gap == " " and re.match(r"['-]", script.text[match.end() :]):
         return None
+    if name == "m" and re.search(r"\d\s?(?:h|hrs?|hours?)\s$", script.before(match)):
+        name = "min"
     singular = _adjective(match, script, hyphened=gap.strip() == "-" or (not gap and name in _LENGTHS))
     sign = _SIGNS.get((match.groupdict().get("sign") or " ")[0], "")
     per = _per(match) if "per" in match.re.groupindex else ""
@@ -145,7 +150,7 @@ def mixed(match: re.Match, script: Script) -> str:
 def slash_fraction(match: re.Match, script: Script) -> str:
     """`2/3`, `1 1/2`; no proper fraction is read as a division."""
     above, below = int(match["above"]), int(match["below"])
-    before = f"{whole(match['whole'])} " if match["whole"] else ""
+    before = f"{whole(match['whole'])} " if match["whole"] else ""  # "3-1/2" too
     if not 0 < above < below:
         return f"{before}{cardinal(above)} over {cardinal(below)}"
     if below > 100:
@@ -200,6 +205,15 @@ def dimension(match: re.Match, script: Script) -> str:
     number = match["one"]
     paired = number.isdigit() and len(number) in (3, 4)
     return f"{pairs(number) if paired else quantity(number)[0]} by"
+
+
+def size(match: re.Match, script: Script) -> str | None:
+    """The x between two lengths."""
+    return (
+        "by"
+        if re.search(r"\d\s?(?:in|ft|mm|cm|m|km|yd|mi|px|inches|feet|meters)\.?\s$|\d['\"]\s$", script.before(match))
+        else None
+    )
 
 
 def arithmetic(match: re.Match, script: Script) -> str | None:

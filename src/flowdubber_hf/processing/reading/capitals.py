@@ -48,6 +48,9 @@ def mixed_code(match: re.Match, script: Script) -> str:
     if re.fullmatch(r"\d+s", text):
         said = plural(pairs(text[:-1]) if len(text) > 3 else cardinal(int(text[:-1])))
         return said.removeprefix("one ") if int(text[:-1]) in (100, 1000) else said
+    if re.fullmatch(r"\d+ers", text):
+        said = cardinal(int(text[:-3]))
+        return said + ("rs" if said.endswith("e") else "ers")
     parts = re.findall(r"[A-Za-z]+|\d+", text)
     return " ".join(_letters_of_code(part, len(parts)) if part.isalpha() else _digits_of_code(part) for part in parts)
 

@@ -30,6 +30,11 @@ def telephone(match: re.Match, script: Script) -> str | None:
     return ("plus " if text.startswith("+") else "") + " , ".join(groups)
 
 
+def hyphened_digits(match: re.Match, script: Script) -> str:
+    """`9-1-1`, `1-2-3`: one number after the other."""
+    return " , ".join(whole(part) for part in match[0].split("-"))
+
+
 def emergency(match: re.Match, script: Script) -> str | None:
     """Three digits that are dialled."""
     before = script.before(match).lower().split()[-2:]

@@ -64,6 +64,7 @@ _PREFIXED = {  # metric units and those of computers, with the prefixes that are
     ("B", "byte"): "k K M G T P",
     ("bps", "bit per second"): "k K M G",
     ("bit", "bit"): "k K M G",
+    ("b", "bit"): "k K M G",
     ("Ω", "ohm"): "k M",
 }
 _PREFIXES = {
@@ -113,13 +114,14 @@ def _units() -> dict[str, tuple[str, str]]:
             several = f"{first}s {others}".strip() if others != "hour" else f"{first} hours"
             several = name if first == "hertz" else several
             units[prefix + symbol] = (f"{long}{name}", f"{long}{several}")
+    del units["b"]  # a letter, where it stands alone
     for symbol in ("mm", "cm", "m", "km", "ft", "in", "mi", "yd"):
         one, several = units.get(symbol) or ("inch", "inches")
         for power, word in (("2", "square"), ("²", "square"), ("3", "cubic"), ("³", "cubic")):
             units[symbol + power] = (f"{word} {one}", f"{word} {several}")
     for symbol, below in (
         ("km", "h"), ("km", "hr"), ("km", "s"), ("m", "s"), ("m", "s²"), ("m", "min"), ("ft", "s"), ("L", "min"), ("l", "min"),
-        ("mg", "dL"), ("mg", "kg"), ("mg", "L"), ("g", "L"), ("kg", "m³"), ("g", "cm³"), ("MB", "s"), ("GB", "s"), ("kB", "s"),
+        ("mg", "dL"), ("mg", "kg"), ("mg", "L"), ("g", "L"), ("kg", "m³"), ("g", "cm³"), ("MB", "s"), ("Mb", "s"), ("Gb", "s"), ("GB", "s"), ("kB", "s"),
         ("W", "kg"), ("lb", "ft"), ("oz", "gal"), ("mi", "h"), ("beats", "min"), ("words", "min"), ("L", "km"), ("g", "km"),
     ):  # fmt: skip
         one, several = units.get(symbol) or (symbol[:-1], symbol)

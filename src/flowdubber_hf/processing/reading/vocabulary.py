@@ -22,6 +22,7 @@ BEFORE_NUMBERS = {
     "Max": "maximum", "Min": "minimum", "Lv": "level", "lvl": "level", "Lvl": "level",
 }  # fmt: skip
 ABBREVIATIONS = {
+    "Tues": "Tuesday", "Thurs": "Thursday", "Thur": "Thursday", "Weds": "Wednesday", "Yrs": "years",
     "vs": "versus", "etc": "et cetera", "approx": "approximately", "dept": "department", "Dept": "department",
     "Inc": "incorporated", "Ltd": "limited", "Corp": "corporation", "Bros": "brothers", "Assn": "association",
     "Assoc": "associates", "Univ": "university", "Jr": "junior", "Sr": "senior", "Esq": "esquire", "govt": "government",
@@ -57,7 +58,7 @@ SPELLED_CAPITALS = frozenset(
 WORDS_WHEN_SHOUTED = frozenset(_words("AM IT US ADA APR BA CAD DA LA LED MA MI PA PI UN ID ETA OS PER SE MS"))
 LONGEST_INITIALISM = 5
 # Words of the language in capitals, where a spelled name has the same letters: spelled after "the" and its like.
-SPELLED_AFTER_ARTICLE = frozenset({"WHO", "ARM", "DOT", "DOE", "SEC", "AA", "EPA", "ACT", "RAM"}) - {"RAM", "ACT"}
+SPELLED_AFTER_ARTICLE = frozenset({"WHO", "ARM", "DOT", "DOE", "SEC", "AA", "EPA", "SAT", "ACT"})
 # Written in small and large letters.
 MIXED_CASE = {
     "WWII": "world war two", "WWI": "world war one", "OMG": "O M G",
