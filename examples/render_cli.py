@@ -11,10 +11,10 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Write the reference in docs/cli.md from the command itself.
+"""Write the references in docs/cli.md, from the command itself, and in docs/text.md, from the rules that read a script.
 
 python examples/render_cli.py          # after an option, an example or a field of a report has changed
-python examples/render_cli.py --check  # only says whether the page differs
+python examples/render_cli.py --check  # only says whether the pages differ
 """
 
 import argparse
@@ -24,11 +24,11 @@ from pathlib import Path
 from flowdubber_hf.cli import ENVIRONMENT, build_parser
 from flowdubber_hf.cli.common import EXIT_CODES
 from flowdubber_hf.cli.help import Parser, wrap_command
+from flowdubber_hf.processing.reading.rules import RULES
 from flowdubber_hf.training.arguments import run_script
 from pages import replace_section, write_page
 
 
-PAGE = Path("docs/cli.md")
 EVERYWHERE = ("--config", "--json", "--quiet", "--help")
 
 
@@ -89,19 +89,32 @@ def render(content: str) -> str:
     return content
 
 
+def render_rules(content: str) -> str:
+    """The page on how a script is read as it ought to be: each rule with its example."""
+    lines = ["| what | written | spoken |", "|---|---|---|"]
+    for rule in RULES:
+        example = rule.example.replace("\n", " ⏎ ").replace("|", "\\|")
+        lines.append(f"| {rule.name} | `{example}` | {rule.spoken} |")
+    return replace_section(content, "rules", "\n".join(lines) + "\n")
+
+
+PAGES = {Path("docs/cli.md"): render, Path("docs/text.md"): render_rules}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--root", type=Path, default=Path("."), help="the repository")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page differs")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
     args = parser.parse_args()
-    page = args.root / PAGE
-    before = page.read_text(encoding="utf-8")
-    after = render(before)
-    if args.check and before != after:
-        raise ValueError(f"{PAGE} is not what the command says; run examples/render_cli.py.")
-    if before != after:
-        write_page(page, after)
-        print(page)
+    for name, make in PAGES.items():
+        page = args.root / name
+        before = page.read_text(encoding="utf-8")
+        after = make(before)
+        if args.check and before != after:
+            raise ValueError(f"{name} is not what the program says; run examples/render_cli.py.")
+        if before != after:
+            write_page(page, after)
+            print(page)
 
 
 if __name__ == "__main__":

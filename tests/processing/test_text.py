@@ -53,8 +53,10 @@ def test_layout():
     assert result.pronunciations == [["B", "IH1", "N"], ["B", "L", "UW1"]]
 
 
-def test_punctuation_does_not_change_the_layout():
-    assert phonemize("Well, yes... no!") == phonemize("well yes no")
+def test_punctuation_makes_pauses_and_no_sounds():
+    result = phonemize("Well, yes... no!")
+    assert result.pronunciations == phonemize("well yes no").pronunciations
+    assert [pause for pause in result.pauses if pause] == ["edge", "clause", "sentence", "edge"]
 
 
 def test_same_text_same_phonemes():

@@ -51,7 +51,7 @@ def add_say(commands: Any) -> None:
 
 
 def _say(arguments: argparse.Namespace) -> Result:
-    from ..processing.script import MAX_TEXT_CHARACTERS
+    from ..processing.reading.script import MAX_TEXT_CHARACTERS
     from ..processing.text import lexicon_of, phonemize
 
     script = arguments.script

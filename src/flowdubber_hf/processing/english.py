@@ -1,7 +1,7 @@
 """Written English to spoken words with their IPA.
 
-[`normalization`](normalization.py) writes a script out in words, [`lexicon`](lexicon.py) says how each is spoken, and
-[`homographs`](homographs.py) decides between words that are spelled alike.
+[`rules`](reading/rules.py) writes a script out in words, [`lexicon`](reading/lexicon.py) says how each is spoken, and
+[`homographs`](reading/homographs.py) decides between words that are spelled alike.
 """
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from . import homographs, trained_english
-from .derivation import hyphen_beginning
-from .lexicon import NO_WORDS, Lexicon, Pronunciation, known, pronounce
-from .normalization import RULES
 from .phonemes import arpabet_to_ipa
-from .script import MAX_TEXT_CHARACTERS, MAX_WORD_CHARACTERS, Token, read_script, unaccented
+from .reading import homographs, trained_english
+from .reading.derivation import hyphen_beginning
+from .reading.lexicon import NO_WORDS, Lexicon, Pronunciation, known, pronounce
+from .reading.rules import RULES
+from .reading.script import MAX_TEXT_CHARACTERS, MAX_WORD_CHARACTERS, Token, read_script, unaccented
 
 
 __all__ = ["MAX_TEXT_CHARACTERS", "MAX_WORD_CHARACTERS", "Reading", "SpokenWord", "read_english", "spoken_words"]

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from .english import Reading, SpokenWord, read_english
-from .lexicon import NO_WORDS, Lexicon, lexicon_of, read_lexicon
 from .phonemes import (
     CONSONANTS,
     NOISE_PHONEME,
@@ -34,6 +33,7 @@ from .phonemes import (
     ipa_to_arpabet,
     phoneme_ids,
 )
+from .reading.lexicon import NO_WORDS, Lexicon, lexicon_of, read_lexicon
 
 
 __all__ = [

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from ..phonemes import arpabet_to_ipa, ipa_to_arpabet, is_vowel, parse_phonemes
 from . import derivation, trained_english
-from .phonemes import arpabet_to_ipa, ipa_to_arpabet, is_vowel, parse_phonemes
 from .script import unaccented
 
 

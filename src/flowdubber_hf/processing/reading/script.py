@@ -1,7 +1,7 @@
 """A script on its way to spoken words: its characters made plain, read once from left to right by a table of rules.
 
 Each character belongs to exactly one rule, and a rule says what it read or reports it as left out: nothing is lost
-without a sign. The rules stand in [`normalization`](normalization.py).
+without a sign. The rules stand in [`rules`](rules.py).
 """
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .normalization_words import CURRENCIES, GREEK, SUPERSCRIPTS, SYMBOLS, VULGAR
+from .units import CURRENCIES, GREEK, SUPERSCRIPTS, SYMBOLS, VULGAR
 
 
 MAX_TEXT_CHARACTERS = 5000
