@@ -69,7 +69,10 @@ def test_read_speech_of_many_people_is_taken(shared_data):
         0.5 * ((150 * TIME) % 1 - 0.5),
         0.3 * np.sin(2 * np.pi * (100 * TIME + 100 * TIME**2)),
         sum(0.2 / k * np.sin(2 * np.pi * 50 * k * TIME) for k in (1, 2, 3, 5)),
-        sum(0.1 * np.sin(2 * np.pi * pitch * TIME) * (1 + 0.5 * np.sin(12 * TIME)) for pitch in (110, 220, 277, 330, 440)),
+        sum(
+            0.1 * np.sin(2 * np.pi * pitch * TIME) * (1 + 0.5 * np.sin(12 * TIME))
+            for pitch in (110, 220, 277, 330, 440)
+        ),
         0.5 * (np.random.default_rng(2).random(48000) > 0.999),
         with_silence(voice()[9000:17000], 10, 9.5),
         noise() * np.abs(voice()) ** 0.5,  # whispered
