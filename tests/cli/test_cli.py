@@ -24,9 +24,10 @@ import av
 import numpy as np
 import pytest
 
+from clips import head_frames, write_clip
 from components import tiny_pipeline
 from flowdubber_hf import __version__, cli
-from flowdubber_hf.processing.audio import SAMPLING_RATE
+from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
 from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import probe_video, write_wav
 
@@ -388,3 +389,42 @@ def test_interruption_leaves_nothing(capsys, arguments, monkeypatch, tmp_path, m
     assert cli.main(arguments()) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert files(tmp_path / "out") == []
+
+
+# ---------------------------------------------------------------------------------------------------- clips and containers
+
+
+def test_what_the_output_cannot_hold_is_told_before_anything_is_loaded(arguments, capsys, tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / "a.webm", head_frames(), codec="libvpx")
+    output = tmp_path / "out" / "dubbed.mp4"
+    monkeypatch.setattr("flowdubber_hf.batch.dubbing.load_pipeline", None)
+    for more in ({}, {"dry_run": True}):
+        argv = arguments(video=clip, output=output, **more)
+        refused(capsys, argv, "--video", ".mp4 cannot hold the vp8 pictures", "ending in .mkv", "--transcode")
+    assert cli.main(arguments(video=clip, output=output, dry_run=True, transcode=True)) == 0
+    assert "warning: .mp4 cannot hold the clip's vp8 pictures" in capsys.readouterr().err
+    assert cli.main(arguments(video=clip, output=output.with_suffix(".mkv"), dry_run=True)) == 0
+    assert capsys.readouterr().err == "" and files(tmp_path / "out") == []
+
+
+def test_a_clip_on_its_side_in_a_file_whose_name_begins_with_a_hyphen(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "a.webm", np.rot90(head_frames(), axes=(1, 2)), codec="libvpx").rename("-lead.webm")
+    output = tmp_path / "out" / "dubbed.mp4"
+    assert cli.main(arguments(video="-lead.webm", output=output, transcode=True, quiet=True)) == 0
+    warned = capsys.readouterr().err
+    assert "--turn 270" in warned and "encoded again" in warned
+    assert probe_video(output).rotation == 0
+    assert cli.main(arguments(video="-lead.webm", output=output, transcode=True, turn=270, overwrite=True)) == 0
+    assert "--turn" not in capsys.readouterr().err
+    assert probe_video(output).rotation == 270
+    refused(capsys, arguments(video="--lead"), "--video=VALUE")
+
+
+def test_a_voice_that_is_none_is_refused_and_a_bad_one_told(arguments, demo, capsys, tmp_path):
+    noise, clipped = tmp_path / "noise.wav", tmp_path / "clipped.wav"
+    write_wav(noise, np.random.default_rng(0).normal(0, 0.1, 48000))
+    refused(capsys, arguments(reference=noise, dry_run=True), "--reference", "not a second of voice")
+    write_wav(clipped, load_audio(demo["reference"]) * 20)
+    assert cli.main(arguments(reference=clipped, quiet=True)) == 0
+    assert "is clipped" in capsys.readouterr().err

@@ -734,3 +734,56 @@ def test_unknown_parts_to_do_without_are_refused(pipe, without):
 
 def test_a_batch_without_lips_gives_what_single_calls_give(pipe):
     assert_batch_equals_singles(pipe, without=["lips"])
+
+
+# ---------------------------------------------------------------------------------------------------- voices and files
+
+
+def test_what_is_wrong_with_frames_is_said(pipe):
+    pictures = list(frames(20))
+    with pytest.raises(ValueError, match=r"a list of 20 pictures, .* np\.stack\(frames\)"):
+        pipe(**inputs(video=pictures))
+    for fps, message in (
+        ("25", "fps must be a number of frames a second, got '25'"),
+        (True, "number"),
+        (0, "between"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pipe(**inputs(fps=fps))
+    with pytest.raises(ValueError, match="turn must be one of"):
+        pipe(**inputs(turn=45))
+
+
+def test_whole_numbers_and_stereo_give_the_same_dub(pipe):
+    sound = voice()
+    stereo = np.round(np.stack([sound, sound], axis=1) * 32767).astype(np.int16)
+    plain = pipe(**inputs(output_type="latent", without=["semantics"])).audios  # whose choices turn on the last digit
+    for given in (stereo, stereo.T, torch.from_numpy(stereo)):
+        dub = pipe(**inputs(reference_audio=given, output_type="latent", without=["semantics"])).audios
+        torch.testing.assert_close(dub, plain, atol=0.02, rtol=0)
+
+
+def test_the_level_of_the_reference_does_not_matter(pipe):
+    plain, quiet, shifted = (
+        pipe(**inputs(reference_audio=sound, output_type="latent")).audios
+        for sound in (voice(), voice() * 0.01, voice() + 0.1)
+    )
+    torch.testing.assert_close(shifted, plain, atol=0.02, rtol=0)
+    assert (quiet - plain).abs().mean() < 0.1 * plain.abs().mean()
+
+
+def test_what_is_wrong_with_the_voice_is_told(pipe):
+    clipped = np.clip(voice() * 20, -1, 1)
+    assert "clipped" in " ".join(pipe(**inputs(reference_audio=clipped)).warnings[0])
+    with pytest.raises(ValueError, match="not a second of voice"):
+        pipe(**inputs(reference_audio=np.random.default_rng(0).normal(0, 0.1, 32000)))
+
+
+def test_a_dub_leaves_headroom_and_a_distorted_one_is_told(pipe, monkeypatch):
+    wave = torch.sin(torch.arange(12800) / 7)
+    for loud, told in ((wave, False), (3 * wave.clamp(-0.1, 0.1) * 10, True)):
+        loud = loud * torch.linspace(0, 1, 12800) if not told else loud
+        monkeypatch.setattr(type(pipe.vocoder), "forward", lambda self, mel, loud=loud: loud[None])
+        dub = pipe(**inputs(temperature=3.0))
+        assert float(dub.audios[0].abs().max()) == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+        assert ("lower the temperature (it was 3)" in " ".join(dub.warnings[0])) == told

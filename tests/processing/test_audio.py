@@ -13,6 +13,11 @@
 # limitations under the License.
 """Sound in: the log-mel against a direct computation, resampling, reading, what is refused."""
 
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 import torch
@@ -100,3 +105,129 @@ def test_padding_marks_what_is_real():
         and mask.sum(1).tolist() == [3, 5]
         and mask[0].tolist()[:4] == [True] * 3 + [False]
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "offset"),
+    [
+        (np.int8, 127, 0),
+        (np.int16, 32767, 0),
+        (np.int32, 2**31 - 1, 0),
+        (np.uint8, 127, 128),
+        (np.float16, 1, 0),
+        (np.float64, 1, 0),
+    ],
+)
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_samples_of_any_kind_are_brought_to_one_scale(kind, scale, offset, as_tensor):
+    sound = tone(440, 0.1)
+    given = (np.round(sound.astype(np.float64) * scale) if scale > 1 else sound) + offset
+    given = given.astype(kind)
+    found = audio.load_audio(torch.from_numpy(given) if as_tensor else given, 16000)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, sound, atol=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_channels_may_stand_in_rows_or_columns(channels):
+    rows = np.stack([tone(100 * (channel + 1), 0.1) for channel in range(channels)])
+    for given in (rows, rows.T, torch.from_numpy(rows.T.copy())):
+        np.testing.assert_allclose(audio.load_audio(given, 16000), rows.mean(axis=0), atol=1e-6)
+    whole = np.round(rows * 32767).astype(np.int16)
+    np.testing.assert_allclose(audio.load_audio(whole.T, 16000), rows.mean(axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("source", "rate", "message"),
+    [
+        (np.zeros((40, 50)), 16000, "with at most 16 channels"),
+        (np.zeros((2, 2)), 16000, "must have the shape"),
+        (np.zeros((0, 2)), 16000, "must have the shape"),
+        (np.zeros(100, np.int64), 16000, "whole numbers of 8, 16 or 32 bits"),
+        (np.zeros(100, bool), 16000, "whole numbers of 8, 16 or 32 bits"),
+        (np.zeros(100, complex), 16000, "whole numbers of 8, 16 or 32 bits"),
+        (np.array(["a"]), 16000, "whole numbers of 8, 16 or 32 bits"),
+        (tone(440, 0.1) * 32767, 16000, r"lies in \[-1, 1\], this one reaches 16383"),
+        (tone(440, 0.1), "16000", "give the sampling rate"),
+        (tone(440, 0.1), True, "give the sampling rate"),
+    ],
+)
+def test_other_arrays_are_refused_with_a_reason(source, rate, message):
+    with pytest.raises(ValueError, match=message):
+        audio.load_audio(source, rate)
+
+
+def write_tracks(path, tracks, defaults):
+    """Sounds `(samples,)` at 16 kHz as tracks of a file."""
+    with av.open(str(path), "w") as container:
+        streams = [
+            container.add_stream("pcm_s16le" if path.suffix == ".mkv" else "aac", rate=16000, layout="mono")
+            for _ in tracks
+        ]
+        for stream, is_default in zip(streams, defaults, strict=True):
+            stream.disposition = int(is_default)
+        for stream, sound in zip(streams, tracks, strict=True):
+            whole = np.round(sound * 32767).astype(np.int16)
+            for start in range(0, len(whole), 1024):
+                part = whole[None, start : start + 1024]
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), "s16", "mono")
+                frame.sample_rate, frame.pts, frame.time_base = 16000, start, Fraction(1, 16000)
+                if stream.codec_context.format.name != "s16":
+                    frame = av.AudioResampler("fltp", "mono", 16000).resample(frame)[0]
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("default", [0, 1, 2])
+def test_of_several_tracks_the_one_that_players_take_is_read(tmp_path, suffix, default):
+    pitches = (200, 500, 900)
+    flags = [number == default for number in range(3)]
+    path = write_tracks(tmp_path / f"a{suffix}", [tone(pitch, 1.0) for pitch in pitches], flags)
+    spectrum = np.abs(np.fft.rfft(audio.load_audio(path)[:16000]))
+    assert np.argmax(spectrum) == pitches[default]
+
+
+def test_a_rate_and_a_layout_that_change_inside_a_file(tmp_path):
+    """As a stream that goes over from one programme to the next."""
+    parts = []
+    for number, (rate, layout) in enumerate([(48000, "stereo"), (16000, "mono"), (44100, "stereo")]):
+        with av.open(str(tmp_path / f"{number}.aac"), "w", format="adts") as container:
+            stream = container.add_stream("aac", rate=rate, layout=layout)
+            sound = np.tile(tone(300, 0.5, rate), (2 if layout == "stereo" else 1, 1))
+            for start in range(0, sound.shape[1], 1024):
+                frame = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(sound[:, start : start + 1024]), "fltp", layout
+                )
+                frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        parts.append((tmp_path / f"{number}.aac").read_bytes())
+    (tmp_path / "all.aac").write_bytes(b"".join(parts))
+    sound = audio.load_audio(tmp_path / "all.aac")
+    assert len(sound) / 16000 == pytest.approx(1.5, abs=0.3)
+    for start in (0.15, 0.75, 1.3):  # the same pitch in each part, so each was read at its own rate
+        part = sound[round(start * 16000) :][:3200]
+        assert np.argmax(np.abs(np.fft.rfft(part * np.hanning(3200)))) == 60
+
+
+def test_a_dub_leaves_a_decibel_of_headroom():
+    loud = audio.with_headroom(torch.tensor([0.5, -2.0, 1.0]))
+    torch.testing.assert_close(loud, torch.tensor([0.25, -1.0, 0.5]) * 10 ** (-1 / 20))
+    quiet = torch.tensor([0.5, -0.89])
+    assert torch.equal(audio.with_headroom(quiet), quiet)
+    assert torch.equal(audio.with_headroom(torch.zeros(3)), torch.zeros(3))
+
+
+def test_media_files_are_opened_in_one_place():
+    """There is where playlists are refused and odd tags forgiven; what opens a file elsewhere does neither."""
+    package = Path(audio.__file__).parents[1]
+    places = [package, *(package.parents[1] / name for name in ("examples", "spaces"))]
+    found = {
+        path.name: len(re.findall(r"\bav\.open\(|\bopen as av_open|from av import .*\bopen\b|\bVideoCapture\(", text))
+        for folder in places
+        for path in folder.rglob("*.py")
+        if "av" in (text := path.read_text(encoding="utf-8"))
+    }
+    assert {name: count for name, count in found.items() if count} == {"media.py": 2}

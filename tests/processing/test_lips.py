@@ -20,7 +20,9 @@ import pytest
 import torch
 
 from clips import head_frames, noise_frames, write_clip
-from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
+from flowdubber_hf.processing import frames
+from flowdubber_hf.processing.faces import face_crops
+from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor, NoFaceError
 
 
 # Where the demo's head has its mouth, and how wide it is at rest (pixels of its 360 x 288 picture).
@@ -248,3 +250,62 @@ def test_grid_speakers(extractor: FlowDubberLipFeatureExtractor, data_folder: Pa
         assert np.abs(np.diff(_centres(result["boxes"]), 2, axis=0)).mean() < 0.005 * (
             result["boxes"][0, 2] - result["boxes"][0, 0]
         )
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_face_on_its_side_is_found_and_told(tmp_path, head, turn):
+    lying = np.rot90(head_frames()[:30], -turn // 90, axes=(1, 2))
+    clip = write_clip(tmp_path / "a.mp4", lying)
+    for given in ({"video": str(clip)}, {"video": lying, "fps": 25}):
+        found = FlowDubberLipFeatureExtractor()(**given)
+        assert found["turn"] == turn
+        assert (
+            f"--turn {turn}" in found["warnings"][0]
+            and f"turned by {turn} degrees counter-clockwise" in found["warnings"][0]
+        )
+        assert np.abs(_centres(found["boxes"]) - _centres(head["boxes"])[:30]).max() < 4
+        asked = FlowDubberLipFeatureExtractor()(**given, turn=turn)
+        assert asked["turn"] == turn and not asked["warnings"]
+        np.testing.assert_array_equal(asked["crops"], found["crops"])
+        with pytest.raises(NoFaceError):
+            FlowDubberLipFeatureExtractor()(**given, turn=0)
+    crops = face_crops(clip, found["boxes"], turn=turn)
+    upright = face_crops(write_clip(tmp_path / "b.mp4", head_frames()[:30]), found["boxes"])
+    assert np.abs(crops.astype(float) - upright).mean() < 4
+
+
+def test_a_mouth_box_counts_in_the_turned_picture(tmp_path, head):
+    clip = write_clip(tmp_path / "a.mp4", np.rot90(head_frames()[:5], axes=(1, 2)))
+    box = (250, 150, 350, 260)  # inside of 360 x 288, outside of 288 x 360
+    found = FlowDubberLipFeatureExtractor()(str(clip), mouth_box=box, turn=270)
+    upright = FlowDubberLipFeatureExtractor()(head_frames()[:5], fps=25, mouth_box=box)
+    assert np.abs(found["crops"].astype(float) - upright["crops"]).mean() < 3
+    for turn in (45, "90", True, -90):
+        with pytest.raises(ValueError, match="turn must be one of 0, 90, 180, 270"):
+            FlowDubberLipFeatureExtractor()(str(clip), mouth_box=box, turn=turn)
+
+
+def test_pictures_that_are_reduced_give_the_same_mouth(monkeypatch, tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", head_frames()[:20])
+    whole = FlowDubberLipFeatureExtractor()(str(clip))
+    monkeypatch.setattr(frames.GreyClip.__init__, "__defaults__", (0, 192_000_000, 180))
+    reduced = FlowDubberLipFeatureExtractor()(str(clip))
+    assert np.abs(_centres(reduced["boxes"]) - _centres(whole["boxes"])).max() < 4  # in pixels of the clip
+    assert np.abs(reduced["crops"].astype(float) - whole["crops"]).mean() < 12
+    box = (120, 150, 240, 260)
+    one, other = (
+        FlowDubberLipFeatureExtractor()(given, mouth_box=box, **rate)["crops"]
+        for given, rate in ((str(clip), {}), (head_frames()[:20], {"fps": 25}))
+    )
+    assert np.abs(one.astype(float) - other).mean() < 6
+
+
+def test_a_size_that_changes_inside_the_file_keeps_the_mouth_in_its_place(tmp_path):
+    larger = np.stack([cv2.resize(picture, (720, 576)) for picture in head_frames()[20:40]])
+    one, other = write_clip(tmp_path / "a.ts", head_frames()[:20]), write_clip(tmp_path / "b.ts", larger, start=22)
+    (tmp_path / "c.ts").write_bytes(one.read_bytes() + other.read_bytes())
+    found = FlowDubberLipFeatureExtractor()(str(tmp_path / "c.ts"))
+    plain = FlowDubberLipFeatureExtractor()(head_frames()[:40], fps=25)
+    assert "size changes" in " ".join(found["warnings"]) and len(found["crops"]) == 40
+    assert np.abs(_centres(found["boxes"]) - _centres(plain["boxes"])).max() < 4
+    assert np.abs(found["crops"].astype(float) - plain["crops"]).mean() < 12

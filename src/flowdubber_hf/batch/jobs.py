@@ -119,17 +119,16 @@ def parse_mouth_box(text: str) -> tuple[float, float, float, float]:
 
 def check_files_and_text(job: DubJob) -> Iterator[Problem]:
     """What is seen at once, without a heavy import."""
-    for field in ("video", "reference"):
+    for field in ("video", "reference", "lexicon"):
         try:
-            check_file(getattr(job, field))
+            if getattr(job, field) is not None:
+                check_file(getattr(job, field))
         except ValueError as error:
             yield Problem(str(error), field)
     if not job.script.strip():
         yield Problem("the script is empty; give the words to be spoken.", "script")
     if job.reference_text is not None and not job.reference_text.strip():
         yield Problem("it is empty; give the words of the reference, or leave it out.", "reference_text")
-    if job.lexicon is not None and not job.lexicon.is_file():
-        yield Problem(f"there is no file {job.lexicon}.", "lexicon")
     if job.output.suffix.lower() not in OUTPUT_SUFFIXES:
         yield Problem(f"{job.output.name} must end in one of {', '.join(OUTPUT_SUFFIXES)}.", "output")
 
@@ -191,14 +190,21 @@ def script_warnings(job: DubJob) -> list[str]:
 
 def _copy_problems(job: DubJob) -> Iterator[Problem]:
     """Whether the clip's pictures fit into the output."""
-    from ..processing.video import check_copy
-
-    if job.output.suffix.lower() == ".wav":
-        return
     try:
-        check_copy(job.video, job.output.suffix, job.transcode)
+        copy_warnings(job)
     except ValueError as error:
         yield Problem(str(error), "video")
+
+
+def copy_warnings(job: DubJob) -> tuple[str, ...]:
+    """What of the clip will be missing or different in the output, one sentence each.
+
+    Raises:
+        ValueError: the output cannot hold the clip's pictures.
+    """
+    from ..processing.video import check_copy
+
+    return () if job.output.suffix.lower() == ".wav" else check_copy(job.video, job.output.suffix, job.transcode)
 
 
 def check_clip(job: DubJob) -> Iterator[Problem]:

@@ -28,6 +28,7 @@ from ..batch.jobs import (
     check_files_and_text,
     check_sampling,
     check_takes,
+    copy_warnings,
     parse_mouth_box,
     script_warnings,
 )
@@ -209,7 +210,7 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
     _refuse(check_content(job))
     if arguments.dry_run:
         _refuse(check_clip(job))
-        for warning in script_warnings(job):
+        for warning in (*script_warnings(job), *copy_warnings(job)):
             print(f"flowdubber: warning: {warning}", file=sys.stderr)
         if not arguments.quiet:
             print(f"{job.video} can be dubbed; nothing was loaded or written.")
@@ -283,7 +284,7 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
     clips, due = len(plan.tasks), len(plan.due)
     if arguments.dry_run:
         for task in plan.tasks:
-            for warning in script_warnings(task.job):
+            for warning in (*script_warnings(task.job), *copy_warnings(task.job)):
                 print(f"flowdubber: warning: {settings.listing} line {task.line}: {warning}", file=sys.stderr)
         if not arguments.quiet:
             print(f"{clips} clips can be dubbed, {clips - due} of them are done; nothing was loaded or written.")

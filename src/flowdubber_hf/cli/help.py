@@ -14,6 +14,7 @@
 """How the command line explains itself: wrapped prose, options in groups, examples as they are typed."""
 
 import argparse
+import re
 import shlex
 import shutil
 import textwrap
@@ -23,6 +24,9 @@ from typing import Any, NoReturn
 
 _MAX_WIDTH = 100
 _EXAMPLE_WIDTH = 78
+
+
+_HYPHENED_FILE = re.compile(r"-[^-].*\.[A-Za-z]\w{1,7}", re.DOTALL)
 
 
 class UsageError(ValueError):
@@ -119,7 +123,14 @@ class Parser(argparse.ArgumentParser):
         self.commands = super().add_subparsers(prog=self.prog, parser_class=Parser, **kwargs)
         return self.commands
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        """What begins with one hyphen and ends like a file is the name of one, as no option does."""
+        return None if _HYPHENED_FILE.fullmatch(arg_string) else super()._parse_optional(arg_string)
+
     def error(self, message: str) -> NoReturn:
+        if message.endswith("expected one argument"):
+            option = message.split(":")[0].removeprefix("argument ").split("/")[-1]
+            message += f"; a value that begins with a hyphen is written {option}=VALUE"
         raise UsageError(f"{message} (try {self.prog} --help)")
 
 

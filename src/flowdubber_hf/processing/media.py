@@ -40,9 +40,12 @@ def open_media(source: str | Path | BinaryIO, format: str | None = None) -> av.c
     Raises:
         av.FFmpegError, OSError: it cannot be opened; [`read_media`] says so as a `ValueError`.
     """
-    # The prefix keeps FFmpeg from taking what stands before a colon in a name for a protocol.
-    name = f"file:{source}" if isinstance(source, (str, Path)) else source
-    return av.open(name, "r", format=format, container_options=_READING_OPTIONS, metadata_errors="ignore")
+    return av.open(_named(source), "r", format=format, container_options=_READING_OPTIONS, metadata_errors="ignore")
+
+
+def _named(file: Any) -> Any:
+    """A path as FFmpeg takes it: the prefix keeps what stands before a colon in a name from being taken for a protocol."""
+    return f"file:{file}" if isinstance(file, (str, Path)) else file
 
 
 def create_media(
@@ -55,8 +58,7 @@ def create_media(
         format: FFmpeg's name of the container; by the name's ending where it is left out.
         options: of the container.
     """
-    name = str(target) if isinstance(target, (str, Path)) else target
-    return av.open(name, "w", format=format, options=options or {})
+    return av.open(_named(target), "w", format=format, options=options or {})
 
 
 @contextmanager

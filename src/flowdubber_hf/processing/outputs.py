@@ -7,18 +7,15 @@ A name that is a symbolic link stands for the file that it leads to: that one is
 # SPDX-License-Identifier: Apache-2.0
 
 import errno
-import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..work.files import create_beside, replacing
+
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_MAX_STEM = (
-    40  # characters of the name that a temporary file keeps; four bytes each and a suffix fit into a name's 255
-)
 
 
 def why(error: OSError) -> str:
@@ -73,7 +70,7 @@ def check_output(path: str | Path, suffixes: Sequence[str], overwrite: bool = Fa
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"{_shown(path)} must end in {', '.join(suffixes)}; the ending chooses the format.")
-    _create_beside(_free_target(path, overwrite)).unlink()
+    _try_folder(_free_target(path, overwrite))
     return path
 
 
@@ -98,15 +95,14 @@ def _free_target(path: Path, overwrite: bool) -> Path:
     return target
 
 
-def _create_beside(path: Path) -> Path:
-    temporary = path.with_name(f".{path.stem[:_MAX_STEM]}-{secrets.token_hex(4)}{path.suffix}")
+def _try_folder(path: Path) -> None:
+    """Raises `ValueError` where no file can be made beside `path`."""
     try:
-        temporary.open("xb").close()
+        create_beside(path).unlink()
     except OSError as error:
         raise ValueError(
             f"nothing can be written to the folder {path.parent} ({why(error)}); choose another."
         ) from error
-    return temporary
 
 
 @contextmanager
@@ -117,12 +113,8 @@ def new_file(path: Path, suffixes: Sequence[str], overwrite: bool) -> Iterator[P
         ValueError: as [`check_output`], or the disk is full or the folder gone in the end.
     """
     check_output(path, suffixes, overwrite)
-    target = _free_target(path, overwrite)
-    temporary = _create_beside(target)
     try:
-        yield temporary
-        os.replace(temporary, target)
+        with replacing(_free_target(path, overwrite)) as temporary:
+            yield temporary
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({why(error)}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from pathlib import Path
 
 # A folder that is being written or removed has a name that no reader takes for a finished one.
 UNFINISHED = ".unfinished-"
+_MAX_STEM = 50  # characters of a name that its temporary one keeps: with four bytes each, a suffix still fits into 255
 
 
 def create_beside(path: Path) -> Path:
@@ -35,7 +36,8 @@ def create_beside(path: Path) -> Path:
     Raises:
         OSError: the folder cannot be written to.
     """
-    temporary = path.with_name(f".{path.stem[:60]}-{secrets.token_hex(8)}{path.suffix}")
+    stem = path.stem[:_MAX_STEM]
+    temporary = path.with_name(f".{stem}-{secrets.token_hex(8)}{path.suffix}")
     temporary.open("xb").close()
     return temporary
 
