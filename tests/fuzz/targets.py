@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -151,7 +152,11 @@ def _options(folder: Path) -> None:
 
 
 def _training(suffix: str) -> Callable[[Path, random.Random], Any]:
-    return lambda folder, _: parse_arguments(TrainingArguments, [str(folder / f"options.{suffix}")])
+    def read(folder: Path, _: random.Random) -> None:
+        with suppress(SystemExit):  # argparse's own answer where an obligatory option is gone
+            parse_arguments(TrainingArguments, [str(folder / f"options.{suffix}")])
+
+    return read
 
 
 _OPTION_PLACES = ("options.", "--")
