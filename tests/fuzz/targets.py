@@ -271,7 +271,7 @@ def damage_rows(data: bytes, draw: random.Random) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-TARGETS["parquet"] = Target(_dataset, {"*.parquet": damage_rows}, _read_dataset, ("set", "grid/a"), 8)
+TARGETS["parquet"] = Target(_dataset, {"*.parquet": damage_rows}, _read_dataset, ("set", "grid/a"), 4)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -454,4 +454,4 @@ def _read_media(folder: Path, _: random.Random) -> None:
         load_audio(file)
 
 
-TARGETS["media"] = Target(_media, {"a.*": mutations.damage_bytes}, _read_media, ("a.",), 6)
+TARGETS["media"] = Target(_media, {"a.*": mutations.damage_bytes}, _read_media, ("a.",), 3)

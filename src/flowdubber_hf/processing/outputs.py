@@ -8,17 +8,15 @@ A name that is a symbolic link stands for the file that it leads to: that one is
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..work.files import create_beside
+
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_MAX_STEM = (
-    40  # characters of the name that a temporary file keeps; four bytes each and a suffix fit into a name's 255
-)
 
 
 def why(error: OSError) -> str:
@@ -99,14 +97,12 @@ def _free_target(path: Path, overwrite: bool) -> Path:
 
 
 def _create_beside(path: Path) -> Path:
-    temporary = path.with_name(f".{path.stem[:_MAX_STEM]}-{secrets.token_hex(4)}{path.suffix}")
     try:
-        temporary.open("xb").close()
+        return create_beside(path)
     except OSError as error:
         raise ValueError(
             f"nothing can be written to the folder {path.parent} ({why(error)}); choose another."
         ) from error
-    return temporary
 
 
 @contextmanager

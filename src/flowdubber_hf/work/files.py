@@ -27,6 +27,8 @@ from pathlib import Path
 
 # A folder that is being written or removed has a name that no reader takes for a finished one.
 UNFINISHED = ".unfinished-"
+# Characters of its future name that a temporary file keeps: four bytes each and a suffix fit into a name's 255.
+_MAX_STEM = 40
 
 
 def create_beside(path: Path) -> Path:
@@ -35,7 +37,7 @@ def create_beside(path: Path) -> Path:
     Raises:
         OSError: the folder cannot be written to.
     """
-    temporary = path.with_name(f".{path.stem[:60]}-{secrets.token_hex(8)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:_MAX_STEM]}-{secrets.token_hex(8)}{path.suffix}")
     temporary.open("xb").close()
     return temporary
 
