@@ -19,8 +19,8 @@ import math
 import pytest
 import torch
 
-from flowdubber_hf.models.aligner import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search
 from flowdubber_hf.models.aligner import alignment as alignment_module
+from flowdubber_hf.models.aligner import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search
 
 
 def test_contrastive_loss_by_hand():
