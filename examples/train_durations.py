@@ -10,11 +10,9 @@ aligner that was given, with a trained predictor. `--teacher` adds durations tha
 
 from dataclasses import dataclass, field
 
-import torch
-
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
-from flowdubber_hf.models.sources import part_folder
+from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
 from flowdubber_hf.training.duration_stage import DurationStage, TimedScript, read_teacher, timed_script
 from flowdubber_hf.training.loop import make_accelerator, train
@@ -62,7 +60,7 @@ def main() -> None:
     if arguments.teacher:
         groups["teacher"] = read_teacher(arguments.teacher)
     shares = source_shares(groups, parse_shares(arguments.sources, arguments.source_shares))
-    aligner = FlowDubberAlignerModel.from_pretrained(part_folder(arguments.aligner, "aligner"), dtype=torch.float32)
+    aligner = load_part("aligner", arguments.aligner, training=True)
     stage = DurationStage(
         with_predictor(aligner, arguments.layers, arguments.hidden_size),
         [(groups[source], share) for source, share in shares.items()],

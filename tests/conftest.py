@@ -37,6 +37,11 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `components`; pytest's imp
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-cases", type=int, default=2000, help="damaged inputs that tests/fuzz tries in all")
+    parser.addoption("--case", default=None, help="one of them, as its failure names it: target:number")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """More threads make small tests slower and floating-point sums depend on the machine."""

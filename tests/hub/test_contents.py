@@ -136,7 +136,7 @@ def test_damaged_files_are_refused(folder):
         (None, "has no card"),
         ("# A model\n", "no front matter"),
         ("---\nlicense: [\n---\n", "not valid YAML"),
-        ("---\n- license\n---\n", "no names"),
+        ("---\n- license\n---\n", "must hold names"),
         ("---\nlanguage: en\n---\n", "lacks license"),
     ],
 )

@@ -19,8 +19,8 @@ import math
 import pytest
 import torch
 
-from flowdubber_hf.models.aligner import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search
 from flowdubber_hf.models.aligner import alignment as alignment_module
+from flowdubber_hf.models.aligner import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search
 
 
 def test_contrastive_loss_by_hand():
@@ -127,7 +127,11 @@ def test_search_with_lengths_batch_equals_single():
     together = monotonic_search(scores, phonemes, frames, None, lengths)
     for row, (p, f) in enumerate(zip(phonemes.tolist(), frames.tolist(), strict=True)):
         alone = monotonic_search(
-            scores[row : row + 1, :p, :f], phonemes[row : row + 1], frames[row : row + 1], None, lengths[row : row + 1, :p]
+            scores[row : row + 1, :p, :f],
+            phonemes[row : row + 1],
+            frames[row : row + 1],
+            None,
+            lengths[row : row + 1, :p],
         )
         assert torch.equal(together[row, :p, :f], alone[0])
         assert together[row].sum() == f

@@ -51,7 +51,7 @@ def test_an_empty_file_changes_nothing(tmp_path):
         ("help: true", "unknown option 'help'"),
         ("max_steps: many", "max_steps 'many' is not of the right type"),
         ("max_steps: [1, 2]", "max_steps takes one value"),
-        ("- 1", "must hold a mapping"),
+        ("- 1", "must hold names with values"),
         ("a: [", "is not valid YAML"),
     ],
 )

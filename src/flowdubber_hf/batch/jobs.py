@@ -113,7 +113,7 @@ def parse_mouth_box(text: str) -> tuple[float, float, float, float]:
     try:
         x0, y0, x1, y1 = (float(value) for value in text.split(","))
     except ValueError:
-        raise ValueError(f"give four numbers x0,y0,x1,y1 in pixels, got {text!r}") from None
+        raise ValueError(f"give four numbers x0,y0,x1,y1 in pixels, got {text!r}.") from None
     return x0, y0, x1, y1
 
 

@@ -67,15 +67,26 @@ def encode_audio(pcm: np.ndarray) -> bytes:
     return target.getvalue()
 
 
-def decode_audio(data: bytes) -> np.ndarray:
+def decode_audio(data: bytes, num_samples: int | None = None) -> np.ndarray:
     """`(samples,)` float32 in [-1, 1] of a FLAC file that [`encode_audio`] made.
 
+    Args:
+        num_samples: that it must have, where that is known; no more are decoded.
+
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or has another length.
     """
+    parts, length = [], 0
     try:
         with open_media(io.BytesIO(data), "flac") as container:
-            sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+            for frame in container.decode(audio=0):
+                parts.append(frame.to_ndarray()[0])
+                length += len(parts[-1])
+                if num_samples is not None and length > num_samples:
+                    break
+        sound = np.concatenate(parts)
+        if num_samples is not None and length != num_samples:
+            raise ValueError(f"it has not the {num_samples} samples that are noted")
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise ValueError(f"the stored sound cannot be decoded ({error}); prepare the dataset again.") from error
     return sound.astype(np.float32) / PCM16_SCALE
@@ -103,7 +114,10 @@ def decode_crops(data: bytes, num_frames: int) -> np.ndarray:
     Raises:
         ValueError: it is none, or holds fewer crops.
     """
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # no bytes at all, or a size beyond OpenCV's bounds
+        picture = None
     width = CROPS_PER_ROW * CROP_SIZE
     if picture is None or picture.shape[1] != width or picture.shape[0] * CROPS_PER_ROW < num_frames * CROP_SIZE:
         raise ValueError("the stored mouth crops cannot be decoded; prepare the dataset again.")

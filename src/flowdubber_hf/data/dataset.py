@@ -21,6 +21,7 @@ work/                                 finished work of single clips, for going o
 """
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -136,7 +137,8 @@ def write_data(output: Path, splits: Mapping[str, tuple[Iterable[Mapping[str, An
     Args:
         splits: by name, the rows and their sizes in bytes.
     """
-    fresh, old = output / f".{DATA_FOLDER}.{os.getpid()}.new", output / f".{DATA_FOLDER}.{os.getpid()}.old"
+    token = secrets.token_hex(8)
+    fresh, old = (output / f".{DATA_FOLDER}.{token}.{kind}" for kind in ("new", "old"))
     fresh.mkdir(parents=True)
     try:
         for split in split_order(splits):

@@ -16,7 +16,8 @@
 import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..work.files import replace_file
+from ..work.reading import in_a_line
 from .codec import decode_audio, decode_crops
 from .dataset import data_files, require_pyarrow, schema
 
@@ -94,6 +96,8 @@ COLUMNS = {
     "tokens": ("semantic_tokens", "global_tokens"),
 }
 _HEAVY = ("audio", "mouth")  # stay on the disk
+_ALWAYS = ("id", "split", "speaker", "source", "num_samples", "num_frames")
+MAX_LENGTH = 16000 * 3600 * 24  # samples, or frames, of one clip: a day
 _ABSENT = {
     "audio": "prepare the dataset again",
     "crops": "its recording has no video",
@@ -121,11 +125,45 @@ class _Shard:
             self._starts = np.cumsum([0, *lengths])
         return self._file
 
-    def cell(self, column: str, row: int) -> Any:
-        file = self.open()
-        group = int(np.searchsorted(self._starts, row, side="right")) - 1
-        table = file.read_row_group(group, columns=[column], use_threads=False)
-        return table.column(0)[row - int(self._starts[group])].as_py()
+    def table(self, names: Sequence[str]) -> Any:
+        """The small columns, each of the type that a prepared dataset has.
+
+        Raises:
+            ValueError: the file is damaged, lacks a column, or a clip's names or lengths.
+        """
+        pa = require_pyarrow()
+        with readable(f"{self.path}"):
+            table = self.open().read(columns=list(names), use_threads=False).select(list(names))
+            table = table.cast(pa.schema([schema().field(name) for name in names]))
+            for name in _ALWAYS:
+                if table[name].null_count:
+                    raise ValueError(f"a clip has no {name}")
+            for name in ("num_samples", "num_frames"):
+                lengths = table[name].to_numpy()
+                if len(lengths) and not 0 <= lengths.min() <= lengths.max() < MAX_LENGTH:
+                    raise ValueError(f"{name} is negative or too large")
+        return table
+
+    def cell(self, column: str, row: int) -> bytes:
+        with readable(f"{self.path}: {column}"):
+            file = self.open()
+            group = int(np.searchsorted(self._starts, row, side="right")) - 1
+            table = file.read_row_group(group, columns=[column], use_threads=False)
+            value = table.column(0)[row - int(self._starts[group])].as_py()
+            if not isinstance(value, bytes):
+                raise ValueError("there are no bytes")
+        return value
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Whatever a damaged file brings pyarrow and our own reading to, as one sentence."""
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{place} cannot be read ({in_a_line(error)}); prepare the dataset again.") from error
 
 
 class FeatureStore:
@@ -152,7 +190,7 @@ class FeatureStore:
         self._places: list[tuple[int, int]] = []  # shard and row in it, of each row of the table
         absent: dict[str, list[np.ndarray]] = {name: [] for name in _HEAVY}
         for number, shard in enumerate(self._shards):
-            tables.append(shard.open().read(columns=names, use_threads=False))
+            tables.append(shard.table(names))
             self._places += [(number, row) for row in range(tables[-1].num_rows)]
             absent["audio"].append(np.zeros(tables[-1].num_rows, bool))
             absent["mouth"].append(tables[-1]["num_frames"].to_numpy() == 0)
@@ -163,7 +201,8 @@ class FeatureStore:
         self._has = {
             kind: ~np.logical_or.reduce([missing[name] for name in columns]) for kind, columns in COLUMNS.items()
         }
-        self._clips = {row["id"]: _clip(row) for row in self._table.select(_CLIP_COLUMNS).to_pylist()}
+        with readable(", ".join(map(str, self.folders))):
+            self._clips = {row["id"]: _clip(row) for row in self._table.select(_CLIP_COLUMNS).to_pylist()}
         if len(self._clips) != len(self._places):
             ids = self._table["id"].to_pylist()
             twice = Counter(ids).most_common(1)[0][0]
@@ -234,27 +273,35 @@ class FeatureStore:
 
     def audio(self, clip_id: str) -> np.ndarray:
         """`(num_samples,)` float32 in [-1, 1], 16 kHz."""
-        return decode_audio(self._cell("audio", "audio", clip_id))
+        data = self._cell("audio", "audio", clip_id)
+        with readable(f"{clip_id}: its sound"):
+            return decode_audio(data, self._clips[clip_id].num_samples)
 
     def crops(self, clip_id: str) -> np.ndarray:
         """`(num_frames, 96, 96)` uint8 grey mouth crops at 25 fps."""
-        return decode_crops(self._cell("crops", "mouth", clip_id), self._clips[clip_id].num_frames)
+        data = self._cell("crops", "mouth", clip_id)
+        with readable(f"{clip_id}: its mouth crops"):
+            return decode_crops(data, self._clips[clip_id].num_frames)
 
     def phones(self, clip_id: str) -> AlignedPhonemes:
         """The clip's phonemes with times."""
         row = self._row("phones", clip_id)
-        times = np.asarray(row["phoneme_times"], dtype=np.float32).reshape(-1, 2)
-        words = [word["word"] for word in row["words"]]
-        return AlignedPhonemes(row["phonemes"], row["word_index"], words, times)
+        with readable(f"{clip_id}: its phonemes"):
+            times = np.asarray(row["phoneme_times"], dtype=np.float32).reshape(-1, 2)
+            words = [word["word"] for word in row["words"]]
+            return AlignedPhonemes(row["phonemes"], row["word_index"], words, times)
 
     def style(self, clip_id: str) -> np.ndarray:
         """`(256,)` float32 of length 1."""
-        return np.asarray(self._row("style", clip_id)["style"], dtype=np.float32)
+        row = self._row("style", clip_id)
+        with readable(f"{clip_id}: its voice"):
+            return np.asarray(row["style"], dtype=np.float32)
 
     def tokens(self, clip_id: str) -> tuple[np.ndarray, np.ndarray]:
         """Semantic tokens `(L,)`, 50 a second, and global tokens `(32,)`, int64."""
         row = self._row("tokens", clip_id)
-        return tuple(np.asarray(row[name], dtype=np.int64) for name in COLUMNS["tokens"])
+        with readable(f"{clip_id}: its speech tokens"):
+            return tuple(np.asarray(row[name], dtype=np.int64) for name in COLUMNS["tokens"])
 
     def reference(self, clip_id: str) -> str | None:
         """Id of the clip that the corpus names as this one's voice."""

@@ -134,7 +134,7 @@ def read_record(folder: Path, clip: Clip) -> Record:
         known = require(read_json(file), _FIELDS, file)
         for score in known["scores"].values():
             require(score, {"key": str, "values": dict, "problems": dict}, file)
-        require(known["details"].get("timings", {"total": 0.0}), {"total": (int, float)}, file)
+        require(known["details"].get("timings") or {"total": 0.0}, {"total": (int, float)}, file)
         return Record(**{name: known[name] for name in _FIELDS})
     except ValueError:
         return Record()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ..work.reading import first_line, read_json
+from ..work.reading import in_a_line, read_json
 from .sources import INDEX_FILE, weight_files
 
 
@@ -42,7 +42,7 @@ def open_tensors(file: Path) -> Iterator[Any]:
             yield tensors
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"{file} cannot be read as safetensors ({first_line(error)}); it is damaged, get it anew."
+            f"{file} cannot be read as safetensors ({in_a_line(error)}); it is damaged, get it anew."
         ) from error
 
 

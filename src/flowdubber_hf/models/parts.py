@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, SpeechT5HifiGan
 
-from ..work.reading import MAX_CONFIG_BYTES, first_line, read_json
+from ..work.reading import MAX_CONFIG_BYTES, in_a_line, read_json
 from .aligner import FlowDubberAlignerModel
 from .complete import check_part, refuse_pickled, tensor_shapes
 from .lip_reader import FlowDubberLipReader
@@ -132,7 +132,7 @@ def open_part(part: Any, folder: Path, name: str) -> Any:
     try:
         model = part.from_pretrained(folder, **options)
     except Exception as error:  # of whatever kind the library's readers raise: one sentence for all
-        raise ValueError(f"{folder} does not hold the part {name}: {first_line(error)}") from error
+        raise ValueError(f"{folder} does not hold the part {name} ({in_a_line(error)}); get it anew.") from error
     if isinstance(model, torch.nn.Module):
         check_part(folder, name, model)
         model.eval()
@@ -168,7 +168,9 @@ def check_stored(part: type[torch.nn.Module], folder: Path, name: str, variant: 
             else:
                 model = part.from_config(part.load_config(folder))
     except Exception as error:  # whatever wrong settings bring a constructor to
-        raise ValueError(f"{folder / CONFIG_FILE} describes no {name}: {first_line(error)}") from error
+        raise ValueError(
+            f"{folder / CONFIG_FILE} describes no {name} ({in_a_line(error)}); correct it, or get it anew."
+        ) from error
     check_part(folder, name, model, variant)
 
 

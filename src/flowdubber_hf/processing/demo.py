@@ -32,6 +32,7 @@ import av
 import cv2
 import numpy as np
 
+from ..work.files import replace_file, replacing
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
 from .media import create_media
 from .outputs import check_output, new_file
@@ -652,8 +653,9 @@ def make_demo(folder: str | Path, overwrite: bool = False) -> DemoFiles:
             reference_script=DEMO_REFERENCE_SCRIPT,
             timeline=folder / "demo_timeline.json",
         )
-        _write_silent_video(files.video, demo_frames())
-        files.timeline.write_text(json.dumps(demo_timeline(), indent=1) + "\n", encoding="utf-8")
+        with replacing(files.video) as temporary:
+            _write_silent_video(temporary, demo_frames())
+        replace_file(files.timeline, (json.dumps(demo_timeline(), indent=1) + "\n").encode())
     except OSError as error:
         raise ValueError(f"the demo cannot be written to {folder} ({error.strerror or error}).") from error
     return files

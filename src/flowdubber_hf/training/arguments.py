@@ -151,6 +151,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
 def _as_default(action: Any, name: str, value: Any, path: str) -> Any:
     """A value of a file as the flag of the same text would give it."""
     if value is None:
+        if action.required or action.default is not None:
+            raise ValueError(f"{path}: {name} needs a value, got null.")
         return None
 
     def convert(item: Any) -> Any:

@@ -17,7 +17,7 @@ from safetensors.torch import load_model, save_file, save_model
 from torch import nn
 
 from ..models.complete import listed, not_finite, open_tensors, read_tensors, unlike
-from ..work.reading import first_line, require
+from ..work.reading import in_a_line, require
 
 
 MODEL_NAME = "model.safetensors"
@@ -78,7 +78,7 @@ class Resumable:
             if self.scaler is not None and state["scaler"] is not None:
                 self.scaler.load_state_dict(state["scaler"])
         except (RuntimeError, LookupError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"{folder} cannot be gone on from ({first_line(error)}); it is damaged.") from error
+            raise ValueError(f"{folder} cannot be gone on from ({in_a_line(error)}); it is damaged.") from error
 
     def _schedule_state(self, found: dict[str, Any], folder: Path) -> dict[str, Any]:
         own = self.schedule.state_dict()

@@ -31,7 +31,7 @@ from ..models.semantic import (
 )
 from ..models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN
 from ..models.sources import CONFIG_FILE, INDEX_FILE, fetch, fetch_checkpoint, local_checkpoint, part_folder
-from ..work.reading import first_line, read_json
+from ..work.reading import in_a_line, read_json
 
 
 # Where a model and its tokenizer may lie in a folder: a training run's `model`, a run, a pipeline.
@@ -96,7 +96,7 @@ def _tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except Exception as error:  # of whatever kind its many readers raise
-        raise ValueError(f"{source} holds no tokenizer that can be read: {first_line(error)}") from error
+        raise ValueError(f"{source} holds no tokenizer that can be read ({in_a_line(error)}); get it anew.") from error
 
 
 def _folder_of(source: str | Path) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 MAX_TEXT_BYTES = 64 * 2**20
 MAX_CONFIG_BYTES = 2**20  # of what people write themselves: YAML and TOML, whose parsers are slow
 MAX_DEPTH = 50
+MAX_REASON = 200  # characters of a library's reason in a sentence of ours
 MAX_DIGITS = 40  # of a whole number; tokenizers write ten to the thirtieth for "no limit"
 
 
@@ -80,7 +81,7 @@ def parse_json(text: str | bytes, where: str | Path, finite: bool = False) -> An
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply; at most {MAX_DEPTH} levels of JSON are read.") from error
     except ValueError as error:  # also bytes that are no UTF-8
-        raise ValueError(f"{where} is not valid JSON: it holds {first_line(error)}.") from error
+        raise ValueError(f"{where} is not valid JSON: it holds {in_a_line(error)}.") from error
     return check_value(value, where)
 
 
@@ -182,13 +183,15 @@ def _reason(error: Exception) -> str:
     if mark is not None:
         return f"{getattr(error, 'problem', None) or 'damaged'}, line {mark.line + 1}, column {mark.column + 1}"
     if isinstance(error, ValueError):
-        return first_line(error)
-    return f"a value that cannot be read: {first_line(error)}"
+        return in_a_line(error)
+    return f"a value that cannot be read: {in_a_line(error)}"
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, for a sentence that says where it happened."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+def in_a_line(error: BaseException) -> str:
+    """An error's message in one line of bounded length, for a sentence that says where it happened."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    words = words.rstrip(".:")
+    return words if len(words) <= MAX_REASON else f"{words[: MAX_REASON - 3]}..."
 
 
 def check_mapping(value: Any, where: str | Path, kind: str = "a mapping") -> dict[str, Any]:
@@ -222,7 +225,7 @@ def read_array(file: str | Path, dimensions: int, mapped: bool = False) -> Any:
         array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
     except Exception as error:  # its reader parses Python's own notation
         raise ValueError(
-            f"{file} cannot be read as numbers ({first_line(error)}); remove it and make it anew."
+            f"{file} cannot be read as numbers ({in_a_line(error)}); remove it and make it anew."
         ) from error
     if not isinstance(array, np.ndarray) or array.ndim != dimensions or array.dtype.kind not in "fiu":
         raise ValueError(f"{file} does not hold numbers in {dimensions} dimensions; remove it and make it anew.")

@@ -67,7 +67,7 @@ from ...schedulers import (
     scheduler_output,
     set_flow_timesteps,
 )
-from ...work.reading import first_line
+from ...work.reading import in_a_line
 from .loading import (
     check_components,
     check_folder,
@@ -320,7 +320,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         try:
             pipe = super().from_pretrained(str(folder), **{"use_safetensors": True, **kwargs})
         except Exception as error:  # of whatever kind the libraries' readers raise: one sentence for all
-            raise ValueError(f"{folder} cannot be loaded: {first_line(error)}") from error
+            raise ValueError(f"{folder} cannot be loaded ({in_a_line(error)}); get it anew.") from error
         models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
         check_weights(folder, {name: model for name, model in models.items() if name not in given}, variant)
         return pipe
