@@ -127,7 +127,11 @@ def test_search_with_lengths_batch_equals_single():
     together = monotonic_search(scores, phonemes, frames, None, lengths)
     for row, (p, f) in enumerate(zip(phonemes.tolist(), frames.tolist(), strict=True)):
         alone = monotonic_search(
-            scores[row : row + 1, :p, :f], phonemes[row : row + 1], frames[row : row + 1], None, lengths[row : row + 1, :p]
+            scores[row : row + 1, :p, :f],
+            phonemes[row : row + 1],
+            frames[row : row + 1],
+            None,
+            lengths[row : row + 1, :p],
         )
         assert torch.equal(together[row, :p, :f], alone[0])
         assert together[row].sum() == f

@@ -65,7 +65,9 @@ def test_nothing_seen_gives_natural_durations_in_the_middle_of_the_clip():
     path = search(torch.zeros(1, 5, 200), SENTENCE, [1, 0.1, 0.2, 0.1, 1], heed=False)
     lengths = path.sum(1).tolist()
     assert sum(lengths) == 200
-    assert all(0.95 <= ours / natural <= SLOWEST_TEMPO + 0.1 for ours, natural in zip(lengths[1:4], [10, 20, 10], strict=True))
+    assert all(
+        0.95 <= ours / natural <= SLOWEST_TEMPO + 0.1 for ours, natural in zip(lengths[1:4], [10, 20, 10], strict=True)
+    )
     assert abs(lengths[0] - lengths[4]) <= 1
 
 
