@@ -12,7 +12,7 @@ import torch
 from flowdubber_hf.models.style import FlowDubberStyleEncoder
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.demo import demo_reference
-from flowdubber_hf.processing.references import check_reference, is_clipped, level_voice
+from flowdubber_hf.processing.references import check_reference, level_voice
 from recordings import voice
 
 
@@ -102,7 +102,6 @@ def test_a_clipped_voice_is_told(shared_data, decibels):
         clipped = np.clip(sound / np.abs(sound).max() * 10 ** (decibels / 20), -1, 1)
         assert "clipped" in " ".join(check_reference(clipped))
         assert "clipped" in " ".join(check_reference(0.1 * clipped))  # and made quieter afterwards
-        assert is_clipped(clipped) and not is_clipped(sound)
 
 
 @pytest.mark.parametrize("decibels", [0, 5, 10])

@@ -105,11 +105,6 @@ def check_reference(sound: np.ndarray, name: str = "the reference") -> list[str]
     return remarks
 
 
-def is_clipped(sound: np.ndarray) -> bool:
-    """Whether `(samples,)` speech touches its own peak far more often than speech does."""
-    return _flat_share(sound) > _MAX_FLAT_SHARE
-
-
 def _flat_share(samples: np.ndarray) -> float:
     """Share of samples at the peak."""
     size = np.abs(samples)

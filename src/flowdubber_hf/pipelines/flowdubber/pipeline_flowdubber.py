@@ -56,7 +56,7 @@ from ...processing.audio import (
 from ...processing.frames import check_fps
 from ...processing.lips import FlowDubberLipFeatureExtractor, check_turn
 from ...processing.outputs import check_file
-from ...processing.references import check_reference, is_clipped, level_voice
+from ...processing.references import check_reference, level_voice
 from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
 from ...sampling import TIMINGS
@@ -103,7 +103,10 @@ PARTS = ("semantics", "lips", "style")
 SEMANTIC_TOKENS_PER_SECOND = 50
 # The language model writes the speech before the lips set its length: at most so many times as long as the clip.
 _SEMANTIC_ROOM = 1
-_CLIPPED = "the dub is driven to its full scale and sounds distorted; lower the temperature (it was {temperature:g})."
+_TOO_LOUD = "the dub goes far beyond full scale, was made quieter and sounds distorted; lower the temperature (it was {temperature:g})."
+_MAX_LOUD_SHARE = (
+    0.005  # of a dub's samples beyond full scale; the bundled model has at most 0.0013, at temperature 2 0.024
+)
 _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
 
 # Module names that a published checkpoint uses for this package's classes (one-line import files beside the weights).
@@ -796,16 +799,24 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 progress.update()
         return latents
 
-    def decode(self, latents: torch.Tensor, num_mel_frames: list[int], num_samples: list[int]) -> list[torch.Tensor]:
+    def decode(
+        self,
+        latents: torch.Tensor,
+        num_mel_frames: list[int],
+        num_samples: list[int],
+        on_too_loud: Callable[[int], None] | None = None,
+    ) -> list[torch.Tensor]:
         """Normalised mels to `(samples,)` float32 sounds on the CPU, each vocoded alone so that padding cannot be heard, with a
-        decibel of headroom."""
+        decibel of headroom; `on_too_loud` is called with the row of a sound that goes far beyond full scale."""
         mel = self.vector_field.denormalize(latents)
         vocoder = self._enter(self.vocoder)
         sounds = []
-        for row, frames, samples in zip(mel, num_mel_frames, num_samples, strict=True):
+        for index, (row, frames, samples) in enumerate(zip(mel, num_mel_frames, num_samples, strict=True)):
             spectrogram = row[:, :frames].T[None].to(vocoder.dtype)
-            sound = with_headroom(vocoder(spectrogram)[0].float().cpu()[:samples])
-            sounds.append(torch.nn.functional.pad(sound, (0, samples - len(sound))))
+            sound = vocoder(spectrogram)[0].float().cpu()[:samples]
+            if on_too_loud is not None and float((sound.abs() > 1).float().mean()) > _MAX_LOUD_SHARE:
+                on_too_loud(index)
+            sounds.append(torch.nn.functional.pad(with_headroom(sound), (0, samples - len(sound))))
         return sounds
 
     # ------------------------------------------------------------------------------------------------ the call
@@ -985,10 +996,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         audios: Any = latents
         if output_type != "latent":
             with watch.stage("vocoder"):
-                audios = self.decode(latents, num_mel_frames, lips.num_samples)
-            for warnings, sound in zip(lips.warnings, audios, strict=True):
-                if is_clipped(sound.numpy()):
-                    warnings.append(_CLIPPED.format(temperature=temperature))
+                remark = _TOO_LOUD.format(temperature=temperature)
+                audios = self.decode(
+                    latents, num_mel_frames, lips.num_samples, lambda row: lips.warnings[row].append(remark)
+                )
             if output_type == "np":
                 audios = [sound.numpy() for sound in audios]
         self.maybe_free_model_hooks()
