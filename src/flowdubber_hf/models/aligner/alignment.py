@@ -13,6 +13,7 @@
 # limitations under the License.
 """Dual contrastive loss and monotonic search: the two equations that tie phonemes to lip movement (paper section 3)."""
 
+import numpy as np
 import torch
 
 
@@ -136,53 +137,61 @@ def monotonic_search(
     check_phonemes_fit((real & ~optional).sum(1), frame_lengths)
     if lengths is None:
         lengths = torch.zeros(batch, num_phonemes, 2, device=device)
-    begins = _search_forward(scores, lengths, optional)
+    begins = _search_forward(
+        *(value.detach().cpu().numpy() for value in (scores.double(), lengths.double(), optional))
+    )
 
-    rows = torch.arange(batch, device=device)
-    ends = torch.zeros(batch, num_phonemes + 1, dtype=torch.long, device=device)
-    frame = frame_lengths.clone()
+    rows = np.arange(batch)
+    ends = np.zeros((batch, num_phonemes + 1), dtype=np.int64)
+    frame, real_phonemes = (value.cpu().numpy() for value in (frame_lengths.long(), phoneme_lengths))
     for phoneme in range(num_phonemes - 1, -1, -1):
-        inside = phoneme < phoneme_lengths
         ends[:, phoneme + 1] = frame
-        frame = torch.where(inside, begins[rows, phoneme, frame].long(), frame)
-    return durations_to_path(ends.diff(dim=1), num_frames).to(scores.dtype)
+        frame = np.where(phoneme < real_phonemes, begins[frame, rows, phoneme], frame)
+    counts = torch.from_numpy(np.diff(ends, axis=1)).to(device)
+    return durations_to_path(counts, num_frames).to(scores.dtype)
 
 
-def _search_forward(scores: torch.Tensor, lengths: torch.Tensor, optional: torch.Tensor) -> torch.Tensor:
-    """Where each phoneme begins on the best way to its end at each frame: `(B, P, F + 1)`, whole numbers."""
+def _search_forward(scores: np.ndarray, lengths: np.ndarray, optional: np.ndarray) -> np.ndarray:
+    """Where each phoneme begins on the best way to its end at each frame: `(F + 1, B, P)`, whole numbers.
+
+    NumPy on the processor, whatever the device: thousands of small steps, each of which a GPU or several threads would only
+    slow down.
+    """
     batch, num_phonemes, num_frames = scores.shape
-    # Evidence is summed from the clip's start, so that a span's is one difference; long clips sum to large numbers: double.
-    like = {"dtype": torch.float64, "device": scores.device}
-    skip = lengths[..., 0].to(**like).masked_fill(~optional, IMPOSSIBLE)
-    table = lengths[..., 1:].to(**like).flip(-1)  # from the longest to one frame
+    skip = np.where(optional, lengths[..., 0], IMPOSSIBLE)
+    table = np.ascontiguousarray(lengths[..., :0:-1])  # from the longest to one frame
     longest = table.shape[-1]
     # entered[p, s]: best score of everything before p ending at s, less p's evidence before s; the last frames alone are kept.
-    entered = torch.full((batch, num_phonemes, longest + _KEPT), IMPOSSIBLE, **like)
-    longer_score = torch.full((batch, num_phonemes), IMPOSSIBLE, **like)
-    longer_begin = torch.zeros(batch, num_phonemes, dtype=torch.long, device=scores.device)
-    total = torch.zeros(batch, num_phonemes, **like)
-    whole = torch.int16 if num_frames < 2**15 else torch.int32
-    begins = torch.zeros(batch, num_phonemes, num_frames + 1, dtype=whole, device=scores.device)
+    entered = np.full((batch, num_phonemes, longest + _KEPT), IMPOSSIBLE)
+    longer_score = np.full((batch, num_phonemes), IMPOSSIBLE)
+    longer_begin = np.zeros((batch, num_phonemes), dtype=np.int64)
+    # Evidence is summed from the clip's start, so that a span's is one difference.
+    total = np.zeros((batch, num_phonemes))
+    begins = np.zeros((num_frames + 1, batch, num_phonemes), dtype=np.int16 if num_frames < 2**15 else np.int32)
+    skipped, done = np.full_like(total, IMPOSSIBLE), np.full_like(total, IMPOSSIBLE)
+    by_frame = np.ascontiguousarray(np.moveaxis(scores, 2, 0))
     entered[:, 0, longest - 1] = 0.0
     place = 0  # of the window that ends just before the frame
     for frame in range(1, num_frames + 1):
-        total = total + scores[:, :, frame - 1]
-        score, index = (entered[:, :, place : place + longest] + table).max(-1)
-        begin = index + (frame - longest)
+        total += by_frame[frame - 1]
+        candidates = entered[:, :, place : place + longest] + table
+        index = candidates.argmax(-1)
+        score = np.take_along_axis(candidates, index[..., None], -1)[..., 0]
         # Longer than the table: its last score, from the best place so far.
         longer = longer_score + table[..., 0]
-        begin = torch.where(longer > score, longer_begin, begin)
-        score = torch.maximum(score, longer) + total
-        skipped = torch.nn.functional.pad(score[:, :-1], (1, 0), value=IMPOSSIBLE) + skip
-        begins[:, :, frame] = torch.where(skipped > score, frame, begin).to(whole)
+        begin = np.where(longer > score, longer_begin, index + (frame - longest))
+        score = np.maximum(score, longer) + total
+        skipped[:, 1:] = score[:, :-1] + skip[:, 1:]
+        begins[frame] = np.where(skipped > score, frame, begin)
         leaving = entered[:, :, place]
-        longer_begin = torch.where(leaving > longer_score, frame - longest, longer_begin)
-        longer_score = torch.maximum(longer_score, leaving)
+        longer_begin[leaving > longer_score] = frame - longest
+        np.maximum(longer_score, leaving, out=longer_score)
         if place + longest == entered.shape[2]:
-            entered[:, :, :longest] = entered[:, :, place:].clone()
+            entered[:, :, :longest] = entered[:, :, place:].copy()
             place = 0
-        done = torch.maximum(score, skipped)
-        entered[:, :, place + longest] = torch.nn.functional.pad(done[:, :-1], (1, 0), value=IMPOSSIBLE) - total
+        np.maximum(score, skipped, out=done)
+        entered[:, 1:, place + longest] = done[:, :-1] - total[:, 1:]
+        entered[:, 0, place + longest] = IMPOSSIBLE
         place += 1
     return begins
 
