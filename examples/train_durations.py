@@ -36,6 +36,13 @@ class DurationArguments(TrainingArguments):
     learning_rate: float = 2e-3
     min_learning_rate: float = 2e-5
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.aligner:
+            raise ValueError("--aligner names the aligner that gets the predictor.")
+        if self.layers < 1 or self.hidden_size < 1:
+            raise ValueError("--layers and --hidden_size must be at least 1.")
+
 
 def with_predictor(aligner: FlowDubberAlignerModel, layers: int, hidden_size: int) -> FlowDubberAlignerModel:
     """The aligner as it is if it has a predictor of durations, else the same with a new one."""
@@ -49,8 +56,6 @@ def with_predictor(aligner: FlowDubberAlignerModel, layers: int, hidden_size: in
 
 def main() -> None:
     arguments = parse_arguments(DurationArguments, description=__doc__)
-    if not arguments.aligner:
-        raise ValueError("--aligner names the aligner that gets the predictor.")
     accelerator = make_accelerator(arguments)
     store = FeatureStore(arguments.dataset)
     training, held_out = clips_of(store, arguments, accelerator, ("audio", "phones", "style"))

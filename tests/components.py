@@ -41,8 +41,8 @@ STYLE_SIZE = 256
 LANGUAGE_MODEL = ("tokenizer", "speech_tokenizer", "semantic_model")
 
 
-def tiny_aligner() -> FlowDubberAlignerModel:
-    config = FlowDubberAlignerConfig(
+def tiny_aligner(**changed: Any) -> FlowDubberAlignerModel:
+    sizes = dict(
         vocab_size=len(PHONEMES),
         hidden_size=HIDDEN_SIZE,
         num_hidden_layers=1,
@@ -61,7 +61,7 @@ def tiny_aligner() -> FlowDubberAlignerModel:
         fusion_kernel_size=5,
         fusion_feedforward_ratio=2,
     )
-    return FlowDubberAlignerModel(config)
+    return FlowDubberAlignerModel(FlowDubberAlignerConfig(**{**sizes, **changed}))
 
 
 def tiny_vector_field() -> FlowDubberVectorField:

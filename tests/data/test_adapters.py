@@ -316,7 +316,7 @@ def test_the_shared_clips_keep_their_validation_parts(shared_data):
     grid = read_corpus(shared_data / "grid").recordings
     assert not any(clip.problem for clip in grid)
     splits = [clip.split for clip in grid]
-    assert (splits.count("dev"), splits.count("zero_shot"), splits.count("val")) == (40, 18, 29)
+    assert (splits.count("dev"), splits.count("zero_shot"), splits.count("val")) == (40, 22, 29)
     of_s1 = sorted(clip.id for clip in grid if clip.split == "val" and clip.speaker == "grid-s1")
     assert (len(of_s1), digest(of_s1)) == (28, "460c18b47c9af0a1")
     speech = read_corpus(shared_data / "speech", val_by="speaker", val_share=0.02).recordings

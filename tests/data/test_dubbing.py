@@ -17,8 +17,11 @@ import numpy as np
 import pytest
 import torch
 
+from dubbing_data import PHONEMES, write_dubbing_dataset
 from flowdubber_hf.data.augmentation import augment_crops, change_tempo, cut_silence, hold_frames, normalize_crops
-from flowdubber_hf.data.dubbing import DubbingExample, collate, phoneme_frames
+from flowdubber_hf.data.dubbing import DubbingClips, DubbingExample, ScriptChanges, SpokenScript, collate, phoneme_frames
+from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.processing.text import phoneme_ids
 
 
 def frames(ends: list[float], optional: list[bool], count: int) -> list[int]:
@@ -111,3 +114,150 @@ def test_collate_pads_to_a_given_length():
     assert batch["frame_path"].shape == (1, 4, 12) and batch["mel_mask"].shape == (1, 48)
     assert batch["lip_mask"].sum() == 10 and batch["lips"][:, 10:].abs().sum() == 0
     assert short["lips"].shape == (1, 10, 8)
+
+
+# ---------------------------------------------------------------------------------------------------- drawn scripts
+
+SEEDS = range(12)
+SILENCE = phoneme_ids(["sil"])[0]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> FeatureStore:
+    return FeatureStore(write_dubbing_dataset(tmp_path_factory.mktemp("data")))
+
+
+def drawing(store: FeatureStore, **changes) -> DubbingClips:
+    """Clips whose scripts are changed in nothing but what is named."""
+    settled = {"tempo": 0.25, "left_out": 0.0, "added": 0.0, "unseen": 0.0, **changes}
+    return DubbingClips(store, store.clips("train", "made"), changes=ScriptChanges(**settled))
+
+
+def draw(clips: DubbingClips, seed: int, followers: int) -> SpokenScript:
+    return clips.draw_script(seed % len(clips), np.random.default_rng(seed), followers)
+
+
+def shown(clips: DubbingClips, script: SpokenScript) -> list[int]:
+    """Whose each frame is by the clips themselves, counted over the joined script."""
+    owners, before = [], 0
+    for clip, rows in zip(script.clips, script.frames, strict=True):
+        own = clips.timing(clip)[2]
+        owners += (before + own[rows]).tolist()
+        before += len(clips.timing(clip)[0]) - 1  # the silence between two is one
+    return owners
+
+
+@pytest.mark.parametrize("followers", [0, 1, 2])
+def test_joined_scripts_know_whose_every_frame_is(store, followers):
+    clips = drawing(store)
+    for seed in SEEDS:
+        script = draw(clips, seed, followers)
+        assert script.owners.tolist() == shown(clips, script)
+        assert (np.diff(script.owners) >= 0).all()
+        names = PHONEMES + PHONEMES[1:] * followers
+        assert script.phonemes.tolist() == phoneme_ids(names) and names.count("sil") == followers + 2
+        assert script.optional.tolist() == [name == "sp" for name in names]
+        assert len(script.clips) == followers + 1 and len({clip.speaker for clip in script.clips}) == 1
+        assert len(script.owners) == sum(map(len, script.frames))
+
+
+def test_pauses_between_sentences_are_drawn_out(store):
+    short, long = (drawing(store, longest_pause=longest, tempo=0.0) for longest in (0, 60))
+    silent = {True: [], False: []}
+    for seed in SEEDS:
+        for clips in (short, long):
+            script = draw(clips, seed, 1)
+            silent[clips is long].append(int((script.owners == len(PHONEMES) - 1).sum()))
+    assert max(silent[True]) > 40 and max(silent[False]) < 25
+
+
+def test_words_that_the_script_lacks_are_nobodys(store):
+    lost = []
+    for seed in SEEDS:
+        whole = draw(drawing(store), seed, 2)
+        less = draw(drawing(store, left_out=1.0), seed, 2)
+        gone = len(whole.phonemes) - len(less.phonemes)
+        assert len(less.owners) == len(whole.owners)
+        kept = less.owners >= 0
+        assert (less.phonemes[less.owners[kept]] == whole.phonemes[whole.owners[kept]]).all()
+        at_start = 0 < gone and (whole.owners[~kept] <= gone).all()
+        expected = np.arange(1, gone + 1) + (0 if at_start else len(whole.phonemes) - gone - 2)
+        assert set(whole.owners[~kept]) <= set(expected)
+        assert set(whole.owners[kept]).isdisjoint(expected)
+        assert less.phonemes[0] == less.phonemes[-1] == SILENCE and not less.optional[[0, -1]].any()
+        assert gone <= len(whole.phonemes) // 3 + 1
+        lost.append((gone > 0, at_start))
+    assert {(True, True), (True, False)} <= set(lost)
+
+
+def test_frames_of_left_out_words_are_no_positives(store):
+    clips = drawing(store, left_out=1.0)
+    examples = [clips.alignment_example(seed % 8, np.random.default_rng(seed), 2) for seed in SEEDS]
+    batch = collate(examples)
+    for row, example in enumerate(examples):
+        counted = batch["frame_path"][row, :, : len(example.frame_phonemes)].sum(0)
+        assert counted.tolist() == (example.frame_phonemes >= 0).astype(float).tolist()
+        assert batch["path"][row].sum() == 4 * counted.sum()
+    assert any((example.frame_phonemes < 0).any() for example in examples)
+
+
+def test_words_that_nobody_says_have_no_frame(store):
+    places = set()
+    for seed in SEEDS:
+        plain, more = draw(drawing(store), seed, 1), draw(drawing(store, added=1.0), seed, 1)
+        assert len(more.phonemes) == len(plain.phonemes) + 4
+        assert (more.phonemes[more.owners] == plain.phonemes[plain.owners]).all()
+        silent = np.setdiff1d(np.arange(len(more.phonemes)), more.owners)
+        unsaid = silent[~more.optional[silent]]
+        assert len(unsaid) == 3 and (np.diff(unsaid) == 1).all()
+        at_start = unsaid[0] == 1
+        assert at_start or unsaid[-1] == len(more.phonemes) - 2
+        # A pause stands between them and the words that are said.
+        assert more.optional[unsaid[-1] + 1 if at_start else unsaid[0] - 1]
+        places.add(bool(at_start))
+    assert places == {True, False}
+
+
+def test_same_seed_same_script_and_pictures_of_the_same_number(store):
+    clips = drawing(store, left_out=0.5, added=0.5, unseen=0.5)
+    for seed in range(6):
+        first, again = (clips.alignment_example(1, np.random.default_rng(seed), 2) for _ in range(2))
+        assert torch.equal(first.lips, again.lips)
+        assert first.frame_phonemes.tolist() == again.frame_phonemes.tolist()
+        assert first.phonemes.tolist() == again.phonemes.tolist()
+        assert len(first.lips) == len(first.frame_phonemes) == len(first.mel_phonemes) // 4
+        script = clips.draw_script(1, np.random.default_rng(seed), 2)
+        assert len(script.owners) == len(first.lips)  # what a step's common length is found by
+    other = clips.alignment_example(1, np.random.default_rng(99), 2)
+    assert other.lips.shape != first.lips.shape or not torch.equal(other.lips, first.lips)
+
+
+def test_another_tempo_loses_no_phoneme(store):
+    clips = drawing(store, tempo=0.6)
+    lost, moved = False, set()
+    for seed in range(60):
+        index = seed % len(clips)
+        owners = clips.timing(clips.clips[index])[2]
+        rows = clips.moved_frames(index, np.random.default_rng(seed))
+        assert set(owners[rows]) == set(owners)
+        generator = np.random.default_rng(seed)
+        kept = cut_silence(owners, generator)
+        lost |= set(owners[kept[change_tempo(len(kept), 0.6, generator)]]) != set(owners)
+        moved.add(len(rows) - len(kept))
+    assert lost and min(moved) < 0 < max(moved)
+
+
+def test_unseen_spans_are_told(store):
+    generator = np.random.default_rng
+    examples = [drawing(store, unseen=1.0).alignment_example(0, generator(seed)) for seed in range(5)]
+    for example in examples:
+        assert example.seen.shape == example.frame_phonemes.shape and not example.seen.all()
+    seen = collate(examples)["seen_mask"]
+    assert [row[: len(one.seen)].tolist() for row, one in zip(seen, examples, strict=True)] == [
+        one.seen.tolist() for one in examples
+    ]
+    assert drawing(store).alignment_example(0, generator(0)).seen is None
+    assert drawing(store, unseen=1.0).alignment_example(0, None).seen is None
+    dubbing, lips = drawing(store, unseen=1.0), torch.zeros(25, 8)
+    assert not dubbing.dubbing_example(0, generator(0), lips).seen.all()
+    assert dubbing.dubbing_example(0, generator(0), None).seen is None

@@ -190,7 +190,8 @@ def test_two_processes_equal_one(repository, made, tmp_path, call, name, options
     finally:
         end(process)
     assert process.returncode == 0, output
-    assert (checkpoints(two)[-1] / "random_states_1.pkl").is_file(), "there was one process"
+    progress = json.loads((checkpoints(two)[-1] / "progress.json").read_text(encoding="utf-8"))
+    assert progress["processes"] == 2, "there was one process"
     for first, second in zip(rows(one), rows(two), strict=True):
         assert first == pytest.approx(second, rel=2e-4)
     if name == "train_dubber":  # steps with video and steps of sound alone
@@ -267,6 +268,33 @@ def test_a_lip_reader_gives_a_new_aligner_its_eyes_and_stays_as_it_is(made, tmp_
     with pytest.raises(SystemExit):
         call("train_aligner", options | {"output_dir": tmp_path / "bad", "init_from": made / "aligner"})
     assert "lip_stage_sizes is [4, 8] here and [4, 6] there" in capsys.readouterr().err
+
+
+def test_what_finds_the_timing_can_stay_as_it_is(made, tmp_path, call):
+    timing = ("phoneme_encoder.", "lip_to_phoneme.", "phoneme_to_lip.")
+    before = FlowDubberPipeline.from_pretrained(made / "pipeline").aligner.state_dict()
+    for frozen in (True, False):
+        output = tmp_path / str(frozen)
+        options = dubber_options(made, output, max_steps=2, learning_rate=0.01)
+        call("train_dubber", {**options, "freeze_alignment": frozen})
+        after = FlowDubberAlignerModel.from_pretrained(output / "model" / "aligner").state_dict()
+        moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+        assert any(name.startswith("fusion.") for name in moved)
+        assert not any(name.startswith("lip_encoder.") for name in moved)
+        assert {any(name.startswith(part) for name in moved) for part in timing} == {not frozen}
+
+
+def test_speakers_of_the_aligner_are_balanced(scripts, made, tmp_path, call, monkeypatch):
+    told = []
+    shared = scripts["train_aligner"].share_by_source
+
+    def listen(*arguments, **options):
+        told.append(shared(*arguments, **options))
+        return told[-1]
+
+    monkeypatch.setattr(scripts["train_aligner"], "share_by_source", listen)
+    call("train_aligner", aligner_options(made, tmp_path / "out", max_steps=1, balance_speakers=True))
+    assert [{clip.speaker for clip in part.clips} for part in told[0]] == [{"speaker0"}, {"speaker1"}]
 
 
 def test_a_speaker_is_split_the_same_everywhere(tmp_path, call, capsys):

@@ -208,7 +208,7 @@ def test_the_null_replaces_only_the_language_models_part():
 def test_sound_alone_needs_a_path():
     model, inputs = make_model(), make_inputs()
     arguments = {key: inputs[key] for key in ("input_ids", "attention_mask", "style")}
-    with pytest.raises(ValueError, match="pass `path` as well"):
+    with pytest.raises(ValueError, match="pass `lip_mask`, to an aligner with a predictor of them, or pass `path`"):
         model.encode(**arguments)
     path = durations_to_path(torch.tensor([[8, 8, 8, 8, 8, 4, 4]] * 2))
     encoding = model.encode(**arguments, path=path)

@@ -309,3 +309,23 @@ def test_a_size_that_changes_inside_the_file_keeps_the_mouth_in_its_place(tmp_pa
     assert "size changes" in " ".join(found["warnings"]) and len(found["crops"]) == 40
     assert np.abs(_centres(found["boxes"]) - _centres(plain["boxes"])).max() < 4
     assert np.abs(found["crops"].astype(float) - plain["crops"]).mean() < 12
+
+
+def test_a_clip_is_measured_without_a_face(extractor: FlowDubberLipFeatureExtractor, head: dict, tmp_path: Path) -> None:
+    lengths = ("num_frames", "num_samples", "duration")
+    measured = extractor.measure(head_frames(), fps=25)
+    assert {name: measured[name] for name in lengths} == {name: head[name] for name in lengths}
+    assert set(measured) == {*lengths, "warnings"} and measured["warnings"] == []
+    faceless = write_clip(tmp_path / "faceless.mp4", noise_frames(30), rate=30)
+    found = extractor.measure(faceless)
+    assert (found["num_frames"], found["num_samples"], found["duration"]) == (25, 16000, pytest.approx(1.0))
+    with pytest.raises(NoFaceError):
+        extractor(faceless)
+
+
+def test_what_is_measured_is_checked(extractor: FlowDubberLipFeatureExtractor, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="fps"):
+        extractor.measure(noise_frames(5))
+    (tmp_path / "text.mp4").write_text("no film", encoding="utf-8")
+    with pytest.raises(ValueError, match="text.mp4"):
+        extractor.measure(tmp_path / "text.mp4")

@@ -17,6 +17,7 @@ import pytest
 
 from flowdubber_hf.processing.text import (
     CONSONANTS,
+    PAUSES,
     PHONEMES,
     Phonemization,
     assemble,
@@ -220,3 +221,37 @@ def test_other_threads_may_call_it():
     for thread in threads:
         thread.join()
     assert results == [phonemize("some other words here")] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "breaks"),
+    [
+        ("bin blue now", ["word", "word", "sentence"]),
+        ("Well, yes. No!", ["clause", "sentence", "sentence"]),
+        ("Dr. Smith came. He left", ["word", "word", "sentence", "word", "sentence"]),
+        ("We met at 5 p.m. on Monday.", ["word"] * 7 + ["sentence"]),
+        ("It costs 3.50, no more", ["word"] * 5 + ["clause", "word", "sentence"]),
+        ("He said (twice) no", ["word", "clause", "clause", "sentence"]),
+        ("Wait... what?!", ["sentence", "sentence"]),
+        ("now,", ["clause"]),
+        ("(now)", ["clause"]),
+    ],
+)
+def test_what_ends_behind_each_word(text, breaks):
+    result = phonemize(text)
+    assert len(breaks) == len(result.words), result.words
+    assert result.breaks == breaks
+    # What is assembled again from these is the same script.
+    again = assemble(result.words, result.pronunciations, result.breaks)
+    assert (again.phonemes, again.word_index, again.pauses) == (result.phonemes, result.word_index, result.pauses)
+
+
+def test_each_silence_is_of_a_kind():
+    result = phonemize("Dr. Smith came, he said. He left")
+    kinds = [pause for pause in result.pauses if pause]
+    assert kinds == ["edge", "word", "word", "clause", "word", "sentence", "word", "edge"]
+    spoken = {"edge": "sil", "sentence": "sil", "clause": "sp", "word": "sp"}
+    for phoneme, word, pause in zip(result.phonemes, result.word_index, result.pauses, strict=True):
+        assert (pause == "") == (word >= 0)
+        assert pause == "" or phoneme == spoken[pause]
+    assert result.pause_ids == [PAUSES.index(pause) for pause in result.pauses]

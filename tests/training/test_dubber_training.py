@@ -13,6 +13,8 @@
 # limitations under the License.
 """The joint losses at tiny size: every named loss is there, every trainable part moves, sound without video trains too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -212,3 +214,18 @@ def test_shares_of_the_steps():
         share_by_source(clips, {"lrs": 1.0})
     with pytest.raises(ValueError, match="no clips to train on"):
         share_by_source([])
+
+
+def test_speakers_share_by_the_root_of_their_clips():
+    clips = [replace(clip, speaker="ann") for clip in source_clips("grid", 9, True)]
+    clips += [replace(clip, speaker="bob") for clip in source_clips("grid", 1, True)]
+    clips += [replace(clip, speaker="cy") for clip in source_clips("heads", 4, True)]
+
+    def shares(*arguments) -> dict[str, float]:
+        parts = share_by_source(clips, *arguments, balance_speakers=True)
+        assert all(len({clip.speaker for clip in part.clips}) == 1 for part in parts)
+        assert sum(len(part.clips) for part in parts) == 14
+        return {part.clips[0].speaker: pytest.approx(part.share) for part in parts}
+
+    assert shares() == {"ann": 3 / 6, "bob": 1 / 6, "cy": 2 / 6}
+    assert shares({"grid": 0.8, "heads": 0.2}) == {"ann": 0.6, "bob": 0.2, "cy": 0.2}

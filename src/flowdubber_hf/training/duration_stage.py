@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,14 @@ from torch import nn
 from ..data.features import Clip, FeatureStore
 from ..models.aligner import FlowDubberAlignerModel
 from ..models.aligner.durations import SHORTEST_SECONDS, duration_loss
-from ..processing.text import PAUSES, assemble, phoneme_ids, phonemize
+from ..pipelines.flowdubber.loading import STYLE_SIZE
+from ..processing.text import PAUSES, Phonemization, assemble, phoneme_ids, phonemize
+from ..work.reading import check_mapping, in_a_line, parse_json, read_text
 from .batching import BatchPlan, ClipGroup, row_generator
 from .samples import Samples
 
 
-_SPEAKERS_DRAWN = 0.15  # how often the voice is left out, so that zeros stand for none in particular
+_VOICE_LEFT_OUT = 0.15  # how often the voice is left out, so that zeros stand for none in particular
 _VALIDATION_BATCH = 64
 _EDGE, _SPOKEN = PAUSES.index("edge"), PAUSES.index("")
 
@@ -47,42 +48,41 @@ class TimedScript:
 def timed_script(store: FeatureStore, clip: Clip) -> TimedScript:
     """A prepared clip as a [`TimedScript`]; commas and full stops of its text tell what its pauses are."""
     phones = store.phones(clip.id)
-    breaks = None
-    if clip.text:
-        written = phonemize(clip.text)
-        breaks = written.breaks if written.words == list(phones.words) else None
-    pronunciations: list[list[str]] = [[] for _ in phones.words]
-    for phoneme, word in zip(phones.phonemes, phones.word_index, strict=True):
-        if word >= 0:
-            pronunciations[word].append(phoneme)
-    pauses = assemble(phones.words, pronunciations, breaks).pause_ids
+    own = Phonemization(phones.phonemes, phones.word_index, phones.words)
+    written = phonemize(clip.text) if clip.text else own
+    script = assemble(own.words, own.pronunciations, written.breaks if written.words == own.words else own.breaks)
     seconds = np.diff(phones.times, axis=1)[:, 0].astype(np.float32)
-    return TimedScript(clip.id, clip.source, np.asarray(phones.ids), np.asarray(pauses), seconds, store.style(clip.id))
+    ids, pauses = np.asarray(script.ids), np.asarray(script.pause_ids)
+    return TimedScript(clip.id, clip.source, ids, pauses, seconds, store.style(clip.id))
 
 
 def read_teacher(path: str | Path) -> list[TimedScript]:
     """Durations that another speech model gave, one JSON object a line: `phonemes` and `pauses` (names), `seconds` (numbers),
-    `style` (256 numbers) and `speaker`.
+    `style` (256 numbers); other fields are passed over.
 
     Raises:
-        ValueError: another form, by file and line.
+        ValueError: no such file, or another form, by file and line.
     """
     rows = []
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                row = json.loads(line)
-                lengths = np.asarray(row["seconds"], np.float32)
-                pauses = [PAUSES.index(name) for name in row["pauses"]]
-                ids = phoneme_ids(row["phonemes"])
-                style = np.asarray(row["style"], np.float32)
-                if not len(lengths) == len(pauses) == len(ids) or style.ndim != 1:
-                    raise ValueError("phonemes, pauses and seconds must be as many")
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ValueError(f"{path}, line {number}: {error}; see training/duration_stage.py.") from error
-            rows.append(
-                TimedScript(f"{path}:{number}", "teacher", np.asarray(ids), np.asarray(pauses), lengths, style)
-            )
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        row = check_mapping(parse_json(line, where, finite=True), where, "a JSON object")
+        try:
+            lengths = np.asarray(row["seconds"], np.float32)
+            pauses = [PAUSES.index(name) for name in row["pauses"]]
+            ids = phoneme_ids(row["phonemes"])
+            style = np.asarray(row["style"], np.float32)
+        except KeyError as error:
+            raise ValueError(f"{where} has no {error}; see [`read_teacher`] for its fields.") from error
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{where} cannot be read ({in_a_line(error)}); see [`read_teacher`] for its fields.") from error
+        if lengths.shape != (len(ids),) or len(pauses) != len(ids) or not (lengths >= 0).all():
+            raise ValueError(f"{where}: phonemes, pauses and seconds must be as many, and no seconds below 0.")
+        if style.shape != (STYLE_SIZE,) or not np.isfinite(style).all():
+            raise ValueError(f"{where}: style must be {STYLE_SIZE} numbers.")
+        rows.append(TimedScript(f"{path}:{number}", "teacher", np.asarray(ids), np.asarray(pauses), lengths, style))
     return rows
 
 
@@ -150,7 +150,7 @@ class DurationStage:
         group, chosen = self.plan(step)
         scripts = [self.groups[group][int(chosen[row])] for row in rows]
         draws = [row_generator(self.seed, step, row).random() for row in rows]
-        styles = [one.style * (draw >= _SPEAKERS_DRAWN) for one, draw in zip(scripts, draws, strict=True)]
+        styles = [one.style * (draw >= _VOICE_LEFT_OUT) for one, draw in zip(scripts, draws, strict=True)]
         return collate(scripts, styles)
 
     def names(self, step: int) -> list[str]:
@@ -161,10 +161,12 @@ class DurationStage:
     def validate(self, model: PredictingModel) -> dict[str, float]:
         """Losses and the figures of [`duration_figures`] on the held-out scripts."""
         losses: dict[str, float] = {}
+        device = self.aligner.device
         for first in range(0, len(self.held_out), _VALIDATION_BATCH):
             part = self.held_out[first : first + _VALIDATION_BATCH]
+            batch = collate(part, [script.style for script in part])
             with torch.no_grad():
-                found = model(collate(part, [script.style for script in part]))
+                found = model({name: value.to(device) for name, value in batch.items()})
             for name, value in found.items():
                 losses[name] = losses.get(name, 0.0) + float(value) * len(part) / len(self.held_out)
         figures = duration_figures(model.predictor, self.held_out)
@@ -186,10 +188,11 @@ def duration_figures(predictor: nn.Module, scripts: Sequence[TimedScript]) -> di
     and of the pauses between words the share of those over 0.1 s that are found (`pauses_found`) and of those foretold that
     are there (`pauses_right`)."""
     true, ours, true_own, ours_own, pauses = [], [], [], [], []
+    device = next(predictor.parameters()).device
     for script in scripts:
-        batch = collate([script], [script.style])
+        batch = {name: value.to(device) for name, value in collate([script], [script.style]).items()}
         found = predictor(batch["input_ids"], batch["attention_mask"], batch["pause_ids"], batch["style"])
-        mean, seconds = found.mean[0].numpy(), script.seconds
+        mean, seconds = found.mean[0].cpu().numpy(), script.seconds
         spoken = (script.pauses == _SPOKEN) & (seconds >= SHORTEST_SECONDS)
         if spoken.any():
             logs = np.log(seconds[spoken])
@@ -198,7 +201,7 @@ def duration_figures(predictor: nn.Module, scripts: Sequence[TimedScript]) -> di
             true_own.append(logs - logs.mean())
             ours_own.append(mean[spoken] - mean[spoken].mean())
         inner = script.pauses > _EDGE
-        pauses.append(np.stack([seconds[inner] >= 0.1, found.present[0].numpy()[inner] >= 0.5]))
+        pauses.append(np.stack([seconds[inner] >= 0.1, found.present[0].cpu().numpy()[inner] >= 0.5]))
     both = np.concatenate(pauses, axis=1)
     hits = float((both[0] & both[1]).sum())
 

@@ -86,7 +86,8 @@ def duration_loss(
         attention_mask (`torch.Tensor` of shape `(B, P)`, bool), pause_ids (`(B, P)`): as in the predictor.
 
     Returns:
-        `duration` and `pause` losses, means over phonemes and over pauses, and their sum `loss`.
+        `duration` and `pause` losses, means over scripts of each one's mean over its phonemes and over its pauses, and their
+        sum `loss`.
     """
     spoken = attention_mask & (pause_ids == PAUSES.index(""))
     inner = attention_mask & (pause_ids >= PAUSES.index("sentence"))
@@ -100,9 +101,9 @@ def duration_loss(
     timed = counted | paused
     likelihood = 0.5 * (own_tempo / durations.deviation).square() + durations.deviation.log()
     mean = 0.5 * residual.clamp(-2, 2).square()
-    duration = ((likelihood + mean) * timed).sum() / timed.sum().clamp(min=1)
+    duration = (((likelihood + mean) * timed).sum(1) / timed.sum(1).clamp(min=1)).mean()
     pause = F.binary_cross_entropy_with_logits(durations.present_logit, there.float(), reduction="none")
-    pause = (pause * inner).sum() / inner.sum().clamp(min=1)
+    pause = ((pause * inner).sum(1) / inner.sum(1).clamp(min=1)).mean()
     return {"duration": duration, "pause": pause, "loss": duration + pause}
 
 

@@ -64,7 +64,8 @@ class FlowDubberAlignerEncoding(ModelOutput):
             rate (100 a second).
         phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`): bool, real positions.
         seen_mask (`torch.Tensor` of shape `(B, F)`): bool, real frames that show the speaker; `None` without lips.
-        telling (`torch.Tensor` of shape `(B,)`): how much the lips' evidence changes over time (see `_telling`).
+        telling (`torch.Tensor` of shape `(B,)`): how much the lips' evidence changes over time (see `_telling`);
+            `None` where nothing was weighed against it: a path was given, or there are no natural durations.
     """
 
     phoneme_states: torch.Tensor | None = None
@@ -494,13 +495,17 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             phoneme_states = torch.where(seen.any(1)[:, None, None], phoneme_states, phonemes)
         similarities = (lip_similarity.transpose(1, 2), phoneme_similarity)
         alignment = self._alignment(similarities, attention_mask, seen)
-        telling = _telling(alignment, attention_mask, seen)
+        telling = None
         if path is None:
             if pause_ids is None:
                 pause_ids = pauses_of(input_ids, attention_mask)
             durations = self.natural_durations(input_ids, attention_mask, pause_ids, style)
+            heeded = None
+            if durations is not None:
+                telling = _telling(alignment, attention_mask, seen)
+                heeded = telling >= LEAST_TELLING
             path = self.search(
-                alignment, attention_mask, lip_mask, optional_mask, pause_ids, durations, telling >= LEAST_TELLING, cue
+                alignment, attention_mask, lip_mask, optional_mask, pause_ids, durations, heeded, cue
             )
         return FlowDubberAlignerEncoding(
             phoneme_states=phoneme_states,
