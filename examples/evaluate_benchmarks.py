@@ -28,6 +28,11 @@ the README and the model card (`hub_cards/figures.json`, `render_cards.py`); not
 | `card` | dub and truth beside the bars that the project sets itself; speed; a picture that comes late |
 | `systems` | truth, truth through mel and vocoder, dub on the true times, dub: Settings 1, 2 and 3 |
 | `zero_shot` | the same on faces and voices that no training had |
+| `faces` | speakers of the training, speakers never seen, one with a moustache |
+| `joined` | one sentence a clip, three, and six, with pauses of 0.2 to 2 s between them |
+| `film` | half the size, dark, with grain, recompressed |
+| `cue` | no lips: words of free text, and how well durations are foretold (with `--prepared`) |
+| `length` | processor seconds a second of a clip of 60 s against one of 3 s |
 | `parts` | without the language model's knowledge (LLM-SL), without lips (DCA: even durations), without the style vector (SATL) |
 | `guidance` | alpha of the guidance: 0 (plain), 0.2, 0.4 (the default), 0.8, 1.2 |
 | `steps` | 1, 2, 4, 8, 10, 16 and 32 Euler steps |
@@ -59,6 +64,7 @@ from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
 from flowdubber_hf.processing.video import iter_frames
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.work.files import replace_file
+from made_clips import make_clips
 from pages import insert, save_json, update_json
 from render_cards import FIGURES, ROWS, figures_table, write_cards
 
@@ -74,12 +80,13 @@ class Condition:
 
     title: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    made: str | None = None  # clips of made_clips.py in place of GRID's
 
     @property
     def folder(self) -> str:
         """The same changes are measured once, whatever tables they stand in."""
         parts = [f"{name}-{_plain(value)}" for name, value in sorted(self.changes.items())]
-        return "_".join(parts) or "defaults"
+        return "_".join([*([self.made] if self.made else []), *parts]) or "defaults"
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,33 @@ SYSTEM_FIGURES = (
 )
 
 
+# Of clips whose times are the question.
+TIME_FIGURES = (
+    "word_sync_steady_ms",
+    "word_sync_given_steady_ms",
+    "wer_grammar",
+    "wer_open",
+    "lse_c",
+    "lse_d",
+    "ge2e",
+    "dnsmos",
+)
+
+
+def beside_truth(title: str, made: str | None = None) -> tuple[Condition, ...]:
+    """Rows of the same clips: true sound, dub, and dub that does not look at the lips."""
+    return (
+        Condition(f"{title}: true sound", {"sound": "truth"}, made),
+        Condition(f"**{title}: dub**", {}, made),
+        Condition(f"{title}: dub without lips", {"without": ("lips",)}, made),
+    )
+
+
+def time_group(title: str, *rows: tuple[str, str | None]) -> Group:
+    """A table of clips whose times are the question: name and made clips of each three rows."""
+    return Group(title, tuple(row for pair in rows for row in beside_truth(*pair)), TIME_FIGURES, intervals=True)
+
+
 def make_groups(data: Path) -> dict[str, Group]:
     """All tables, in their order."""
     voices = {"setting": 3, "voices": data / "grid", "voices_split": "zero_shot"}
@@ -156,6 +190,11 @@ def make_groups(data: Path) -> dict[str, Group]:
             SYSTEM_FIGURES,
             intervals=True,
         ),
+        "faces": time_group(
+            "Faces", ("dev", None), ("zero_shot without s26", "without_s26"), ("s26, a moustache", "s26")
+        ),
+        "joined": time_group("Sentences in one clip", ("one", None), ("three", "joined_3"), ("six", "joined_6")),
+        "film": time_group("Hard pictures", ("as recorded", "without_s26"), ("small, dark, recompressed", "film")),
         "parts": Group(
             "Parts of the method",
             (
@@ -217,10 +256,15 @@ def make_groups(data: Path) -> dict[str, Group]:
 
 
 def evaluation_settings(condition: Condition, args: argparse.Namespace, **more: Any) -> EvaluateSettings:
-    """The condition as `flowdubber evaluate` takes it."""
+    """The condition as `flowdubber evaluate` takes it; clips that have to be made first are made here."""
+    data, folder = args.data / "grid", args.output / condition.folder
+    if condition.made is not None:
+        data = make_clips(condition.made, data, args.output, args.limit)
+        folder = args.output / f"{data.name}_{condition.folder}"
+        more["split"] = condition.made
     return EvaluateSettings(
-        data=args.data / "grid",
-        output=args.output / condition.folder,
+        data=data,
+        output=folder,
         model=args.model,
         metrics=tuple(args.metrics),
         seed=args.seed,
@@ -374,8 +418,9 @@ def report(measured: Mapping[str, tuple[Group, list[dict[str, Any]]]]) -> str:
     for group, summaries in measured.values():
         first = summaries[0]
         machine = first["machine"]
+        clips = {one["split"]: f"{one['clips']} clips of `{one['split']}`" for one in summaries}
         lines += [
-            f"**{group.title}**: {first['clips']} clips of `{first['split']}`, {first['date']}, torch {machine['torch']}"
+            f"**{group.title}**: {', '.join(clips.values())}, {first['date']}, torch {machine['torch']}"
             f"{'; 95 % bootstrap intervals over clips in brackets' if group.intervals else ''}.",
             "",
             *group_table(group, summaries),

@@ -28,13 +28,12 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 
 from ..work.files import replace_file, replacing
 from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
-from .media import create_media
+from .encoding import write_silent_video
 from .outputs import check_output, new_file
 from .text import OPTIONAL_PHONEME, PHONEMES, SILENCE_PHONEME, phonemize
 from .wav import write_wav
@@ -591,20 +590,6 @@ def talking_head_frames(timeline: Sequence[dict]) -> np.ndarray:
     return _head_frames(segments)
 
 
-def _write_silent_video(path: Path, frames: np.ndarray) -> None:
-    """`(F, H, W, 3)` uint8 as H.264 at 25 frames a second, the same bytes every time."""
-    # x264's tree rate control and several threads give slightly different files from the same pictures.
-    options = {"crf": "16", "x264-params": "threads=1:mbtree=0"}
-    with create_media(path) as container:
-        stream = container.add_stream("libx264", rate=VIDEO_FRAME_RATE, options=options)
-        stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
-        for picture in frames:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")):
-                container.mux(packet)
-        for packet in stream.encode(None):
-            container.mux(packet)
-
-
 def make_talking_head(
     text: str, path: str | Path, accent: str = "us", overwrite: bool = False, timeline: Sequence[dict] | None = None
 ) -> list[dict]:
@@ -627,7 +612,7 @@ def make_talking_head(
     timeline = speech_timeline(text, accent) if timeline is None else list(timeline)
     frames = talking_head_frames(timeline)
     with new_file(path, (".mp4",), overwrite) as temporary:
-        _write_silent_video(temporary, frames)
+        write_silent_video(temporary, frames)
     return timeline
 
 
@@ -654,7 +639,7 @@ def make_demo(folder: str | Path, overwrite: bool = False) -> DemoFiles:
             timeline=folder / "demo_timeline.json",
         )
         with replacing(files.video) as temporary:
-            _write_silent_video(temporary, demo_frames())
+            write_silent_video(temporary, demo_frames())
         replace_file(files.timeline, (json.dumps(demo_timeline(), indent=1) + "\n").encode())
     except OSError as error:
         raise ValueError(f"the demo cannot be written to {folder} ({error.strerror or error}).") from error

@@ -3,7 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from .audio import VIDEO_FRAME_RATE
 from .frames import fit_picture, metadata_rotation
-from .media import FrameReader, mono_parts, open_video, sound_stream
+from .media import FrameReader, create_media, mono_parts, open_video, sound_stream
 
 
 PICTURE_CODEC = "h264"
@@ -100,6 +101,33 @@ def encode_pictures(
         picture.pict_type = 0  # the encoder chooses; a decoded frame remembers what it was
         yield from timed(stream.encode(picture))
     yield from timed(stream.encode(None))
+
+
+def write_silent_video(path: Path, frames: Iterable[np.ndarray], quality: int = 16) -> None:
+    """`(H, W, 3)` uint8 RGB pictures of even and equal sizes as H.264 at 25 frames a second, the same bytes every time.
+
+    Args:
+        path: of the file, not there yet.
+        frames: at least one.
+        quality (`int`, defaults to 16): x264's constant rate factor, 0 to 51; more is smaller and worse.
+
+    Raises:
+        ValueError: no frames.
+    """
+    # x264's tree rate control and several threads give slightly different files from the same pictures.
+    options = {"crf": str(quality), "x264-params": "threads=1:mbtree=0"}
+    pictures = iter(frames)
+    first = next(pictures, None)
+    if first is None:
+        raise ValueError(f"{path} would be a video without a picture; give at least one.")
+    with create_media(path) as container:
+        stream = container.add_stream("libx264", rate=VIDEO_FRAME_RATE, options=options)
+        stream.height, stream.width, stream.pix_fmt = *first.shape[:2], "yuv420p"
+        for picture in itertools.chain([first], pictures):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
 
 
 def sound_beside(path: Path, start: float, seconds: float) -> np.ndarray | None:
