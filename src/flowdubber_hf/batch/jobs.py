@@ -14,7 +14,7 @@
 """A dub that is to be made, and what can be said against it before a model is loaded."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -96,10 +96,10 @@ class BadJobs(ValueError):
         problems: all of them; the message shows the first ones.
     """
 
-    def __init__(self, problems: Iterable[Problem]):
+    def __init__(self, problems: Iterable[Problem], shown: Callable[[Problem], str] = str):
         self.problems = tuple(problems)
         more = len(self.problems) - MAX_SHOWN
-        lines = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        lines = [shown(problem) for problem in self.problems[:MAX_SHOWN]]
         super().__init__("\n".join([*lines, f"... and {more} more problems."] if more > 0 else lines))
 
 
