@@ -4,3 +4,12 @@
 
 #: Where a dub's timing comes from: the lips, or the clip's length alone, from its start at a natural tempo.
 TIMINGS = ("lips", "cue")
+#: Parts of the method that a call can do without, to show what each is worth: the language model's knowledge (LLM-SL), the
+#: timing read from the lips (DCA), the voice (the style vector of SATL and of every style-adaptive norm).
+PARTS = ("semantics", "lips", "style")
+#: Degrees counter-clockwise by which a picture may lie.
+TURNS = (0, 90, 180, 270)
+
+MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10
+#: Takes of which one is kept.
+MAX_TAKES = 64

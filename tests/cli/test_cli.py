@@ -122,8 +122,10 @@ def test_dub_to_video_with_report(arguments, full_model, demo, capsys, tmp_path)
     captured = capsys.readouterr()
     source = probe_video(demo["video"])
     last = captured.out.splitlines()[-1]
-    assert last.startswith(f"dubbed {source.duration:.2f} s in ")
-    assert "(real-time factor " in last
+    assert last.startswith(f"wrote {output}: dubbed {source.duration:.2f} s in ")
+    assert "(real-time factor " in last and last.endswith(" s of loading")
+    told = [line for line in captured.err.splitlines() if line.endswith(" ...")]
+    assert [line.split()[1] for line in told] == ["looking", "loading", "loaded"]
     assert "1/1" in captured.err  # the progress bar
     dubbed = probe_video(output)
     assert (dubbed.num_source_frames, dubbed.duration) == (source.num_source_frames, pytest.approx(source.duration))
@@ -227,7 +229,7 @@ def test_module_and_version():
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["sing"], ["dub"], ["dub", "--video", "a.mp4"], ["dub", "--colour", "red"], ["demo"]], ids=" ".join
+    "argv", [["sing"], ["dub"], ["dub", "--video", "a.mp4"], ["dub", "--colour", "red"], ["demo"]], ids=" ".join
 )
 def test_wrong_command_line(capsys, argv):
     refused(capsys, argv, "--help")
@@ -389,6 +391,104 @@ def test_interruption_leaves_nothing(capsys, arguments, monkeypatch, tmp_path, m
     assert cli.main(arguments()) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert files(tmp_path / "out") == []
+
+
+# ---------------------------------------------------------------------------------------------------- a newcomer's mistakes
+
+
+def test_nothing_at_all_is_answered_with_the_help(capsys):
+    assert cli.main([]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == cli.build_parser().format_help() and captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["dubb"], ["no command 'dubb'", "did you mean dub?"]),
+        (["dub", "--stesp", "3", "--viedo=a.mp4"], ["did you mean --steps?", "did you mean --video?"]),
+        (["push", "--rpeo", "a/b"], ["did you mean --repo?"]),
+        (["demo", "folder", "--qzx"], ["there is no option --qzx (try"]),
+    ],
+)
+def test_misspelt_names_are_answered_with_those_that_were_meant(capsys, argv, words):
+    refused(capsys, argv, *words)
+
+
+def test_all_mistakes_are_told_at_once(capsys, arguments, tmp_path):
+    report = tmp_path / "report.json"
+    wrong = {"video": "no.mp4", "steps": 0, "seed": -1, "model": "flowdubber-gird-tiny", "output": "x.ogg"}
+    assert cli.main(arguments(**wrong, json=report)) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[2] for line in lines] == ["--video:", "--output:", "--steps:", "--seed:", "--model:"]
+    assert "did you mean the bundled flowdubber-grid-tiny?" in lines[-1]
+    assert [problem["field"] for problem in json.loads(report.read_text())["error"]["problems"]] == [
+        "video",
+        "output",
+        "steps",
+        "seed",
+        "model",
+    ]
+
+
+def test_subtitles_hold_the_words_at_their_times(capsys, arguments, demo, tmp_path):
+    srt, report = tmp_path / "out" / "dubbed.srt", tmp_path / "report.json"
+    assert cli.main(arguments(srt=srt, json=report)) == 0
+    words = json.loads(report.read_text())["words"]
+    number, times, text = srt.read_text().splitlines()
+    clocks = [f"00:00:{seconds:06.3f}".replace(".", ",") for seconds in (words[0]["start"], words[-1]["end"])]
+    assert (number, times, text) == ("1", " --> ".join(clocks), SCRIPT)
+    assert f"wrote {tmp_path / 'out' / 'dubbed.wav'} and {srt}: " in capsys.readouterr().out
+    refused(capsys, arguments(srt=srt, output=tmp_path / "out" / "b.wav"), "--srt", "exists")
+    assert not (tmp_path / "out" / "b.wav").exists()
+    refused(capsys, ["dub", "--batch", "jobs.jsonl", "--output", "x", "--srt", "x.srt"], "--srt is for one clip")
+
+
+HEAVY = ("torch", "transformers", "diffusers")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"dry_run": True}, 0),
+        ({"steps": 0}, 2),
+        ({"model": "flowdubber-gird-tiny"}, 2),
+        ({"video": "no.mp4"}, 2),
+        ({"script": "place blue at f two now " * 8, "dry_run": True}, 2),
+        ({"mouth_box": "0,0,9000,9000", "dry_run": True}, 2),
+        ({"timing": "never"}, 2),
+    ],
+)
+def test_what_needs_no_model_is_told_without_the_heavy_libraries(arguments, changed, code):
+    assert heavy_imports(arguments(**changed)) == (code, [])
+
+
+@pytest.mark.parametrize(
+    "argv", [["models"], ["push", "--repo", "mine"], ["push", "flowdubber-gird-tiny", "--repo", "a/b"]]
+)
+def test_models_and_wrong_targets_need_no_heavy_library(argv):
+    assert heavy_imports(argv) == (0 if argv == ["models"] else 2, [])
+
+
+def heavy_imports(argv):
+    """The exit code of the command in a process of its own, and what it imported of the heavy libraries."""
+    code = (
+        f"import sys; from flowdubber_hf import cli; code = cli.main({[str(word) for word in argv]!r}); "
+        f"print([code, sorted(set(sys.modules) & set({HEAVY!r}))])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return tuple(json.loads(result.stdout.splitlines()[-1].replace("'", '"')))
+
+
+def test_models_lists_name_size_and_licence(capsys):
+    assert cli.main(["models", "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    rows = {row["name"]: row for row in json.loads(captured.out)["models"]}
+    assert rows["flowdubber-grid-tiny"]["kind"] == "pipeline" and rows["syncnet-grid-tiny"]["kind"] == "model"
+    assert {row["licence"] for row in rows.values()} == {"cc-by-4.0"}
+    assert rows["syncnet-grid-tiny"]["bytes"] > 300_000
+    for name in rows:
+        assert name in captured.err
 
 
 # ---------------------------------------------------------------------------------------------------- clips and containers

@@ -22,7 +22,7 @@ def test_drawings_are_pictures_and_seeded(drawing, seed):
     plain = crops()
     drawn, again = (drawing(plain, np.random.default_rng(seed)) for _ in range(2))
     assert drawn.shape == plain.shape and drawn.dtype == plain.dtype
-    assert 0 <= drawn.min() and drawn.max() <= 1
+    assert drawn.min() >= 0 and drawn.max() <= 1
     assert torch.equal(drawn, again)
     assert not torch.equal(drawn, plain) and torch.equal(plain, crops())  # what is drawn over stays
     assert not torch.equal(drawn, drawing(plain, np.random.default_rng(seed + 100)))

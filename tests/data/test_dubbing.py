@@ -19,7 +19,14 @@ import torch
 
 from dubbing_data import PHONEMES, write_dubbing_dataset
 from flowdubber_hf.data.augmentation import augment_crops, change_tempo, cut_silence, hold_frames, normalize_crops
-from flowdubber_hf.data.dubbing import DubbingClips, DubbingExample, ScriptChanges, SpokenScript, collate, phoneme_frames
+from flowdubber_hf.data.dubbing import (
+    DubbingClips,
+    DubbingExample,
+    ScriptChanges,
+    SpokenScript,
+    collate,
+    phoneme_frames,
+)
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.processing.text import phoneme_ids
 
@@ -180,7 +187,7 @@ def test_words_that_the_script_lacks_are_nobodys(store):
         assert len(less.owners) == len(whole.owners)
         kept = less.owners >= 0
         assert (less.phonemes[less.owners[kept]] == whole.phonemes[whole.owners[kept]]).all()
-        at_start = 0 < gone and (whole.owners[~kept] <= gone).all()
+        at_start = gone > 0 and (whole.owners[~kept] <= gone).all()
         expected = np.arange(1, gone + 1) + (0 if at_start else len(whole.phonemes) - gone - 2)
         assert set(whole.owners[~kept]) <= set(expected)
         assert set(whole.owners[kept]).isdisjoint(expected)

@@ -24,6 +24,7 @@ import torch
 from components import tiny_pipeline
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.demo import DEMO_SCRIPT, make_demo
+from flowdubber_hf.processing.subtitles import clock, cues
 from flowdubber_hf.processing.video import probe_video
 from stages import launch, load_script
 
@@ -116,7 +117,7 @@ def test_subtitles(repository, options, demo, tmp_path, capsys):
 def test_lines_of_subtitles(repository):
     script = load_script(repository, "subtitles")
     words = [(f"word{index:02}", index * 0.3, index * 0.3 + 0.3) for index in range(8)] + [("late", 9.0, 9.4)]
-    assert [len(line) for line in script.cues(words)] == [6, 2, 1]
-    assert script.clock(3661.5) == "01:01:01,500"
+    assert [len(line) for line in cues(words)] == [6, 2, 1]
+    assert clock(3661.5) == "01:01:01,500"
     path = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1]], bool)
     assert script.phoneme_times(path, ["sil", "sp", "AA1"]) == [("sil", 0.0, 0.02), ("AA1", 0.02, 0.04)]

@@ -311,7 +311,9 @@ def test_a_size_that_changes_inside_the_file_keeps_the_mouth_in_its_place(tmp_pa
     assert np.abs(found["crops"].astype(float) - plain["crops"]).mean() < 12
 
 
-def test_a_clip_is_measured_without_a_face(extractor: FlowDubberLipFeatureExtractor, head: dict, tmp_path: Path) -> None:
+def test_a_clip_is_measured_without_a_face(
+    extractor: FlowDubberLipFeatureExtractor, head: dict, tmp_path: Path
+) -> None:
     lengths = ("num_frames", "num_samples", "duration")
     measured = extractor.measure(head_frames(), fps=25)
     assert {name: measured[name] for name in lengths} == {name: head[name] for name in lengths}

@@ -83,9 +83,7 @@ def test_pauses_come_from_the_text(tmp_path):
     ]
     store = FeatureStore(write_prepared(tmp_path / "data", clips))
     found = {clip.id: timed_script(store, clip) for clip in store.clips("train")}
-    kinds = {
-        name: [PAUSES[kind] for kind in one.pauses if kind != PAUSES.index("")] for name, one in found.items()
-    }
+    kinds = {name: [PAUSES[kind] for kind in one.pauses if kind != PAUSES.index("")] for name, one in found.items()}
     assert kinds["commas"] == ["edge", "clause", "sentence", "edge"]
     assert kinds["plain"] == kinds["other"] == ["edge", "word", "word", "edge"]
     assert kinds["without"] == ["edge", "word", "sentence", "edge"]

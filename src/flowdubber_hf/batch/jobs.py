@@ -14,14 +14,13 @@
 """A dub that is to be made, and what can be said against it before a model is loaded."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..evaluation.settings import MAX_TAKES
 from ..processing.outputs import check_file
-from ..sampling import TIMINGS
+from ..sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TAKES, MAX_TEMPERATURE, TIMINGS, TURNS
 
 
 OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
@@ -97,10 +96,10 @@ class BadJobs(ValueError):
         problems: all of them; the message shows the first ones.
     """
 
-    def __init__(self, problems: Iterable[Problem]):
+    def __init__(self, problems: Iterable[Problem], shown: Callable[[Problem], str] = str):
         self.problems = tuple(problems)
         more = len(self.problems) - MAX_SHOWN
-        lines = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        lines = [shown(problem) for problem in self.problems[:MAX_SHOWN]]
         super().__init__("\n".join([*lines, f"... and {more} more problems."] if more > 0 else lines))
 
 
@@ -135,9 +134,6 @@ def check_files_and_text(job: DubJob) -> Iterator[Problem]:
 
 def check_sampling(job: DubJob) -> Iterator[Problem]:
     """Numbers out of their range."""
-    from ..pipelines.flowdubber.pipeline_flowdubber import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE
-    from ..processing.lips import TURNS
-
     if not 1 <= job.steps <= MAX_STEPS:
         yield Problem(f"must be a whole number from 1 to {MAX_STEPS}, got {job.steps}.", "steps")
     if not 0 <= job.guidance_scale <= MAX_GUIDANCE_SCALE:
@@ -209,8 +205,8 @@ def copy_warnings(job: DubJob) -> tuple[str, ...]:
 
 def check_clip(job: DubJob) -> Iterator[Problem]:
     """What a look into the clip tells: it is decoded once, as it is when it is dubbed. Whether it shows a face is not looked for."""
-    from ..pipelines.flowdubber.timing import check_room
-    from ..processing.lips import check_mouth_box
+    from ..processing.mouth_box import check_mouth_box
+    from ..processing.room import check_room
     from ..processing.text import lexicon_of, phonemize
     from ..processing.video import probe_video
 
@@ -235,8 +231,8 @@ def check_clip(job: DubJob) -> Iterator[Problem]:
 @lru_cache(maxsize=256)
 def _voice_problem(reference: Path) -> str | None:
     """Of a file that may lend its voice to many clips."""
-    from ..processing.audio import load_audio
     from ..processing.references import check_reference
+    from ..processing.sound import load_audio
 
     try:
         check_reference(load_audio(reference), f"the reference {reference}")

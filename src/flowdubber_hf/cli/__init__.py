@@ -28,7 +28,7 @@ from typing import Any
 
 from ..version import __version__
 from .assemble import add_assemble
-from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, Result
+from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Result
 from .completion import add_completion
 from .config import apply_config, option_value
 from .convert import add_convert
@@ -37,6 +37,7 @@ from .doctor import add_doctor
 from .dub import add_dub
 from .evaluate import add_evaluate
 from .help import MainParser, format_examples
+from .models import add_models
 from .prepare import add_prepare
 from .push import add_push
 from .report import check_report_target, is_standard_output, make_report, write_report
@@ -47,7 +48,7 @@ from .say import add_say
 COMMANDS = {
     "dubbing": (add_demo, add_say, add_dub),
     "your own data": (add_prepare, add_evaluate),
-    "models": (add_convert, add_assemble, add_doctor, add_push),
+    "models": (add_models, add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
 }
 EXAMPLES = (
@@ -131,6 +132,9 @@ class _Call:
 
     def run(self) -> int:
         parser = build_parser()
+        if not self.argv:
+            parser.print_help()
+            return EXIT_DONE
         apply_config(parser, self.argv)
         self.arguments = parser.parse_args(self.argv)
         self.target = self.arguments.json

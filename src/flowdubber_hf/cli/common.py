@@ -18,6 +18,7 @@ A subcommand is a module with a function `add_X(commands)`, which makes a parser
 Heavy imports happen inside of `run`.
 """
 
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,6 +112,11 @@ def add_running_options(parser: Parser, quiet: str = "no progress bar, no last l
     )
     running.add_argument("--quiet", action="store_true", help=quiet)
     return running
+
+
+def tell(text: str) -> None:
+    """Says on standard error what happens now, so that nobody waits in silence."""
+    print(f"flowdubber: {text} ...", file=sys.stderr, flush=True)
 
 
 def _same_file(one: Path, other: Path) -> bool:

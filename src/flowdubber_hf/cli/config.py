@@ -14,13 +14,12 @@
 """`--config FILE`: options in a TOML file, a table a subcommand, overruled by the command line."""
 
 import argparse
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..work.reading import read_toml
-from .help import Parser
+from .help import Parser, did_you_mean
 
 
 _NOT_FOR_FILES = ("config", "help")
@@ -98,11 +97,6 @@ def _all_options(parser: Parser) -> set[str]:
     return set(_options(parser)).union(*map(_all_options, below))
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), 1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def _check(parser: Parser, table: Mapping[str, Any], where: str) -> None:
     """Refuses what no command allows, also in the tables of other commands than the one at hand: a misspelt key would do nothing,
     silently."""
@@ -111,10 +105,12 @@ def _check(parser: Parser, table: Mapping[str, Any], where: str) -> None:
     for key, value in table.items():
         if isinstance(value, dict):
             if key not in tables:
-                raise ValueError(f"{where}: there is no command for the table [{key}]{_near(key, tables)}.")
+                raise ValueError(
+                    f"{where}: there is no command for the table [{key}]{did_you_mean(key, tables, 0.5)}."
+                )
             _check(tables[key], value, f"{where} [{key}]")
         elif _key(key) not in keys:
-            raise ValueError(f"{where}: there is no option for the key {key!r}{_near(_key(key), keys)}.")
+            raise ValueError(f"{where}: there is no option for the key {key!r}{did_you_mean(_key(key), keys, 0.5)}.")
         elif parser.commands is None:
             _convert(_options(parser)[_key(key)], value, f"{where}: {key}")
 

@@ -16,13 +16,16 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ..batch.jobs import (
     OUTPUT_SUFFIXES,
+    BadJobs,
     DubJob,
+    Problem,
     check_clip,
     check_content,
     check_files_and_text,
@@ -34,7 +37,16 @@ from ..batch.jobs import (
 )
 from ..extras import pip_line
 from ..sampling import TIMINGS
-from .common import DEFAULT_MODEL, EXIT_DONE, EXIT_FAILED, Result, add_command, add_running_options, check_target
+from .common import (
+    DEFAULT_MODEL,
+    EXIT_DONE,
+    EXIT_FAILED,
+    Result,
+    add_command,
+    add_running_options,
+    check_target,
+    tell,
+)
 from .help import UsageError
 
 
@@ -69,6 +81,11 @@ def add_dub(commands: Any) -> None:
                 'flowdubber dub --video clip.mp4 --script "bin blue at f two now" --reference voice.wav --best-of 5 '
                 "--device cuda --output dubbed.mp4",
             ),
+            (
+                "Subtitles of what was spoken beside it",
+                'flowdubber dub --video clip.mp4 --script "bin blue at f two now" --reference voice.wav --output dubbed.mp4 '
+                "--srt dubbed.srt",
+            ),
             ("Check a listing, and do nothing else", "flowdubber dub --batch jobs.jsonl --output dubs --dry-run"),
             (
                 "Many clips in four processes, one voice for all lines that name none",
@@ -83,6 +100,7 @@ def add_dub(commands: Any) -> None:
             "video": "the clip",
             "reference": "the voice",
             "output": "what was written; with --batch, the folder",
+            "srt": "the subtitles that were written, null without --srt",
             "duration": "seconds of the clip",
             "sampling_rate": "Hz",
             "samples": "of the dub",
@@ -156,6 +174,7 @@ def add_dub(commands: Any) -> None:
         action="store_true",
         help="encode pictures anew, as H.264, where the output cannot hold them as they are",
     )
+    output("--srt", type=Path, metavar="FILE", help="write subtitles of what was spoken, at its times, too")
     output("--overwrite", action="store_true", help="replace files that exist")
     sampling = dub.add_argument_group("model and sampling").add_argument
     sampling("--model", default=DEFAULT_MODEL, help="bundled name, folder or Hub id (default %(default)s)")
@@ -176,7 +195,9 @@ def add_dub(commands: Any) -> None:
         metavar="N",
         help="make N takes, from N seeds, and keep the best by voice, then words",
     )
-    running = add_running_options(dub, quiet="no progress bar, no last line").add_argument
+    running = add_running_options(
+        dub, quiet="no word of what is being done, no progress bar, no last line"
+    ).add_argument
     running("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     running("--num-proc", type=int, default=1, metavar="N", help="processes, with --batch (default %(default)s)")
     running("--dry-run", action="store_true", help="only check the input; load and write nothing")
@@ -204,9 +225,12 @@ def _option(name: str) -> str:
 
 def _dub_one(arguments: argparse.Namespace) -> Result:
     job = _job(arguments)
+    say = (lambda text: None) if arguments.quiet else tell
     start = time.perf_counter()
-    _refuse(check_sampling(job))
+    _refuse(_problems(arguments, job))
     check_takes([job])
+    if not arguments.dry_run:
+        say(f"looking into {job.video} and {job.reference}")
     _refuse(check_content(job))
     if arguments.dry_run:
         _refuse(check_clip(job))
@@ -216,6 +240,7 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
             print(f"{job.video} can be dubbed; nothing was loaded or written.")
         return Result({"dry_run": True})
 
+    say(f"loading {arguments.model}")
     from ..batch.dubbing import describe, do_job, load_pipeline
     from ..data.workers import use_available_cores
 
@@ -223,37 +248,91 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
     pipe = load_pipeline(arguments.model, arguments.device)
     pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
     loading = time.perf_counter() - start
+    say(f"loaded in {loading:.1f} s; reading the lips, then dubbing")
     done = do_job(pipe, job, arguments.overwrite)
     for warning in done.dub.warnings[0]:
         print(f"flowdubber: warning: {warning}", file=sys.stderr)
     report = describe(job, done, arguments.model, arguments.device)
     report["seconds"] = {"loading": loading, **report["seconds"]}
+    report["srt"] = _write_subtitles(arguments.srt, done.dub.words[0])
     if not arguments.quiet:
-        factor = report["real_time_factor"]
-        print(f"dubbed {report['duration']:.2f} s in {done.seconds:.1f} s (real-time factor {factor:.2f})")
+        print(_last_line(report))
     return Result(report)
 
 
+def _last_line(report: dict[str, Any]) -> str:
+    seconds = report["seconds"]
+    written = " and ".join(filter(None, (report["output"], report["srt"])))
+    return (
+        f"wrote {written}: dubbed {report['duration']:.2f} s in {seconds['dubbing']:.1f} s "
+        f"(real-time factor {report['real_time_factor']:.2f}), after {seconds['loading']:.1f} s of loading"
+    )
+
+
+def _write_subtitles(file: Path | None, words: list[tuple[str, float, float]]) -> str | None:
+    """The name of the file, where one was asked for."""
+    if file is None:
+        return None
+    from ..processing.subtitles import srt
+    from ..work.files import replace_file
+
+    replace_file(file, srt(words).encode())
+    return str(file)
+
+
 def _job(arguments: argparse.Namespace) -> DubJob:
-    """What is to be done, as far as it can be checked at once.
+    """What is to be done, not yet checked.
 
     Raises:
-        ValueError: something is missing or wrong.
+        ValueError: something is missing.
     """
     missing = [_option(name) for name in _ONE_CLIP if getattr(arguments, name) is None]
     if missing:
         raise UsageError(f"{', '.join(missing)} missing (try flowdubber dub --help)")
     if arguments.format is not None and arguments.output.suffix.lower() != f".{arguments.format}":
         raise ValueError(f"--output {arguments.output.name} does not end in .{arguments.format}; leave --format out.")
-    job = DubJob(**{field.name: getattr(arguments, field.name) for field in fields(DubJob)})
-    _refuse(check_files_and_text(job))
-    check_target(job.output, "--output", arguments.overwrite, (job.video, job.reference))
-    return job
+    return DubJob(**{field.name: getattr(arguments, field.name) for field in fields(DubJob)})
 
 
-def _refuse(problems: Any) -> None:
-    for problem in problems:
-        raise ValueError(f"{_option(problem.field)}: {problem.message}")
+def _problems(arguments: argparse.Namespace, job: DubJob) -> Iterator[Problem]:
+    """All that can be said at once, without a heavy import."""
+    found = list(check_files_and_text(job))
+    yield from found
+    wrong = {problem.field for problem in found}
+    inputs = (job.video, job.reference)
+    if "output" not in wrong:
+        yield from _target_problem(job.output, "output", arguments.overwrite, inputs)
+    if arguments.srt is not None:
+        yield from _target_problem(arguments.srt, "srt", arguments.overwrite, (*inputs, job.output))
+    yield from check_sampling(job)
+    yield from _model_problem(arguments.model)
+
+
+def _target_problem(path: Path, field: str, overwrite: bool, sources: tuple[Path, ...]) -> Iterator[Problem]:
+    try:
+        check_target(path, _option(field), overwrite, sources)
+    except ValueError as error:
+        yield Problem(str(error).removeprefix(f"{_option(field)} "), field)
+
+
+def _model_problem(model: str) -> Iterator[Problem]:
+    """Whether there is such a checkpoint here; what lies on the Hub is seen when it is fetched."""
+    from ..models.complete import read_index
+    from ..models.sources import local_checkpoint
+
+    try:
+        folder = local_checkpoint(model)
+        if folder is not None:
+            read_index(folder)
+    except ValueError as error:
+        yield Problem(str(error), "model")
+
+
+def _refuse(problems: Iterator[Problem]) -> None:
+    """Raises one error that names all problems, each by its option."""
+    found = list(problems)
+    if found:
+        raise BadJobs(found, lambda problem: f"{_option(problem.field)}: {problem.message}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -263,6 +342,8 @@ def _refuse(problems: Any) -> None:
 def _dub_many(arguments: argparse.Namespace) -> Result:
     if arguments.video is not None:
         raise ValueError("the clips of --batch stand in the listing; leave --video out.")
+    if arguments.srt is not None:
+        raise ValueError("--srt is for one clip; with --batch the times of all words are in dubs.jsonl, leave it out.")
     if arguments.output is None:
         raise UsageError("--output missing, the folder of the dubs (try flowdubber dub --help)")
 

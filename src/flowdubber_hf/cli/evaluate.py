@@ -18,8 +18,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..evaluation.settings import PARTS, SETTINGS, SOLVERS, SOUNDS, EvaluateSettings, check_settings
+from ..evaluation.settings import SETTINGS, SOLVERS, SOUNDS, EvaluateSettings, check_settings
 from ..extras import pip_line
+from ..sampling import PARTS
 from .common import DEFAULT_MODEL, Result, add_command, add_running_options
 
 

@@ -14,11 +14,12 @@
 """How the command line explains itself: wrapped prose, options in groups, examples as they are typed."""
 
 import argparse
+import difflib
 import re
 import shlex
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 
@@ -31,6 +32,12 @@ _HYPHENED_FILE = re.compile(r"-[^-].*\.[A-Za-z]\w{1,7}", re.DOTALL)
 
 class UsageError(ValueError):
     """A command line that cannot be understood."""
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The ending of a message about a name that is not known: the one that it is nearest to, or nothing."""
+    near = difflib.get_close_matches(name, list(known), 1, cutoff=cutoff)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def help_width() -> int:
@@ -126,6 +133,29 @@ class Parser(argparse.ArgumentParser):
     def _parse_optional(self, arg_string: str) -> Any:
         """What begins with one hyphen and ends like a file is the name of one, as no option does."""
         return None if _HYPHENED_FILE.fullmatch(arg_string) else super()._parse_optional(arg_string)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses unknown options here, where it is known which ones this subcommand has."""
+        if self.commands is None:
+            self._refuse_unknown(args or ())
+        return super().parse_known_args(args, namespace)
+
+    def _refuse_unknown(self, args: Sequence[str]) -> None:
+        known = self._option_string_actions
+        unknown = []
+        for word in args:
+            if word == "--":
+                break
+            name = word.split("=")[0]
+            if word.startswith("--") and " " not in word and name not in known:
+                unknown.append(f"there is no option {name}{did_you_mean(name, known)}")
+        if unknown:
+            self.error(" ".join(unknown))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action is self.commands and value not in action.choices:
+            self.error(f"there is no command {value!r}{did_you_mean(str(value), action.choices)}")
+        super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
         if message.endswith("expected one argument"):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..libraries import quiet_libraries
-from .common import DEFAULT_MODEL, Result, add_command, add_running_options
+from .common import DEFAULT_MODEL, Result, add_command, add_running_options, tell
 
 
 if TYPE_CHECKING:
@@ -113,9 +113,9 @@ def add_push(commands: Any) -> None:
 
 
 def _push(arguments: argparse.Namespace) -> Result:
-    from ..hub import Target, send, stage
+    from ..hub.upload import Target
+    from ..models.sources import local_checkpoint
 
-    quiet_libraries()
     target = Target(
         arguments.repo,
         repo_type=arguments.repo_type,
@@ -128,6 +128,15 @@ def _push(arguments: argparse.Namespace) -> Result:
     )
     if arguments.output is not None and target.repo_type != "model":
         raise ValueError(f"--output: a {target.repo_type} is sent as it lies in its folder.")
+    if target.repo_type == "model":
+        local_checkpoint(arguments.source)
+        if arguments.card is not None and not arguments.card.is_file():
+            raise ValueError(f"there is no card {arguments.card}.")
+        if not arguments.quiet:
+            tell(f"loading torch to look at the weights of {arguments.source}")
+        quiet_libraries()
+    from ..hub import send, stage
+
     with tempfile.TemporaryDirectory(prefix="flowdubber-push-") as temporary:
         contents = stage(arguments.source, arguments.output or Path(temporary) / "staged", target, arguments.card)
         if not arguments.quiet:

@@ -17,12 +17,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..sampling import MAX_TAKES, PARTS
+
 
 SOUNDS = ("dub", "truth", "vocoded", "true_times")
 SOLVERS = ("euler", "heun", "midpoint")
-PARTS = ("semantics", "lips", "style")
 SETTINGS = (1, 2, 3)
-MAX_TAKES = 64
 
 
 @dataclass(frozen=True)

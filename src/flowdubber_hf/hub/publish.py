@@ -15,15 +15,20 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..models.sources import INDEX_FILE, fetch, local_checkpoint
-from ..pipelines.flowdubber import FlowDubberPipeline
 from .contents import Contents, read_contents
-from .staging import stage_for_hub, stage_model_for_hub
 from .upload import Sent, Target, send
 
 
-def stage(source: str | Path | FlowDubberPipeline, folder: Path, target: Target, card: Path | None = None) -> Contents:
+if TYPE_CHECKING:
+    from ..pipelines.flowdubber import FlowDubberPipeline
+
+
+def stage(
+    source: "str | Path | FlowDubberPipeline", folder: Path, target: Target, card: Path | None = None
+) -> Contents:
     """
     Makes ready what is sent: a pipeline or one model is written to `folder`, a dataset or a Space is taken as it is.
 
@@ -40,19 +45,21 @@ def stage(source: str | Path | FlowDubberPipeline, folder: Path, target: Target,
         if card is not None:
             raise ValueError(f"the card of a {target.repo_type} is the README.md in its folder.")
         return read_contents(Path(source), target.repo_type)
+    from .staging import stage_for_hub, stage_model_for_hub  # brings torch
+
     if _is_pipeline(source):
         return stage_for_hub(source, folder, card=card, repo_id=target.repo_id)
     return stage_model_for_hub(source, folder, card=card, repo_id=target.repo_id)
 
 
-def _is_pipeline(source: str | Path | FlowDubberPipeline) -> bool:
-    if isinstance(source, FlowDubberPipeline):
+def _is_pipeline(source: "str | Path | FlowDubberPipeline") -> bool:
+    if not isinstance(source, (str, Path)):
         return True
     local = local_checkpoint(source)
     return ((local or fetch(str(source), [INDEX_FILE])) / INDEX_FILE).is_file()
 
 
-def push(source: str | Path | FlowDubberPipeline, target: Target, card: Path | None = None) -> Sent:
+def push(source: "str | Path | FlowDubberPipeline", target: Target, card: Path | None = None) -> Sent:
     """
     Stages and sends, as [`stage`] and [`~hub.upload.send`] say.
 

@@ -6,13 +6,16 @@ after the libraries load it, which only warn where a tensor is missing and leave
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 
 from ..work.reading import in_a_line, read_json
 from .sources import INDEX_FILE, weight_files
+
+
+if TYPE_CHECKING:
+    import torch
 
 
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -46,7 +49,7 @@ def open_tensors(file: Path) -> Iterator[Any]:
         ) from error
 
 
-def read_tensors(file: Path) -> dict[str, torch.Tensor]:
+def read_tensors(file: Path) -> dict[str, "torch.Tensor"]:
     """All tensors of one safetensors file, on the CPU; raises as [`open_tensors`]."""
     with open_tensors(file) as tensors:
         return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
@@ -99,7 +102,7 @@ def refuse_pickled(folder: Path) -> None:
         )
 
 
-def unlike(model: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+def unlike(model: "torch.nn.Module", shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """What a model's own names and shapes and those of stored tensors do not have in common, in a few words; `None` where
     they are the same."""
     state = model.state_dict()
@@ -114,12 +117,12 @@ def unlike(model: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> str
     return None
 
 
-def _storage(tensor: torch.Tensor) -> int:
+def _storage(tensor: "torch.Tensor") -> int:
     """A number that tensors share if and only if they share their memory; works on the meta device too."""
     return tensor.untyped_storage()._cdata
 
 
-def check_part(folder: Path, name: str, model: torch.nn.Module, variant: str | None = None) -> None:
+def check_part(folder: Path, name: str, model: "torch.nn.Module", variant: str | None = None) -> None:
     """Refuses files that do not hold exactly the tensors of the model loaded from them, or values that are not finite.
 
     Args:
@@ -145,8 +148,10 @@ def check_part(folder: Path, name: str, model: torch.nn.Module, variant: str | N
         )
 
 
-def not_finite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
+def not_finite(tensors: Mapping[str, "torch.Tensor"]) -> list[str]:
     """Names of tensors that hold NaN or infinity; those on the meta device hold nothing."""
+    import torch
+
     return [
         name
         for name, tensor in tensors.items()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Sound in: files and arrays to 16 kHz mono, and the log-mel spectrogram that every part of the package shares.
+"""Sound for the models: what [`sound`] reads, and the log-mel spectrogram that every part of the package shares.
 
 The settings are those of the method's 16 kHz vocoder family: n_fft 640, window 640, hop 160, 80 Slaney mels from 0 to
 8000 Hz, so one 25 fps video frame is exactly 640 samples and 4 mel frames.
@@ -19,25 +19,48 @@ The settings are those of the method's 16 kHz vocoder family: n_fft 640, window 
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
-import av
 import numpy as np
 import torch
 from transformers.audio_utils import mel_filter_bank
 
-from .media import FrameReader, mono_parts, read_media, sound_stream
+from .sound import (
+    HEADROOM,
+    HOP_LENGTH,
+    MAX_AUDIO_SECONDS,
+    MEL_FLOOR,
+    MEL_FRAME_RATE,
+    MEL_FRAMES_PER_VIDEO_FRAME,
+    N_FFT,
+    NUM_MELS,
+    SAMPLES_PER_VIDEO_FRAME,
+    SAMPLING_RATE,
+    VIDEO_FRAME_RATE,
+    load_audio,
+    resample,
+)
 
 
-SAMPLING_RATE = 16000
-HOP_LENGTH = 160
-N_FFT = 640
-NUM_MELS = 80
-MEL_FLOOR = 1e-5
-VIDEO_FRAME_RATE = 25
-MEL_FRAME_RATE = SAMPLING_RATE // HOP_LENGTH
-MEL_FRAMES_PER_VIDEO_FRAME = SAMPLING_RATE // HOP_LENGTH // VIDEO_FRAME_RATE
-SAMPLES_PER_VIDEO_FRAME = SAMPLING_RATE // VIDEO_FRAME_RATE
+__all__ = [
+    "HEADROOM",
+    "HOP_LENGTH",
+    "MAX_AUDIO_SECONDS",
+    "MEL_FLOOR",
+    "MEL_FRAMES_PER_VIDEO_FRAME",
+    "MEL_FRAME_RATE",
+    "MEL_SETTINGS",
+    "NUM_MELS",
+    "N_FFT",
+    "SAMPLES_PER_VIDEO_FRAME",
+    "SAMPLING_RATE",
+    "VIDEO_FRAME_RATE",
+    "load_audio",
+    "log_mel",
+    "pad_sounds",
+    "resample",
+    "with_headroom",
+]
+
 
 # Settings that a checkpoint stores and that loading compares: a model trained on another mel is another model.
 MEL_SETTINGS = {
@@ -50,13 +73,6 @@ MEL_SETTINGS = {
     "fmax": 8000.0,
     "mel_floor": MEL_FLOOR,
 }
-
-MAX_AUDIO_SECONDS = 600.0
-HEADROOM = 10 ** (-1 / 20)  # of full scale: the highest peak of a dub
-_MAX_CHANNELS = 16
-_MAX_FLOAT_PEAK = (
-    4.0  # what is decoded from lossy formats passes 1 a little; whole numbers that were made floats, a lot
-)
 
 
 @lru_cache(maxsize=2)
@@ -95,112 +111,6 @@ def log_mel(waveform: torch.Tensor) -> torch.Tensor:
     magnitude = torch.sqrt(spectrum.real.square() + spectrum.imag.square() + 1e-9)
     mel = torch.log(torch.clamp(_mel_filters().to(padded.device) @ magnitude, min=MEL_FLOOR))
     return mel if waveform.ndim == 2 else mel[0]
-
-
-def resample(waveform: np.ndarray, source_rate: int) -> np.ndarray:
-    """Band-limited resampling of `(samples,)` float32 from `source_rate` Hz to 16 kHz, by FFmpeg's resampler.
-
-    The result has round(samples * 16000 / source_rate) samples.
-    """
-    if source_rate == SAMPLING_RATE:
-        return waveform.astype(np.float32, copy=False)
-    # The resampler keeps a few milliseconds to itself when flushed: let them be silence.
-    padded = np.pad(waveform.astype(np.float32, copy=False), (0, source_rate // 10))
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(padded[None]), "flt", "mono")
-    frame.sample_rate = source_rate
-    resampler = av.AudioResampler("flt", "mono", SAMPLING_RATE)
-    pieces = [part.to_ndarray()[0] for source in (frame, None) for part in resampler.resample(source)]
-    expected = round(len(waveform) * SAMPLING_RATE / source_rate)
-    sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    return np.pad(sound[:expected], (0, max(0, expected - len(sound))))
-
-
-def _decode(path: str | Path) -> np.ndarray:
-    pieces: list[np.ndarray] = []
-    samples = 0
-    with read_media(path, "sound", "wav") as container:
-        stream = sound_stream(container)
-        if stream is None:
-            raise ValueError(
-                f"{path} has no sound in it; give a recording (wav, flac, ogg, mp3, m4a or a video with sound)."
-            )
-        if stream.codec_context is None:
-            raise ValueError(f"{path} has a sound track of an unknown kind; convert it to wav and try again.")
-        # A damaged packet costs its own milliseconds, not the file
-        for part in mono_parts(FrameReader(container, stream), SAMPLING_RATE):
-            pieces.append(part)
-            samples += part.size
-            if samples > MAX_AUDIO_SECONDS * SAMPLING_RATE:
-                raise ValueError(f"{path} is longer than {MAX_AUDIO_SECONDS:.0f} s of sound; cut it first.")
-    if not samples:
-        raise ValueError(f"{path} holds no decodable sound.")
-    return np.concatenate(pieces)
-
-
-def load_audio(source: str | Path | np.ndarray | torch.Tensor, sampling_rate: int | None = None) -> np.ndarray:
-    """Reads sound as 16 kHz mono.
-
-    Args:
-        source: a path to anything FFmpeg decodes (of a video or a file with several tracks, the one that players take), or an
-            array `(samples,)`, `(channels, samples)` or `(samples, channels)`: floats in [-1, 1], or whole numbers of 8, 16
-            or 32 bits, which are scaled.
-        sampling_rate (`int`, *optional*): of an array; required for arrays, ignored for files.
-
-    Returns:
-        `np.ndarray` of shape `(samples,)`, float32.
-
-    Raises:
-        ValueError: missing or unreadable file, no sound in it, not finite, or an array without a rate, of another type or
-            shape, or far outside of its range.
-    """
-    if isinstance(source, (str, Path)):
-        sound = _decode(source)
-    else:
-        if isinstance(sampling_rate, bool) or not isinstance(sampling_rate, (int, float, np.number)):
-            raise ValueError(f"give the sampling rate of the sound in Hz (1000 to 768000), got {sampling_rate!r}.")
-        if not 1000 <= sampling_rate <= 768000:
-            raise ValueError(f"give the sampling rate of the sound in Hz (1000 to 768000), got {sampling_rate}.")
-        array = np.asarray(source.detach().cpu() if isinstance(source, torch.Tensor) else source)
-        sound = resample(_mono(_as_floats(array)), round(sampling_rate))
-    if not np.isfinite(sound).all():
-        raise ValueError("the sound holds values that are not finite (NaN or infinity).")
-    return sound
-
-
-def _as_floats(samples: np.ndarray) -> np.ndarray:
-    """Samples of any shape as float32 with 1 as full scale."""
-    kind = samples.dtype
-    if np.issubdtype(kind, np.floating):
-        peak = float(np.abs(samples[np.isfinite(samples)]).max(initial=0.0))
-        if peak > _MAX_FLOAT_PEAK:
-            raise ValueError(
-                f"sound given as floats lies in [-1, 1], this one reaches {peak:g}; divide it by its full scale, or give the "
-                "whole numbers that it was made of (int16)."
-            )
-        return samples.astype(np.float32)
-    if kind == np.uint8:
-        return ((samples.astype(np.float32) - 128.0) / 128.0).astype(np.float32)
-    if kind in (np.int8, np.int16, np.int32):
-        return (samples / -float(np.iinfo(kind).min)).astype(np.float32)
-    raise ValueError(
-        f"sound must be floats in [-1, 1] or whole numbers of 8, 16 or 32 bits (uint8, int8, int16, int32), got {kind}."
-    )
-
-
-def _mono(samples: np.ndarray) -> np.ndarray:
-    """`(samples,)` of one channel, or the mean of several that stand in rows or in columns."""
-    if samples.ndim == 1 and samples.size:
-        return samples
-    if samples.ndim == 2 and samples.size:
-        rows, columns = samples.shape
-        if rows <= _MAX_CHANNELS and rows < columns:
-            return samples.mean(axis=0)
-        if columns <= _MAX_CHANNELS and columns < rows:
-            return samples.mean(axis=1)
-    raise ValueError(
-        f"sound must have the shape (samples,), (channels, samples) or (samples, channels) with at most {_MAX_CHANNELS} "
-        f"channels, got {samples.shape}."
-    )
 
 
 def with_headroom(sound: torch.Tensor) -> torch.Tensor:

@@ -13,9 +13,9 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from .audio import VIDEO_FRAME_RATE
 from .frames import fit_picture, metadata_rotation
 from .media import FrameReader, create_media, mono_parts, open_video, sound_stream
+from .sound import VIDEO_FRAME_RATE
 
 
 PICTURE_CODEC = "h264"

@@ -24,8 +24,8 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from .audio import SAMPLING_RATE, VIDEO_FRAME_RATE
 from .media import MAX_VIDEO_SIDE, FrameReader, check_picture, open_video
+from .sound import SAMPLING_RATE, VIDEO_FRAME_RATE
 
 
 MAX_VIDEO_SECONDS = 60.0

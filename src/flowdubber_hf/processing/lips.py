@@ -33,12 +33,13 @@ from transformers import BatchFeature
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from ..extras import pip_line
-from .audio import VIDEO_FRAME_RATE
+from ..sampling import TURNS
 from .frames import GreyArray, GreyClip
+from .mouth_box import check_mouth_box, check_turn
+from .sound import VIDEO_FRAME_RATE
 
 
 DETECTORS = ("auto", "haar", "mediapipe")
-MIN_MOUTH_BOX = 16
 
 # Detection runs on pictures of this height (or width, of upright ones); the second pass looks for small faces.
 _DETECT_SIDES = (160, 360)
@@ -66,7 +67,6 @@ _TURNED = (
     "no face was seen upright, but one in the picture turned by {turn} degrees counter-clockwise; the lips were read from "
     "that. Give --turn {turn} (turn={turn} in Python) to have the dub shown so, too."
 )
-TURNS = (0, 90, 180, 270)
 _TURN_FRAMES = 12  # of the clip are looked at for a face that lies on its side
 
 
@@ -301,26 +301,6 @@ def face_squares(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([centres, sides[:, None]], axis=1)
 
 
-def check_mouth_box(mouth_box: Sequence[float], width: int, height: int) -> np.ndarray:
-    """`(4,)` x0, y0, x1, y1 of a box in a picture of that size.
-
-    Raises:
-        ValueError: not four numbers, not inside the picture, or too small.
-    """
-    box = np.asarray(mouth_box, dtype=np.float64)
-    if box.shape != (4,) or not np.isfinite(box).all():
-        raise ValueError(f"mouth_box must be four numbers x0, y0, x1, y1 in pixels, got {mouth_box}.")
-    x0, y0, x1, y1 = box
-    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-        raise ValueError(
-            f"mouth_box {mouth_box} must lie inside the picture, 0,0 to {width},{height}, left before right and top before "
-            "bottom."
-        )
-    if x1 - x0 < MIN_MOUTH_BOX:
-        raise ValueError(f"mouth_box must be at least {MIN_MOUTH_BOX} pixels wide, got {x1 - x0:.0f}.")
-    return box
-
-
 class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
     r"""
     Turns a clip of a speaker into the lip encoder's input.
@@ -500,12 +480,6 @@ def _remarks(track: MouthTrack) -> list[str]:
             f"the face was not seen in {lost} of {len(track.found)} frames; words there last as long as is natural."
         )
     return remarks
-
-
-def check_turn(turn: object) -> None:
-    """Raises `ValueError` unless it is a quarter turn or `None`."""
-    if turn is not None and (isinstance(turn, bool) or turn not in TURNS):
-        raise ValueError(f"turn must be one of {', '.join(map(str, TURNS))} degrees counter-clockwise, got {turn!r}.")
 
 
 def _turn_of_face(clip: GreyClip | GreyArray) -> int | None:

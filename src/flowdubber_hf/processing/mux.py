@@ -21,11 +21,11 @@ import numpy as np
 from av.stream import Disposition
 
 from ..version import __version__
-from .audio import SAMPLING_RATE
 from .encoding import add_pictures, add_sound, encode_pictures, encode_sound
 from .frames import scan_video
 from .media import FrameReader, create_media, decode_time, open_media, open_video
 from .outputs import check_file, new_file
+from .sound import SAMPLING_RATE
 from .survey import Survey, describe_stream, further_streams, kept_tags, survey_pictures
 from .wav import check_waveform
 

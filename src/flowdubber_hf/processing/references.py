@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .audio import SAMPLING_RATE
+from .sound import SAMPLING_RATE
 
 
 MIN_REFERENCE_SECONDS = 1.0

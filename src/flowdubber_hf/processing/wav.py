@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .audio import SAMPLING_RATE
 from .outputs import new_file
+from .sound import SAMPLING_RATE
 
 
 def check_waveform(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:

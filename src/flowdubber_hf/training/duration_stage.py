@@ -77,7 +77,9 @@ def read_teacher(path: str | Path) -> list[TimedScript]:
         except KeyError as error:
             raise ValueError(f"{where} has no {error}; see [`read_teacher`] for its fields.") from error
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{where} cannot be read ({in_a_line(error)}); see [`read_teacher`] for its fields.") from error
+            raise ValueError(
+                f"{where} cannot be read ({in_a_line(error)}); see [`read_teacher`] for its fields."
+            ) from error
         if lengths.shape != (len(ids),) or len(pauses) != len(ids) or not (lengths >= 0).all():
             raise ValueError(f"{where}: phonemes, pauses and seconds must be as many, and no seconds below 0.")
         if style.shape != (STYLE_SIZE,) or not np.isfinite(style).all():

@@ -504,9 +504,7 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             if durations is not None:
                 telling = _telling(alignment, attention_mask, seen)
                 heeded = telling >= LEAST_TELLING
-            path = self.search(
-                alignment, attention_mask, lip_mask, optional_mask, pause_ids, durations, heeded, cue
-            )
+            path = self.search(alignment, attention_mask, lip_mask, optional_mask, pause_ids, durations, heeded, cue)
         return FlowDubberAlignerEncoding(
             phoneme_states=phoneme_states,
             lip_states=lip_states,

@@ -59,7 +59,7 @@ from ...processing.outputs import check_file
 from ...processing.references import check_reference, level_voice
 from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
-from ...sampling import TIMINGS
+from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
 from ...schedulers import (
     FlowMatchMidpointDiscreteScheduler,
     flow_sigmas,
@@ -96,10 +96,6 @@ EXAMPLE_DOC_STRING = """
 """
 
 OUTPUT_TYPES = ("np", "pt", "latent")
-MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10
-# Parts of the method that a call can do without, to show what each is worth: the language model's knowledge (LLM-SL), the
-# timing read from the lips (DCA), the voice (the style vector of SATL and of every style-adaptive norm).
-PARTS = ("semantics", "lips", "style")
 SEMANTIC_TOKENS_PER_SECOND = 50
 # The language model writes the speech before the lips set its length: at most so many times as long as the clip.
 _SEMANTIC_ROOM = 1

@@ -7,12 +7,10 @@ import math
 import numpy as np
 
 from ...models.aligner.modeling_aligner import LEAST_TELLING, FlowDubberAlignerEncoding
-from ...processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE
+from ...processing.audio import MEL_FRAME_RATE
+from ...processing.room import FAST_WORDS, FASTEST_PHONEMES_PER_SECOND, check_room, words_to_drop
 from ...processing.text import Phonemization
 
-
-#: Speech that nobody follows: phonemes a second over so many words.
-FASTEST_PHONEMES_PER_SECOND, FAST_WORDS = 20, 3
 
 FLAT_LIPS = (
     "the lips hardly move or cannot be seen, so that they do not tell when the words are said: they follow each other at a "
@@ -39,30 +37,6 @@ def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) 
             start, end = frames[0] / MEL_FRAME_RATE, (frames[-1] + 1) / MEL_FRAME_RATE
             words.append((word, float(start), float(min(end, duration))))
     return words
-
-
-def check_room(phonemization: Phonemization, num_frames: int) -> None:
-    """Raises `ValueError` if a script has more phonemes than the clip has frames at 25 a second, and says how many words are
-    too many."""
-    needed = len(phonemization.phonemes) - sum(phonemization.optional)
-    if needed > num_frames:
-        seconds = num_frames / VIDEO_FRAME_RATE
-        raise ValueError(
-            f"the script has {needed} phonemes but the clip only {num_frames} frames at 25 a second ({seconds:.2f} s); leave "
-            f"out about {words_to_drop(phonemization, seconds)} of its {len(phonemization.words)} words, or give a longer clip."
-        )
-
-
-def words_to_drop(phonemization: Phonemization, seconds: float) -> int:
-    """How many of the words, taken from the end, have to go until the rest can be followed in so many seconds."""
-    left = int(seconds * FASTEST_PHONEMES_PER_SECOND)
-    kept = 0
-    for pronunciation in phonemization.pronunciations:
-        left -= len(pronunciation)
-        if left < 0:
-            break
-        kept += 1
-    return max(1, len(phonemization.words) - kept)
 
 
 def even_frames(phonemization: Phonemization, num_mel_frames: int) -> np.ndarray:
