@@ -42,25 +42,25 @@ LANGUAGE_MODEL = ("tokenizer", "speech_tokenizer", "semantic_model")
 
 
 def tiny_aligner(**changed: Any) -> FlowDubberAlignerModel:
-    sizes = dict(
-        vocab_size=len(PHONEMES),
-        hidden_size=HIDDEN_SIZE,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
-        num_prenet_layers=1,
-        style_size=STYLE_SIZE,
-        lip_stem_size=4,
-        lip_stage_sizes=[4, 8],
-        lip_blocks_per_stage=1,
-        num_lip_layers=1,
-        semantic_hidden_size=HIDDEN_SIZE,
-        num_semantic_heads=2,
-        num_fusion_layers=1,
-        num_fusion_heads=2,
-        fusion_kernel_size=5,
-        fusion_feedforward_ratio=2,
-    )
+    sizes = {
+        "vocab_size": len(PHONEMES),
+        "hidden_size": HIDDEN_SIZE,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "num_prenet_layers": 1,
+        "style_size": STYLE_SIZE,
+        "lip_stem_size": 4,
+        "lip_stage_sizes": [4, 8],
+        "lip_blocks_per_stage": 1,
+        "num_lip_layers": 1,
+        "semantic_hidden_size": HIDDEN_SIZE,
+        "num_semantic_heads": 2,
+        "num_fusion_layers": 1,
+        "num_fusion_heads": 2,
+        "fusion_kernel_size": 5,
+        "fusion_feedforward_ratio": 2,
+    }
     return FlowDubberAlignerModel(FlowDubberAlignerConfig(**{**sizes, **changed}))
 
 

@@ -329,5 +329,5 @@ def test_what_is_measured_is_checked(extractor: FlowDubberLipFeatureExtractor, t
     with pytest.raises(ValueError, match="fps"):
         extractor.measure(noise_frames(5))
     (tmp_path / "text.mp4").write_text("no film", encoding="utf-8")
-    with pytest.raises(ValueError, match="text.mp4"):
+    with pytest.raises(ValueError, match=r"text\.mp4"):
         extractor.measure(tmp_path / "text.mp4")
