@@ -8,8 +8,8 @@
 # pipeline/ and figures/. Give the same command again after a stop: finished stages are passed over, a stopped one goes on.
 # The time of each stage stands in OUT/times.txt and is printed at the end. Options of every stage:
 # examples/recipes/tiny/*.yaml. From the environment:
-#   VOCODER_STEPS, ALIGNER_STEPS, DUBBER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, SPELLING_STEPS, TOKEN_STEPS,
-#   KNOWLEDGE_STEPS  steps of a stage
+#   VOCODER_STEPS, ALIGNER_STEPS, DURATION_STEPS, DUBBER_STEPS, TOKENIZER_STEPS, VOICE_STEPS, SPELLING_STEPS,
+#   TOKEN_STEPS, KNOWLEDGE_STEPS  steps of a stage
 #   LAUNCH     how scripts start, e.g. "accelerate launch --num_processes 4" (default: python)
 #   PRECISION  auto (default), no, bf16 or fp16, of vocoder, dubber and language model; bf16 pays on CPUs with AMX
 #   WORKERS    processes that load data (default 0)
@@ -104,7 +104,8 @@ fi
 stage prepare prepare --speech_tokenizer none
 stage vocoder trained train_vocoder vocoder "${VOCODER_STEPS:-}"
 stage aligner trained train_aligner aligner "${ALIGNER_STEPS:-}"
-stage dubber trained train_dubber dubber "${DUBBER_STEPS:-}" --aligner "$out/aligner/best/aligner" --base_pipeline none
+stage durations trained train_durations durations "${DURATION_STEPS:-}" --aligner "$out/aligner/best/aligner"
+stage dubber trained train_dubber dubber "${DUBBER_STEPS:-}" --aligner "$out/durations/best/aligner" --base_pipeline none
 stage speech_tokenizer trained train_speech_tokenizer speech_tokenizer "${TOKENIZER_STEPS:-}"
 stage speech_tokenizer_voice trained train_speech_tokenizer speech_tokenizer_voice "${VOICE_STEPS:-}" \
     --init_from "$out/speech_tokenizer/best"

@@ -55,6 +55,7 @@ RECIPES = {
     "semantic_spelling": ("train_semantic_lm", "SemanticArguments", []),
     "semantic": ("train_semantic_lm", "SemanticArguments", ["--init_from", "x"]),
     "aligner": ("train_aligner", "AlignerArguments", []),
+    "durations": ("train_durations", "DurationArguments", ["--aligner", "x"]),
     "dubber": ("train_dubber", "DubberArguments", ["--aligner", "x"]),
     "dubber_knowledge": ("train_dubber", "DubberArguments", ["--aligner", "x", "--vector_field", "y"]),
 }
@@ -190,6 +191,7 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
         *["prepare"] * 3,
         "train_vocoder.py",
         "train_aligner.py",
+        "train_durations.py",
         "train_dubber.py",
         *["train_speech_tokenizer.py"] * 2,
         *["prepare"] * 3,
@@ -200,6 +202,9 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
         "evaluate",
     ]
     dubber = next(line for line in second if "train_dubber" in line)
+    durations = next(line for line in second if "train_durations" in line)
+    assert f"--aligner {tmp_path}/out/aligner/best/aligner" in durations and "tiny/durations.yaml" in durations
+    assert f"--aligner {tmp_path}/out/durations/best/aligner" in dubber
     assert "--max_steps 7" in dubber and "--resume_from_checkpoint latest" in dubber and "tiny/dubber.yaml" in dubber
     assert all("--exclude_speakers grid-s4" not in line for line in first + second)
     for stage in ("prepare", "vocoder", "aligner", "dubber", "figures", "all"):

@@ -131,9 +131,7 @@ def test_a_cue_needs_no_face_and_reads_none(pipe):
 
 
 def test_a_cue_begins_at_once_and_lasts_as_long_as_is_natural(pipe):
-    short, long = (
-        pipe(**call(video=frames(count), mouth_box=None, timing="cue")).words[0] for count in (100, 200)
-    )
+    short, long = (pipe(**call(video=frames(count), mouth_box=None, timing="cue")).words[0] for count in (100, 200))
     assert short == long and short[0][1] < 0.2
     assert 0.5 < short[-1][2] < 1.2  # eight phonemes
     middle = pipe(**call(video=frames(200), without=["lips"])).words[0]
