@@ -40,7 +40,7 @@ Where the program `flite` is on the PATH, its own voices saying the same sentenc
 those read from its lips, and flite's sound through log-mel and vocoder.
 Clips, dubs and what was heard stay under `--output`, in folders named by a hash of weights and code, so a second run only
 does what is missing. `free_text.json` and `free_text.md` are written there; `--docs .` also writes docs/benchmarks.md.
-Needs `pip install "flowdubber-hf[eval]"`.
+Needs `pip install ".[eval]"`.
 """
 
 import argparse
