@@ -29,7 +29,7 @@ random tokens. `--dataset` takes a prepared one instead, with whose lengths the 
 its language model is as large as Qwen2.5-0.5B (its vocabulary is filled with unused tokens, nothing is fetched).
 
 Finished stages are kept under `--output` and not measured again; delete a file there to repeat it. `training.md` holds the
-tables; `--docs .` writes them into docs/benchmarks.md. Needs `pip install "flowdubber-hf[train]"`.
+tables; `--docs .` writes them into docs/benchmarks.md. Needs `pip install ".[train]"`.
 """
 
 import argparse

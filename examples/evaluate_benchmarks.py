@@ -54,6 +54,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from benchmark_rows import make_cue, make_length
 from flowdubber_hf.evaluation.clips import Clip
 from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.settings import EvaluateSettings
@@ -72,6 +73,8 @@ from render_cards import FIGURES, ROWS, figures_table, write_cards
 DELAY_FRAMES = 10
 DELAY_CLIPS = 8
 CARD = "card"
+# Tables that are no evaluations, each with the function that measures it.
+OTHERS = {"cue": make_cue, "length": make_length}
 
 
 @dataclass(frozen=True)
@@ -428,6 +431,14 @@ def report(measured: Mapping[str, tuple[Group, list[dict[str, Any]]]]) -> str:
     return "\n".join(lines)
 
 
+def keep_table(name: str, text: str, args: argparse.Namespace) -> None:
+    """Prints a table, keeps it in the output folder and, where asked, in the page."""
+    replace_file(args.output / f"{name}.md", text.encode())
+    if args.docs is not None:
+        insert(args.docs / "docs" / "benchmarks.md", f"figures {name}", text)
+    print(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/ and perhaps speech/")
@@ -437,11 +448,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--metrics", nargs="+", default=["default"], help="as of flowdubber evaluate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="only the first clips, to try it out")
+    parser.add_argument(
+        "--prepared",
+        type=Path,
+        nargs="+",
+        help="prepared datasets: durations of their held-out speech, for the group cue",
+    )
     parser.add_argument("--num_proc", type=int, default=1, help="processes")
     parser.add_argument("--docs", type=Path, help="repository whose docs/benchmarks.md takes the tables")
     args = parser.parse_args(arguments)
     groups = make_groups(args.data)
-    known = [CARD, *groups]
+    known = [CARD, *groups, *OTHERS]
     chosen = args.groups or known
     unknown = [name for name in chosen if name not in known]
     if unknown:
@@ -449,19 +466,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     if CARD in chosen:
         print(make_card(args))
-    measured: dict[str, tuple[Group, list[dict[str, Any]]]] = {}
     summaries: dict[str, dict[str, Any]] = {}
-    for name in (name for name in chosen if name != CARD):
+    for name in (name for name in chosen if name in groups):
         for condition in groups[name].conditions:
             if condition.folder not in summaries:
                 print(f"== {name}: {condition.title}", flush=True)
                 summaries[condition.folder] = measure(condition, args)
-        measured[name] = (groups[name], [summaries[condition.folder] for condition in groups[name].conditions])
-        text = report({name: measured[name]})
-        replace_file(args.output / f"{name}.md", text.encode())
-        if args.docs is not None:
-            insert(args.docs / "docs" / "benchmarks.md", f"figures {name}", text)
-        print(text)
+        rows = [summaries[condition.folder] for condition in groups[name].conditions]
+        keep_table(name, report({name: (groups[name], rows)}), args)
+    for name in (name for name in chosen if name in OTHERS):
+        keep_table(name, OTHERS[name](args), args)
     replace_file(args.output / "summaries.json", json.dumps(summaries, indent=1).encode())
 
 

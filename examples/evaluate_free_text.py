@@ -36,11 +36,12 @@ Voices, unless `--voices NAME=FILE ...` names others (files relative to `--data`
 | `unseen` | LibriSpeech 6272 | woman of the `val` part, in no training |
 
 Where the program `flite` is on the PATH, its own voices saying the same sentences are the yardstick of the recogniser.
-`--diagnose` adds rows that say where words are lost: the dubs on the times at which the head was drawn to speak, in place of
+`--sentences_per_clip 5` lets the head say five of them in one clip of 20 to 30 s, with a silence between them; `--timing cue` reads
+no lips. `--diagnose` adds rows that say where words are lost: the dubs on the times at which the head was drawn to speak, in place of
 those read from its lips, and flite's sound through log-mel and vocoder.
 Clips, dubs and what was heard stay under `--output`, in folders named by a hash of weights and code, so a second run only
 does what is missing. `free_text.json` and `free_text.md` are written there; `--docs .` also writes docs/benchmarks.md.
-Needs `pip install "flowdubber-hf[eval]"`.
+Needs `pip install ".[eval]"`.
 """
 
 import argparse
@@ -62,10 +63,12 @@ from tqdm import tqdm
 import flowdubber_hf
 from flowdubber_hf.data.dubbing import phoneme_frames
 from flowdubber_hf.evaluation.run import machine
+from flowdubber_hf.evaluation.settings import PARTS
 from flowdubber_hf.metrics import functional, recognition
 from flowdubber_hf.processing import demo, english, text
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLES_PER_VIDEO_FRAME, load_audio, log_mel
 from flowdubber_hf.processing.video import write_wav
+from flowdubber_hf.sampling import TIMINGS
 from pages import file_hash, insert, save_json, update_json
 from render_cards import FIGURES, write_cards
 
@@ -81,6 +84,7 @@ FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 INFERENCE = ("models", "pipelines", "processing", "schedulers")  # code that decides how a dub sounds
 FEWEST_OCCURRENCES = 5  # of a phoneme in all dubs, to be listed among those that fail
 LISTED_PHONEMES = 12
+SEAM_SECONDS = (1.8, 3.0)  # between the sentences of a clip: five of them last 20 to 30 s
 
 
 def read_sentences(path: Path = SENTENCES, limit: int | None = None) -> list[str]:
@@ -121,14 +125,43 @@ def key(sentence: str) -> str:
     return f"{words}_{file_hash([], [torch.tensor(list(sentence.encode()), dtype=torch.uint8)])}"
 
 
-def draw_clips(sentences: Sequence[str], folder: Path) -> dict[str, Path]:
-    """The talking head saying each sentence, drawn where an earlier run has not."""
+def group_sentences(sentences: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
+    """Texts of `size` sentences that follow each other, and the sentences of each; those left over make a shorter text."""
+    if size < 1:
+        raise ValueError(f"--sentences_per_clip must be at least 1, got {size}.")
+    groups = [tuple(sentences[first : first + size]) for first in range(0, len(sentences), size)]
+    return {" ".join(group): group for group in groups}
+
+
+def joined_timeline(sentences: Sequence[str], accent: str = "us") -> list[dict]:
+    """When the head says several sentences, as `demo.speech_timeline`: between two of them a silence of `SEAM_SECONDS`, drawn by
+    a seed of the text."""
+    generator = np.random.default_rng(list(" ".join(sentences).encode()))
+    timeline: list[dict] = []
+    for sentence in sentences:
+        spoken = demo.speech_timeline(sentence, accent)
+        now = 0.0
+        if timeline:  # one silence in place of the two at the seam
+            now = timeline[-1]["end"] = round(timeline[-1]["start"] + generator.uniform(*SEAM_SECONDS), 2)
+            spoken = spoken[1:]
+        shift = now - spoken[0]["start"]
+        moved = [
+            {**part, "start": round(part["start"] + shift, 6), "end": round(part["end"] + shift, 6)} for part in spoken
+        ]
+        timeline += moved
+    return timeline
+
+
+def draw_clips(groups: Mapping[str, Sequence[str]], folder: Path) -> dict[str, Path]:
+    """The talking head saying each text, drawn where an earlier run has not."""
     folder = folder / f"clips-{file_hash([Path(module.__file__) for module in (demo, text, english)])}"
     folder.mkdir(parents=True, exist_ok=True)
-    clips = {sentence: folder / f"{key(sentence)}.mp4" for sentence in sentences}
-    for sentence, path in tqdm(clips.items(), desc="talking head", unit="clip"):
-        if not path.is_file():
-            demo.make_talking_head(sentence, path)
+    clips = {script: folder / f"{key(script)}.mp4" for script in groups}
+    for script, path in tqdm(clips.items(), desc="talking head", unit="clip"):
+        if path.is_file():
+            continue
+        more = {"timeline": joined_timeline(groups[script])} if len(groups[script]) > 1 else {}
+        demo.make_talking_head(script, path, **more)
     return clips
 
 
@@ -143,10 +176,10 @@ def fingerprint(pipe: Any) -> str:
 
 
 @contextlib.contextmanager
-def drawn_times(pipe: Any, sentence: str) -> Iterator[None]:
-    """Within it the pipeline reads no times from the lips but takes those at which the head says the sentence."""
-    phonemes = text.phonemize(sentence, pipe.aligner.config.phoneme_accent)
-    timeline = demo.speech_timeline(sentence, pipe.aligner.config.phoneme_accent)
+def drawn_times(pipe: Any, *sentences: str) -> Iterator[None]:
+    """Within it the pipeline reads no times from the lips but takes those at which the head says the sentences."""
+    accent = pipe.aligner.config.phoneme_accent
+    phonemes, timeline = text.phonemize(" ".join(sentences), accent), joined_timeline(sentences, accent)
     spoken, times, now = iter(timeline), [], 0.0
     for optional in phonemes.optional:  # pauses between words last no time
         start, now = now, now if optional else next(spoken)["end"]
@@ -302,11 +335,16 @@ def sentences_table(results: Mapping[str, Any], every: int) -> list[str]:
     ]
 
 
+def _sentences(results: Mapping[str, Any]) -> str:
+    count = results["sentences_per_clip"]
+    return "a sentence" if count == 1 else f"{count} sentences"
+
+
 def report(results: Mapping[str, Any], every: int = 1) -> str:
     """All figures as Markdown, with what was heard in every `every`-th sentence."""
     setup = results["machine"]
     lines = [
-        f"`{results['model']}`, {len(results['sentences'])} sentences, seed {results['seed']}, "
+        f"`{results['model']}`, {len(results['sentences'])} clips of {_sentences(results)}, seed {results['seed']}, "
         f"{results['settings'] or 'default settings'}. torch {setup['torch']}, {results['date']}.",
         "",
         *voices_table(results),
@@ -344,20 +382,30 @@ def load_pipeline(model: str) -> Any:
     return pipe
 
 
+def call_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What is given to the pipeline beside the clip: only what was asked for."""
+    names = ("temperature", "guidance_scale", "timing")
+    settings = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return {**settings, **({"without": tuple(args.without)} if args.without else {})}
+
+
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Runs what is missing and returns all figures."""
-    sentences = read_sentences(args.sentences, args.limit)
+    groups = group_sentences(read_sentences(args.sentences, args.limit), args.sentences_per_clip)
+    sentences = list(groups)
     voices = find_voices(args.voices, args.data)
-    asked = {"temperature": args.temperature, "guidance_scale": args.guidance_scale}
-    settings = {name: value for name, value in asked.items() if value is not None}
+    settings = call_settings(args)
     pipe = load_pipeline(args.model)
-    clips = draw_clips(sentences, args.output)
-    made_by = f"{fingerprint(pipe)}-{args.seed}" + "".join(f"-{name}{value}" for name, value in settings.items())
+    clips = draw_clips(groups, args.output)
+    made_by = f"{fingerprint(pipe)}-{args.seed}" + "".join(
+        f"-{name}{'-'.join(value) if isinstance(value, tuple) else value}" for name, value in settings.items()
+    )
     results: dict[str, Any] = {
         "model": args.model,
         "seed": args.seed,
         "settings": settings,
         "sentences": sentences,
+        "sentences_per_clip": args.sentences_per_clip,
         "machine": machine(),
         "date": time.strftime("%Y-%m-%d"),
         "voices": {},
@@ -369,7 +417,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
             write_wav(path, dub(pipe, sentence, clips[sentence], voice, args.seed, settings))
 
         def speak_on_drawn_times(sentence: str, path: Path, speak: Callable = speak) -> None:
-            with drawn_times(pipe, sentence):
+            with drawn_times(pipe, *groups[sentence]):
                 speak(sentence, path)
 
         folder = args.output / f"{name}-{file_hash([voice])}-{made_by}"
@@ -409,6 +457,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         default=None,
         help="in place of the pipeline's; 1 for one without language model",
     )
+    parser.add_argument("--timing", choices=TIMINGS, help="cue: the clip does not show the speaker, no lips are read")
+    parser.add_argument("--without", nargs="+", choices=PARTS, help="parts of the method to do without")
+    parser.add_argument("--sentences_per_clip", type=int, default=1, help="several sentences are said in one clip")
     parser.add_argument("--no_flite", action="store_true", help="leave flite's own voices out")
     parser.add_argument("--diagnose", action="store_true", help="add the rows that say where words are lost")
     parser.add_argument("--output", type=Path, default=Path("outputs/free_text"))
@@ -418,6 +469,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse_arguments(arguments)
+    if args.docs is not None and (call_settings(args) or args.sentences_per_clip > 1):
+        raise ValueError(
+            "--docs writes the figures of the defaults; leave it out with options of the dub and of the clips."
+        )
     args.output.mkdir(parents=True, exist_ok=True)
     results = evaluate(args)
     save_json(args.output / "free_text.json", results)

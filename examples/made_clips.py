@@ -191,20 +191,27 @@ def darkened(pictures: Iterator[np.ndarray], generator: np.random.Generator) -> 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def _speaker(clip: Clip) -> str:
+    """As the corpus' own files call the speaker."""
+    return clip.speaker.rpartition("-")[2]
+
+
 def _row(clip: Clip, split: str, text: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"speaker": clip.speaker, "text": text or clip.text, "split": split, **more}
+    return {"speaker": _speaker(clip), "text": text or clip.text, "split": split, **more}
 
 
-def _copied(folder: Path, clip: Clip, place: str) -> str:
-    """The clip's file in a folder, as the row names it."""
-    name = f"{place}/{clip.name}{clip.video.suffix}"
+def _copied(folder: Path, clip: Clip, place: str) -> dict[str, str]:
+    """The clip's files in a folder, as a row names them."""
     (folder / place).mkdir(exist_ok=True)
-    shutil.copyfile(clip.video, folder / name)
-    return name
+    files = {}
+    for kind, path in (("video", clip.video), ("audio", clip.audio)):
+        files[kind] = f"{place}/{clip.name}{path.suffix}"
+        shutil.copyfile(path, folder / files[kind])
+    return files
 
 
 def _write_part(folder: Path, clips: Sequence[Clip], split: str) -> list[dict[str, Any]]:
-    return [_row(clip, split, file_name=_copied(folder, clip, "clips"), words=clip.words) for clip in clips]
+    return [_row(clip, split, **_copied(folder, clip, "clips"), words=clip.words) for clip in clips]
 
 
 def _write_film(folder: Path, clips: Sequence[Clip], split: str) -> list[dict[str, Any]]:
@@ -239,10 +246,10 @@ def _write_joined(folder: Path, clips: Sequence[Clip], split: str, joined: Seque
     for number, one in enumerate(tqdm(joined, desc=split, unit="clip")):
         used += len(one.stretches)
         voice = clips[used % len(clips)]
-        reference = _copied(folder, voice, VOICES)
-        rows.append(_row(voice, VOICES, file_name=reference))
+        lent = _copied(folder, voice, VOICES)
+        rows.append(_row(voice, VOICES, **lent))
         files = _write_clip(folder, f"joined_{number:02d}", one.pictures(), one.sound())
-        rows.append(_row(voice, split, one.text, **files, words=one.words, reference=reference))
+        rows.append(_row(voice, split, one.text, **files, words=one.words, reference=lent["video"]))
     return rows
 
 
@@ -261,7 +268,7 @@ class Made:
 
 def _part(with_moustache: bool) -> Callable[..., list[dict[str, Any]]]:
     return lambda folder, clips, split, limit: _write_part(
-        folder, [clip for clip in clips if (clip.speaker == MOUSTACHE) == with_moustache], split
+        folder, [clip for clip in clips if (_speaker(clip) == MOUSTACHE) == with_moustache], split
     )
 
 

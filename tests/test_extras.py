@@ -32,13 +32,13 @@ def test_the_message_holds_the_line_to_run(monkeypatch):
         require_extra("train", "peft", what="LoRA", otherwise="leave --lora_rank out")
     message = str(refusal.value)
     assert message.startswith("LoRA needs peft (import failed: ")
-    assert message.endswith(": pip install 'flowdubber-hf[train]', or leave --lora_rank out")
+    assert message.endswith(": pip install '.[train]', or leave --lora_rank out")
 
 
 def test_what_no_extra_brings_has_a_line_of_its_own():
-    line = "pip install 'flowdubber-hf[eval]' && pip install --no-deps resemblyzer"
+    line = "pip install '.[eval]' && pip install --no-deps resemblyzer"
     assert pip_line("eval", ["jiwer", "resemblyzer"]) == line
-    assert pip_line("eval", ["jiwer"]) == "pip install 'flowdubber-hf[eval]'"
+    assert pip_line("eval", ["jiwer"]) == "pip install '.[eval]'"
 
 
 def test_absent_names_what_is_not_installed():

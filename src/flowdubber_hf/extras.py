@@ -24,9 +24,10 @@ _WITHOUT_ITS_LIST = ("resemblyzer",)
 
 
 def pip_line(extra: str, packages: Sequence[str] = ()) -> str:
-    """The command that installs an extra, and those of `packages` that no extra can bring."""
+    """The command that installs an extra, and those of `packages` that no extra can bring; given in the folder of this repository,
+    since no index has the package."""
     apart = "".join(f" && pip install --no-deps {name}" for name in packages if name in _WITHOUT_ITS_LIST)
-    return f"pip install 'flowdubber-hf[{extra}]'{apart}"
+    return f"pip install '.[{extra}]'{apart}"
 
 
 def absent(packages: Sequence[str]) -> list[str]:

@@ -255,7 +255,7 @@ def test_wrong_command_line(capsys, argv):
         ("mouth_box", "50,50,10,90", ["--mouth-box"]),
         ("mouth_box", "0,0,9000,9000", ["mouth_box"]),
         ("model", "./nowhere", ["no folder"]),
-        ("model", "flowdubber-grid-huge", ["flowdubber-grid-huge", "neither"]),
+        ("model", "flowdubber-grid-huge", ["flowdubber-grid-huge", "did you mean the bundled flowdubber-grid-tiny?"]),
         ("output", "dubbed", ["must end in"]),
         ("output", "dubbed.ogg", ["must end in"]),
         ("output", "nowhere/dubbed.mp4", ["no folder nowhere"]),

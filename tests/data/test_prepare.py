@@ -483,7 +483,7 @@ def test_a_missing_folder_is_said(tmp_path, capsys):
 def test_a_missing_library_is_named_before_the_work(corpus, tmp_path, capsys, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
     assert main(["prepare", str(corpus), str(tmp_path / "out")]) == 2
-    assert "pip install 'flowdubber-hf[train]'" in capsys.readouterr().err
+    assert "pip install '.[train]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

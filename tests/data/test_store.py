@@ -124,7 +124,7 @@ def test_what_is_missing_is_said(folder, tmp_path):
 
 def test_without_pyarrow_the_way_out_is_said(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pip install 'flowdubber-hf\[train\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[train\]'"):
         FeatureStore(folder)
 
 

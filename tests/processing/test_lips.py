@@ -231,7 +231,7 @@ def test_mediapipe_missing_or_working(head: dict) -> None:
     try:
         from mediapipe import solutions  # noqa: F401
     except (ImportError, AttributeError):
-        with pytest.raises(ValueError, match=r"pip install 'flowdubber-hf\[mediapipe\]'"):
+        with pytest.raises(ValueError, match=r"pip install '\.\[mediapipe\]'"):
             extractor(head_frames()[:5], fps=25)
     else:
         result = extractor(head_frames(), fps=25)

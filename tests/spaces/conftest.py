@@ -28,7 +28,7 @@ from flowdubber_hf.processing.demo import demo_reference, demo_speech
 from flowdubber_hf.processing.video import write_wav
 
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install 'flowdubber-hf[space]'")
+pytest.importorskip("gradio", reason="gradio is not installed: pip install '.[space]'")
 
 SPACE = Path(__file__).resolve().parents[2] / "spaces" / "flowdubber"
 sys.path.insert(0, str(SPACE))  # its modules import each other as a Space's do

@@ -68,7 +68,7 @@ def add_evaluate(commands: Any) -> None:
             "compared": "with --compare: the folders",
             "table": "with --compare: the table, Markdown",
         },
-        notes=f"Needs the extra:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
+        notes=f"Needs an extra, installed in the folder of the repository:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/evaluation.md, docs/metrics.md.",
     )
     _add_clips(evaluate.add_argument_group("clips and voices"))

@@ -20,6 +20,7 @@ import shlex
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 
@@ -143,11 +144,12 @@ class Parser(argparse.ArgumentParser):
     def _refuse_unknown(self, args: Sequence[str]) -> None:
         known = self._option_string_actions
         unknown = []
-        for word in args:
+        for before, word in pairwise(["", *args]):
             if word == "--":
                 break
             name = word.split("=")[0]
-            if word.startswith("--") and " " not in word and name not in known:
+            awaits_value = before in known and known[before].nargs != 0  # argparse says better what to do there
+            if word.startswith("--") and " " not in word and name not in known and not awaits_value:
                 unknown.append(f"there is no option {name}{did_you_mean(name, known)}")
         if unknown:
             self.error(" ".join(unknown))

@@ -52,7 +52,7 @@ def add_prepare(commands: Any) -> None:
             "seconds": "in all",
             "processor_seconds": "of work on clips, by part",
         },
-        notes=f"Needs the extra:\n    {pip_line('train')}\n\nMore: docs/data.md.",
+        notes=f"Needs an extra, installed in the folder of the repository:\n    {pip_line('train')}\n\nMore: docs/data.md.",
     )
 
     def option(group: Any, name: str, **settings: Any) -> None:

@@ -29,7 +29,7 @@ A figure of sounds or times is the mean over the clips that have it. A clip that
 `None` in `..._per_clip` and counted in `..._missing`; without any value the mean is `None` too, never NaN.
 
 `evaluate` keeps what is added in files of its cache (`HF_METRICS_CACHE`) until `compute`; `keep_in_memory=True` avoids that.
-Needs `pip install "flowdubber-hf[eval]"`.
+Needs `pip install ".[eval]"`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -32,7 +32,7 @@
 
 Sound is mono, `(samples,)` at 16 kHz in [-1, 1]; times are in seconds. What cannot be measured (silence, too short, other words)
 raises `ValueError` and is never NaN: count such clips. Everything here works offline; the packages come with
-`pip install "flowdubber-hf[eval]"`. Networks with weights of their own are in `metrics.neural` (Whisper, WavLM, UTMOS) and
+`pip install ".[eval]"`. Networks with weights of their own are in `metrics.neural` (Whisper, WavLM, UTMOS) and
 `metrics.sync` (SyncNet); docs/metrics.md describes them all.
 """
 
