@@ -65,7 +65,7 @@ from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
 from flowdubber_hf.processing.video import iter_frames
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.work.files import replace_file
-from made_clips import make_clips
+from made_clips import MADE, make_clips
 from pages import insert, save_json, update_json
 from render_cards import FIGURES, ROWS, figures_table, write_cards
 
@@ -84,6 +84,10 @@ class Condition:
     title: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     made: str | None = None  # clips of made_clips.py in place of GRID's
+
+    def __post_init__(self) -> None:
+        if self.made is not None and self.made not in MADE:
+            raise ValueError(f"the row {self.title!r} wants clips {self.made!r}, which made_clips.py does not make.")
 
     @property
     def folder(self) -> str:

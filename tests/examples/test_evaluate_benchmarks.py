@@ -47,8 +47,8 @@ def test_every_condition_is_an_evaluation(groups):
 
 def test_different_conditions_have_different_folders(groups):
     conditions = [condition for group in groups.values() for condition in group.conditions]
-    folders = {condition.folder: dict(condition.changes) for condition in conditions}
-    assert all(folders[condition.folder] == dict(condition.changes) for condition in conditions)
+    folders = {condition.folder: (dict(condition.changes), condition.made) for condition in conditions}
+    assert all(folders[condition.folder] == (dict(condition.changes), condition.made) for condition in conditions)
     assert sum(condition.folder == "defaults" for condition in conditions) > 3  # measured once, shown in many tables
 
 
@@ -63,6 +63,15 @@ def test_what_the_method_is_asked_for_is_there(groups):
     }
     settings = {condition.changes.get("setting", 2) for condition in groups["systems"].conditions}
     assert settings == {1, 2, 3}
+
+
+def test_made_clips_have_recipes_and_stand_beside_truth_and_no_lips(benchmarks, groups):
+    for name in ("faces", "joined", "film"):
+        conditions = groups[name].conditions
+        sounds = [condition.changes.get("sound", condition.changes.get("without")) for condition in conditions]
+        assert sounds == ["truth", None, ("lips",)] * (len(conditions) // 3)
+    made = {condition.made for group in groups.values() for condition in group.conditions}
+    assert made == {None, *benchmarks.MADE} - {"long"}
 
 
 def figure(value: float, low: float, high: float, missing: int = 0) -> dict:
@@ -141,6 +150,30 @@ def test_card_by_hand(benchmarks):
     assert len({line.count("|") for line in whole}) == 1
 
 
+def test_other_tables_are_kept_beside_the_groups(benchmarks, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(benchmarks.OTHERS, "length", lambda args: f"a table of {args.model}\n")
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "benchmarks.md"
+    page.write_text("<!-- figures length -->\n<!-- end figures length -->\n")
+    options = ["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--docs", str(tmp_path), "--model", "it"]
+    benchmarks.main([*options, "--groups", "length"])
+    assert "a table of it" in capsys.readouterr().out
+    assert (tmp_path / "out" / "length.md").read_text() == "a table of it\n"
+    assert page.read_text() == "<!-- figures length -->\na table of it\n<!-- end figures length -->\n"
+
+
+def test_costs_are_compared_by_the_second(repository):
+    rows = load_script(repository, "benchmark_rows")
+    short, long = rows.Cost(3.0, 0.2, {"lips": 0.1, "total": 0.2}), rows.Cost(60.0, 0.3, {"lips": 0.2, "total": 0.3})
+    assert rows.cost_table(short, long).splitlines() == [
+        "| clip | processor s a second ↓ | lips |",
+        "|---|---|---|",
+        "| 3.0 s | 0.200 | 0.100 |",
+        "| 60.0 s | 0.300 | 0.200 |",
+        "| ratio | 1.50 | 2.00 |",
+    ]
+
+
 def test_report_stands_between_its_marks(benchmarks, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- figures -->\nold\n<!-- end figures -->\nafter\n")
@@ -150,9 +183,9 @@ def test_report_stands_between_its_marks(benchmarks, tmp_path):
         benchmarks.insert(page, "others", "new\n")
 
 
-def test_the_repository_has_the_sections_that_the_figures_go_to(repository, groups):
+def test_the_repository_has_the_sections_that_the_figures_go_to(benchmarks, repository, groups):
     places = [("README.md", "figures"), ("README.md", "free text")]
-    places += [("docs/benchmarks.md", f"figures {name}") for name in groups]
+    places += [("docs/benchmarks.md", f"figures {name}") for name in (*groups, *benchmarks.OTHERS)]
     for page, section in places:
         text = (repository / page).read_text(encoding="utf-8")
         assert f"<!-- {section} -->\n" in text, section

@@ -13,6 +13,7 @@
 # limitations under the License.
 """Free text: the sentences themselves, the rules on small cases, and the whole command with a pipeline that is none."""
 
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -208,6 +209,32 @@ def test_whole_command(script, fake, arguments, tmp_path, capsys, monkeypatch):
     assert len(fake.calls) == 1
     script.main([*arguments, "--seed", "4"])
     assert [call[2] for call in fake.calls] == [3, 4]
+
+
+def test_several_sentences_in_a_clip(script):
+    sentences = script.read_sentences()
+    groups = script.group_sentences(sentences, 5)
+    assert len(groups) == 6 and [one for group in groups.values() for one in group] == sentences
+    for text, group in groups.items():
+        timeline = script.joined_timeline(group)
+        assert 20 <= timeline[-1]["end"] <= 30
+        assert all(first["end"] == second["start"] for first, second in itertools.pairwise(timeline))
+        spoken = [part["phoneme"] for sentence in group for part in script.demo.speech_timeline(sentence)[1:-1]]
+        assert [part["phoneme"] for part in timeline if part["word"]] == spoken
+        seams = [part["end"] - part["start"] for part in timeline[1:-1] if part["word"] is None]
+        assert len(seams) == 4 and min(seams) >= 1.79 and max(seams) <= 3.01
+        assert text == " ".join(group)
+    assert script.joined_timeline(sentences[:1]) == script.demo.speech_timeline(sentences[0])
+    with pytest.raises(ValueError, match="sentences_per_clip must be at least 1"):
+        script.group_sentences(sentences, 0)
+
+
+def test_options_of_the_dub_are_given_on_and_kept_out_of_the_docs(script, arguments, tmp_path):
+    args = script.parse_arguments([*arguments, "--timing", "cue", "--without", "semantics"])
+    assert script.call_settings(args) == {"timing": "cue", "without": ("semantics",)}
+    assert script.call_settings(script.parse_arguments(arguments)) == {}
+    with pytest.raises(ValueError, match="--docs writes the figures of the defaults"):
+        script.main([*arguments, "--timing", "cue", "--docs", str(tmp_path)])
 
 
 def test_drawn_times_replace_those_of_the_lips(script, fake):
