@@ -104,7 +104,7 @@ def test_table_by_hand(benchmarks):
 
 
 def test_unknown_groups_are_refused(benchmarks, tmp_path):
-    with pytest.raises(ValueError, match=r"unknown nothing; choose from card, systems, zero_shot, parts"):
+    with pytest.raises(ValueError, match=r"unknown nothing; choose from card, systems, zero_shot, faces"):
         benchmarks.main(["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--groups", "parts", "nothing"])
 
 
