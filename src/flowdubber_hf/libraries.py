@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The libraries below, as the commands want them."""
+"""The libraries below, as the commands want them; `quiet()` is for your own scripts too."""
 
 import warnings
 
 
-def quiet_libraries() -> None:
-    """No remarks and no progress bars of theirs: what the user has to know, the command says."""
+def quiet() -> None:
+    """No remarks and no loading bars of transformers and diffusers from now on, in this process: what you have to know, this package
+    says."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
@@ -26,3 +27,6 @@ def quiet_libraries() -> None:
         logging.disable_progress_bar()
     # What they are going to change is for who writes the code.
     warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+quiet_libraries = quiet
