@@ -144,7 +144,8 @@ def test_dub_to_sound(arguments, demo, capsys, tmp_path):
     assert cli.main(arguments(quiet=True)) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == ""
+    # Warnings alone: the untrained aligner of the tests hurries its words.
+    assert all(line.startswith("flowdubber: warning: ") for line in captured.err.splitlines())
     with wave.open(str(output)) as sound:
         assert sound.getframerate() == SAMPLING_RATE
         assert sound.getnframes() == round(probe_video(demo["video"]).duration * SAMPLING_RATE)
