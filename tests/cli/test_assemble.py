@@ -62,7 +62,7 @@ def test_a_part_named_and_the_others_from_a_base(folder, tmp_path, capsys):
         (["{out}", "--vocoder", "{made}/vocoder"], "the pipeline lacks style_encoder, aligner, vector_field"),
         (["{out}", "--base", "{made}/model", "--aligner", "{made}/vocoder"], "does not hold the part aligner"),
         (["{out}", "--base", "{made}/none", "--vocoder", "{made}/vocoder"], "there is no folder"),
-        (["{out}", "--vocoder", "{made}/vocoder", "--card", "{made}/none"], "there is no file"),
+        (["{out}", "--vocoder", "{made}/vocoder", "--card", "{made}/none"], "there is no such file"),
     ],
 )
 def test_what_cannot_be_put_together(folder, tmp_path, capsys, arguments, reason):

@@ -97,7 +97,9 @@ def test_options_serve_lines_without_them(command, clips, tmp_path, capsys):
     more = ["--reference", str(clips / "voice.wav"), "--script", "bin blue", "--seed", "4", "--quiet"]
     assert cli.main(command(line("one", reference=None, script=None), line("two", seed=5), more=more)) == 0
     captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", "")
+    assert captured.out == ""
+    # Warnings alone: the untrained aligner of the tests hurries its words.
+    assert all(line.startswith("flowdubber: warning: ") for line in captured.err.splitlines())
     rows = [json.loads(text) for text in (tmp_path / "dubs/dubs.jsonl").read_text().splitlines()]
     assert [row["settings"]["seed"] for row in rows] == [4, 5]
     assert [word["word"] for word in rows[0]["words"]] == ["bin", "blue"]

@@ -190,7 +190,7 @@ def duration_figures(predictor: nn.Module, scripts: Sequence[TimedScript]) -> di
     and of the pauses between words the share of those over 0.1 s that are found (`pauses_found`) and of those foretold that
     are there (`pauses_right`)."""
     true, ours, true_own, ours_own, pauses = [], [], [], [], []
-    device = next(predictor.parameters()).device
+    device = next((parameter.device for parameter in predictor.parameters()), torch.device("cpu"))
     for script in scripts:
         batch = {name: value.to(device) for name, value in collate([script], [script.style]).items()}
         found = predictor(batch["input_ids"], batch["attention_mask"], batch["pause_ids"], batch["style"])
