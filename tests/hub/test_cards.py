@@ -171,6 +171,9 @@ def run_blocks(text, count=1):
 
 @pytest.mark.parametrize("name", ["README.md", CARDS[0]])
 def test_the_dubbing_example_runs(repository, folder, name):
+    (folder / "demo").mkdir(exist_ok=True)  # README's files are those of `flowdubber demo demo`
+    shutil.copy(folder / "clip.mp4", folder / "demo/demo.mp4")
+    shutil.copy(folder / "voice.wav", folder / "demo/demo_reference.wav")
     names = run_blocks((repository / name).read_text(encoding="utf-8"))
     assert (folder / "dubbed.mp4").stat().st_size > 10_000
     assert names["dub"].audios[0].shape == (48000,)

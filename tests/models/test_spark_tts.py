@@ -25,6 +25,7 @@ from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
+from calls import voice as speech_of_calls
 from components import tiny_components
 from flowdubber_hf.cli import main
 from flowdubber_hf.models import sources
@@ -322,7 +323,7 @@ class TestFolder:
             return generate(input_ids, *rest, **options)
 
         loaded.semantic_model.generate_semantics = look
-        voice = 0.1 * torch.randn(24000, generator=torch.Generator().manual_seed(0))
+        voice = torch.from_numpy(speech_of_calls(1.5))
         frames = torch.full((50, 96, 96, 3), 90, dtype=torch.uint8).numpy()
         loaded.set_progress_bar_config(disable=True)
         dub = loaded(
