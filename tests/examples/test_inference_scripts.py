@@ -54,7 +54,8 @@ def test_dub_clip(repository, options, tmp_path, capsys):
     with wave.open(str(tmp_path / "dubbed.wav")) as sound:
         assert sound.getnframes() == 48000
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[2] for line in lines[:-1]] == DEMO_SCRIPT.split()
+    words = DEMO_SCRIPT.split()  # below the warnings: the untrained aligner of the tests hurries
+    assert [line.split()[2] for line in lines[-1 - len(words) : -1]] == words
     with pytest.raises(ValueError, match="exists"):
         main([*options, "--output", str(tmp_path / "dubbed.wav"), "--steps", "1"])
 

@@ -328,5 +328,5 @@ def test_every_entry_takes_a_hub_id(published, card):
     push("syncnet-grid-tiny", Target("me/judge", token=WRITER), card)
     assert not load_syncnet("me/judge").training
     assert part_folder("me/judge", "vocoder").parent.name == "snapshots"
-    with pytest.raises(ValueError, match="there is no judge of lip-sync 'me/none': .*there is no checkpoint"):
+    with pytest.raises(ValueError, match=r"there is no judge of lip-sync 'me/none': .*there is no checkpoint"):
         load_syncnet("me/none")
