@@ -100,7 +100,7 @@ def test_default_metrics_that_cannot_be_had_are_named_once(corpus, outputs, tmp_
         (["--outputs", "nowhere"], "no folder nowhere"),
         (["--outputs", ".", "--model", "x"], "--model has nothing to do with"),
         (["--model", "./nowhere"], "there is no folder './nowhere'"),
-        (["--pairing", "nowhere.jsonl"], "no file nowhere.jsonl"),
+        (["--pairing", "nowhere.jsonl"], "nowhere.jsonl cannot be read: there is no such file"),
         (["--setting", "3", "--voices", "nowhere"], "no folder nowhere"),
         (["--voices", "nowhere"], "--setting 3"),
         (["--device", "abacus"], "--device abacus"),
