@@ -7,14 +7,15 @@ import math
 import pytest
 import torch
 
-from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel, durations_to_path
 from flowdubber_hf.models.aligner.durations import (
     LEAST_DEVIATION,
     Durations,
     FlowDubberDurationPredictor,
     duration_loss,
 )
-from flowdubber_hf.models.aligner.modeling_aligner import normalize_clips, pauses_of
+from flowdubber_hf.models.aligner.modeling_aligner import clip_statistics
+from flowdubber_hf.models.aligner.searches import pauses_of
 from flowdubber_hf.models.aligner.timing import SLOWEST_TEMPO, timed_search
 from flowdubber_hf.processing.text import PAUSES, phonemize
 
@@ -55,7 +56,8 @@ def search(evidence, kinds, seconds, rate=100, weight=0.1, heed=True, cue=False,
     mask = torch.ones_like(pauses, dtype=torch.bool)
     steps = torch.ones(1, evidence.shape[2], dtype=torch.bool)
     heeded = torch.tensor([heed])
-    return timed_search(evidence, mask, steps, pauses, durations_of(seconds, present), rate, weight, heeded, cue)[0]
+    counts = timed_search(evidence, mask, steps, pauses, durations_of(seconds, present), rate, weight, heeded, cue)
+    return durations_to_path(counts, evidence.shape[2])[0]
 
 
 SENTENCE = ["edge", "", "", "", "edge"]
@@ -203,7 +205,9 @@ def test_duration_loss_by_hand():
 def test_clips_look_alike_whatever_their_light():
     values = torch.randn(2, 6, 8, 8)
     mask = torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
-    normal = normalize_clips(values, mask)
-    torch.testing.assert_close(normalize_clips(0.2 * values - 3, mask), normal, atol=1e-3, rtol=1e-3)
-    assert normal[1, :4].mean().item() == pytest.approx(0, abs=1e-5)
-    assert normal[1, :4].std().item() == pytest.approx(1, abs=1e-2)
+    mean, deviation = clip_statistics(values, mask)
+    shifted, scaled = clip_statistics(0.2 * values - 3, mask)
+    torch.testing.assert_close(shifted, 0.2 * mean - 3)
+    torch.testing.assert_close(scaled, 0.2 * deviation, atol=1e-3, rtol=1e-3)
+    assert mean[1].item() == pytest.approx(values[1, :4].mean().item(), abs=1e-5)
+    assert deviation[1].item() == pytest.approx(values[1, :4].std(correction=0).item(), abs=1e-4)

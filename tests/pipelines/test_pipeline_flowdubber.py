@@ -29,7 +29,7 @@ from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipel
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.evaluation import settings
 from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber
-from flowdubber_hf.pipelines.flowdubber.timing import path_words
+from flowdubber_hf.pipelines.flowdubber.timing import spoken_words
 from flowdubber_hf.processing.text import phonemize
 
 
@@ -653,12 +653,12 @@ def test_half_a_language_model_is_refused():
 # ---------------------------------------------------------------------------------------------------- words, files
 
 
-def test_path_words_by_hand():
+def test_spoken_words_by_hand():
     phonemization = phonemize("at two")  # sil AE1 T sp T UW1 sil
     assert phonemization.phonemes == ["sil", "AE1", "T", "sp", "T", "UW1", "sil"]
-    path = np.repeat(np.eye(7), [4, 4, 4, 0, 8, 8, 4], axis=1)  # mel frames, 0.01 s each
-    assert path_words(path, phonemization, 0.32) == [("at", 0.04, 0.12), ("two", 0.12, 0.28)]
-    assert path_words(path, phonemization, 0.25)[1] == ("two", 0.12, 0.25)
+    counts = np.array([4, 4, 4, 0, 8, 8, 4])  # mel frames, 0.01 s each
+    assert spoken_words(counts, phonemization, 0.32) == [("at", 0.04, 0.12), ("two", 0.12, 0.28)]
+    assert spoken_words(counts, phonemization, 0.25)[1] == ("two", 0.12, 0.25)
 
 
 def test_save_video_of_frames_or_latents(pipe, reference_output, tmp_path):

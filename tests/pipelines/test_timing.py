@@ -15,7 +15,8 @@ from flowdubber_hf import cli
 from flowdubber_hf.batch.jobs import BadJobs
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.models.aligner import FlowDubberAlignerEncoding
-from flowdubber_hf.models.aligner.modeling_aligner import LEAST_TELLING
+from flowdubber_hf.models.aligner.searches import LEAST_TELLING
+from flowdubber_hf.pipelines.flowdubber.passes import Pass, Timing, whole_clip
 from flowdubber_hf.pipelines.flowdubber.timing import (
     FAST_WORDS,
     FLAT_LIPS,
@@ -93,10 +94,16 @@ def test_a_script_without_room_is_told_how_much_to_leave_out():
 
 
 def test_flat_lips_are_told_row_by_row():
-    path = torch.zeros(3, 2, 4)
-    told = flat_lips(FlowDubberAlignerEncoding(path=path, telling=torch.tensor([0.0, LEAST_TELLING, 2.0])))
-    assert told == [[FLAT_LIPS], [], []]
-    assert flat_lips(FlowDubberAlignerEncoding(path=path)) == [[], [], []]
+    whole = [whole_clip(row, phonemize("at two"), 100) for row in range(3)]
+    told = Timing([(whole, FlowDubberAlignerEncoding(telling=torch.tensor([0.0, LEAST_TELLING, 2.0])))])
+    assert flat_lips(told, 3) == [[FLAT_LIPS], [], []]
+    assert flat_lips(Timing([(whole, FlowDubberAlignerEncoding())]), 3) == [[], [], []]
+
+
+def test_flat_lips_of_a_long_clip_are_told_with_their_times():
+    passes = [Pass(0, phonemize("at two"), 0, start, start + 250) for start in (0, 250, 500)]
+    told = Timing([(passes, FlowDubberAlignerEncoding(telling=torch.tensor([2.0, 0.0, 0.5])))])
+    assert flat_lips(told, 1) == [[f"10-20 s, 20-30 s: {FLAT_LIPS}"]]
 
 
 # ---------------------------------------------------------------------------------------------------- dubs

@@ -139,6 +139,24 @@ class Phonemization:
         """True on the pauses between words, which may last no time at all."""
         return [phoneme == OPTIONAL_PHONEME for phoneme in self.phonemes]
 
+    def part(self, first: int, last: int) -> "Phonemization":
+        """What is said between two pauses, with silence in their place; `first` and `last` are their places in `phonemes`."""
+        inner = self.word_index[first + 1 : last]
+        spoken = [index for index in inner if index >= 0]
+        lowest, highest = min(spoken), max(spoken)
+        return Phonemization(
+            phonemes=[SILENCE_PHONEME, *self.phonemes[first + 1 : last], SILENCE_PHONEME],
+            word_index=[-1, *(index - lowest if index >= 0 else -1 for index in inner), -1],
+            words=self.words[lowest : highest + 1],
+            clause_ends=frozenset(index - lowest for index in self.clause_ends if lowest <= index <= highest),
+        )
+
+    @property
+    def punctuated(self) -> str:
+        """The words with a comma or full stop where a clause or sentence ends."""
+        marks = {"word": "", "clause": ",", "sentence": "."}
+        return " ".join(word + marks[kind] for word, kind in zip(self.words, self.breaks, strict=True))
+
     @property
     def pronunciations(self) -> list[list[str]]:
         """The phonemes of each word."""

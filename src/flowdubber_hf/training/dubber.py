@@ -22,7 +22,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..models.aligner import FlowDubberAlignerModel, dual_contrastive_loss
-from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput, pauses_of
+from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput
+from ..models.aligner.searches import pauses_of
 from ..models.vector_field import (
     FlowDubberVectorField,
     flow_matching_loss,

@@ -16,7 +16,7 @@
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 from ...processing.lips import FlowDubberLipFeatureExtractor
-from .alignment import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search
+from .alignment import dual_contrastive_loss, durations_to_path, length_scores, monotonic_search, search_durations
 from .configuration_aligner import FlowDubberAlignerConfig
 from .modeling_aligner import (
     FlowDubberAlignerEncoding,

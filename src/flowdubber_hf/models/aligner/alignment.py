@@ -13,6 +13,8 @@
 # limitations under the License.
 """Dual contrastive loss and monotonic search: the two equations that tie phonemes to lip movement (paper section 3)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -103,7 +105,20 @@ def monotonic_search(
     optional: torch.Tensor | None = None,
     lengths: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The monotonic path of the greatest score, of evidence and of lengths: one phoneme a frame, from the first to the last.
+    """The 0/1 path `(B, P, F)`, zero on padding, of [`search_durations`], whose arguments these are."""
+    counts = search_durations(scores, phoneme_lengths, frame_lengths, optional, lengths)
+    return durations_to_path(counts, scores.shape[2]).to(scores.dtype)
+
+
+def search_durations(
+    scores: torch.Tensor,
+    phoneme_lengths: torch.Tensor,
+    frame_lengths: torch.Tensor,
+    optional: torch.Tensor | None = None,
+    lengths: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The monotonic way of the greatest score, of evidence and of lengths: one phoneme a frame, from the first to the last.
 
     With b_0 = 0 <= b_1 <= ... <= b_P = F the borders between phonemes, it is the greatest
 
@@ -120,14 +135,15 @@ def monotonic_search(
             side by side, nor at either end.
         lengths (`torch.Tensor` of shape `(B, P, D + 1)`, *optional*): D_p(0 ... D); the last holds for every longer one (see
             [`length_scores`]). A phoneme that is not optional is never skipped, whatever D_p(0) says.
+        weights (`torch.Tensor` of shape `(B,)`, *optional*): factor of each row's S.
 
     Returns:
-        `torch.Tensor` of shape `(B, P, F)`: the 0/1 path, zero on padding.
+        `torch.Tensor` of shape `(B, P)`: how many frames each phoneme has, whole numbers, 0 on padding.
 
     Raises:
         ValueError: a row has more obligatory phonemes than frames, or starts or ends with an optional one.
     """
-    batch, num_phonemes, num_frames = scores.shape
+    batch, num_phonemes = scores.shape[:2]
     device = scores.device
     if optional is None:
         optional = torch.zeros(batch, num_phonemes, dtype=torch.bool, device=device)
@@ -137,8 +153,9 @@ def monotonic_search(
     check_phonemes_fit((real & ~optional).sum(1), frame_lengths)
     if lengths is None:
         lengths = torch.zeros(batch, num_phonemes, 2, device=device)
+    weights = torch.ones(batch, device=device) if weights is None else weights
     begins = _search_forward(
-        *(value.detach().cpu().numpy() for value in (scores.double(), lengths.double(), optional))
+        scores, *(value.detach().cpu().numpy() for value in (weights.double(), lengths.double(), optional))
     )
 
     rows = np.arange(batch)
@@ -147,11 +164,18 @@ def monotonic_search(
     for phoneme in range(num_phonemes - 1, -1, -1):
         ends[:, phoneme + 1] = frame
         frame = np.where(phoneme < real_phonemes, begins[frame, rows, phoneme], frame)
-    counts = torch.from_numpy(np.diff(ends, axis=1)).to(device)
-    return durations_to_path(counts, num_frames).to(scores.dtype)
+    return torch.from_numpy(np.diff(ends, axis=1)).to(device)
 
 
-def _search_forward(scores: np.ndarray, lengths: np.ndarray, optional: np.ndarray) -> np.ndarray:
+def _by_frame(scores: torch.Tensor, weights: np.ndarray) -> Iterator[np.ndarray]:
+    """The weighted evidence `(B, P)` of each frame, converted a few frames at a time."""
+    for part in scores.detach().split(_KEPT, dim=2):
+        yield from part.movedim(2, 0).double().cpu().numpy() * weights[:, None]
+
+
+def _search_forward(
+    scores: torch.Tensor, weights: np.ndarray, lengths: np.ndarray, optional: np.ndarray
+) -> np.ndarray:
     """Where each phoneme begins on the best way to its end at each frame: `(F + 1, B, P)`, whole numbers.
 
     NumPy on the processor, whatever the device: thousands of small steps, each of which a GPU or several threads would only
@@ -169,11 +193,10 @@ def _search_forward(scores: np.ndarray, lengths: np.ndarray, optional: np.ndarra
     total = np.zeros((batch, num_phonemes))
     begins = np.zeros((num_frames + 1, batch, num_phonemes), dtype=np.int16 if num_frames < 2**15 else np.int32)
     skipped, done = np.full_like(total, IMPOSSIBLE), np.full_like(total, IMPOSSIBLE)
-    by_frame = np.ascontiguousarray(np.moveaxis(scores, 2, 0))
     entered[:, 0, longest - 1] = 0.0
     place = 0  # of the window that ends just before the frame
-    for frame in range(1, num_frames + 1):
-        total += by_frame[frame - 1]
+    for frame, evidence in enumerate(_by_frame(scores, weights), start=1):
+        total += evidence
         candidates = entered[:, :, place : place + longest] + table
         index = candidates.argmax(-1)
         score = np.take_along_axis(candidates, index[..., None], -1)[..., 0]
@@ -203,4 +226,11 @@ def durations_to_path(frames: torch.Tensor, num_frames: int | None = None) -> to
     return ((grid >= (ends - frames)[..., None]) & (grid < ends[..., None])).float()
 
 
-__all__ = ["check_phonemes_fit", "dual_contrastive_loss", "durations_to_path", "length_scores", "monotonic_search"]
+__all__ = [
+    "check_phonemes_fit",
+    "dual_contrastive_loss",
+    "durations_to_path",
+    "length_scores",
+    "monotonic_search",
+    "search_durations",
+]

@@ -23,6 +23,7 @@ from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.blocks import split_blocks
 from flowdubber_hf.models.layers import (
     ConvFeedForward,
     RotarySelfAttention,
@@ -34,19 +35,16 @@ from flowdubber_hf.models.layers import (
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
 from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
 from flowdubber_hf.models.sources import BundledNames
-from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
-from flowdubber_hf.processing.text import OPTIONAL_PHONEME, PAUSES, SILENCE_PHONEME, phoneme_ids
+from flowdubber_hf.processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
 
-from .alignment import check_phonemes_fit, monotonic_search
 from .configuration_aligner import FlowDubberAlignerConfig
-from .durations import Durations, FlowDubberDurationPredictor
-from .timing import timed_search
+from .durations import FlowDubberDurationPredictor
+from .searches import LEAST_TELLING, AlignerTiming, pauses_of
+from .searches import telling as telling_of
 
 
 UPSAMPLING_SLOPE = 0.4
-MEL_FRAMES_PER_VIDEO_FRAME = 4  # the two upsamplers' factor
-# Evidence that changes less over time than this is not heeded: of moving mouths it is 2.0 and more, of stills 0.7 to 0.9.
-LEAST_TELLING = 1.0
+LIP_BLOCK_FRAMES = 500  # that are read at once; a hundredth of a gigabyte a block of the bundled model's
 
 
 @dataclass
@@ -64,7 +62,7 @@ class FlowDubberAlignerEncoding(ModelOutput):
             rate (100 a second).
         phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`): bool, real positions.
         seen_mask (`torch.Tensor` of shape `(B, F)`): bool, real frames that show the speaker; `None` without lips.
-        telling (`torch.Tensor` of shape `(B,)`): how much the lips' evidence changes over time (see `_telling`);
+        telling (`torch.Tensor` of shape `(B,)`): how much the lips' evidence changes over time (see [`~models.aligner.searches.telling`]);
             `None` where nothing was weighed against it: a path was given, or there are no natural durations.
     """
 
@@ -108,18 +106,21 @@ class FlowDubberTemporalBlock(GradientCheckpointingLayer):
         return hidden_states + self.dropout(self.out(update))
 
 
-def normalize_clips(lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Crops `(B, F, H, W)` with mean 0 and deviation 1 over all pixels of each clip's frames in `mask` `(B, F)`."""
-    values = lip_values.float()
-    counted = torch.ones_like(values[..., :1, :1]) if mask is None else mask[..., None, None].float()
-    pixels = (counted.sum((1, 2, 3), keepdim=True) * values.shape[2] * values.shape[3]).clamp(min=1)
-    centred = values - (values * counted).sum((1, 2, 3), keepdim=True) / pixels
-    variance = (centred.square() * counted).sum((1, 2, 3), keepdim=True) / pixels
-    return (centred * (variance + 1e-5).rsqrt()).to(lip_values.dtype)
+def clip_statistics(lip_values: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation, `(B, 1, 1, 1)` each, over all pixels of each clip's frames in `mask` `(B, F)`."""
+    variances, means = torch.var_mean(lip_values.float(), dim=(2, 3), correction=0)
+    counted = torch.ones_like(means) if mask is None else mask.float()
+    frames = counted.sum(1, keepdim=True).clamp(min=1)
+    mean = (means * counted).sum(1, keepdim=True) / frames
+    variance = ((variances + (means - mean).square()) * counted).sum(1, keepdim=True) / frames
+    return mean[..., None, None], (variance[..., None, None] + 1e-5).sqrt()
 
 
 class FlowDubberLipEncoder(FlowDubberLipTrunk):
-    """A lip reader's stem and trunk, then temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`."""
+    """A lip reader's stem and trunk, then temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`.
+
+    Clips of more than `LIP_BLOCK_FRAMES` frames are read piece by piece, with the same results.
+    """
 
     def __init__(self, config: FlowDubberAlignerConfig):
         super().__init__(
@@ -131,17 +132,23 @@ class FlowDubberLipEncoder(FlowDubberLipTrunk):
         )
         self.by_clip = config.lip_normalization == "clip"
         self.projection = nn.Linear(config.lip_stage_sizes[-1], config.hidden_size)
+        dilations = [2 ** (layer % 3) for layer in range(config.num_lip_layers)]
         self.temporal = nn.ModuleList(
-            [
-                FlowDubberTemporalBlock(config.hidden_size, 2 ** (layer % 3), config.hidden_dropout)
-                for layer in range(config.num_lip_layers)
-            ]
+            [FlowDubberTemporalBlock(config.hidden_size, dilation, config.hidden_dropout) for dilation in dilations]
         )
         self.norm = nn.LayerNorm(config.hidden_size)
+        self.reach = self.stem.kernel_size[0] // 2 + sum(dilations)
 
     def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        if self.by_clip:
-            lip_values = normalize_clips(lip_values, mask)
+        mean, deviation = clip_statistics(lip_values, mask) if self.by_clip else (0.0, 1.0)
+        pieces = []
+        for block in split_blocks(lip_values.shape[1], LIP_BLOCK_FRAMES, self.reach):
+            values, seen = lip_values[:, block.read], None if mask is None else mask[:, block.read]
+            states = self._read(((values.float() - mean) / deviation).to(values.dtype), seen)
+            pieces.append(states[:, block.kept])
+        return torch.cat(pieces, dim=1)
+
+    def _read(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         states = self.projection(super().forward(lip_values, mask))
         for block in self.temporal:
             states = block(states, mask)
@@ -213,10 +220,15 @@ class FlowDubberContrastiveAttention(nn.Module):
         self, queries: torch.Tensor, keys: torch.Tensor, key_mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Queries `(B, N, C)` and keys `(B, M, C)` to the attended `(B, N, C)` and the similarity `(B, N, M)`."""
-        similarity = F.normalize(self.query(queries), dim=-1) @ F.normalize(self.key(keys), dim=-1).transpose(1, 2)
+        asked, answering = self.directions(queries, keys)
+        similarity = asked @ answering.transpose(1, 2)
         logits = (similarity / self.tau).masked_fill(~key_mask[:, None], torch.finfo(similarity.dtype).min)
         attended = self.out(self.dropout(logits.softmax(-1)) @ self.value(keys))
         return self.norm(queries + attended), similarity
+
+    def directions(self, queries: torch.Tensor, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Unit vectors whose products are the similarities."""
+        return F.normalize(self.query(queries), dim=-1), F.normalize(self.key(keys), dim=-1)
 
 
 class FlowDubberSemanticAttention(nn.Module):
@@ -307,7 +319,7 @@ class FlowDubberFusion(nn.Module):
         self.layers = nn.ModuleList([FlowDubberFusionLayer(config) for _ in range(config.num_fusion_layers)])
         self.upsamplers = nn.ModuleList(
             [nn.ConvTranspose2d(1, 1, (3, 4), stride=(1, 2), padding=(1, 1)) for _ in range(2)]
-        )
+        )  # twice by two: MEL_FRAMES_PER_VIDEO_FRAME
         # Inside a video frame the phonemes change too: what 25 states a second blur is added again at the mel rate.
         self.detail = nn.Linear(size, size, bias=False) if config.path_steps_per_frame > 1 else None
 
@@ -327,38 +339,6 @@ class FlowDubberFusion(nn.Module):
         if self.detail is not None:
             states = states + self.detail(expanded)
         return mask_sequence(states, mask)
-
-
-def _telling(alignment: torch.Tensor, phoneme_mask: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """`(B,)`: standard deviation over the seen frames of a phoneme's log-probability, mean over the phonemes. Near 0 for a
-    mouth that does not move, or that something hides."""
-    counted = seen[:, None].float()
-    frames = counted.sum(2).clamp(min=1)
-    values = alignment.detach().float() * counted
-    centred = (values - values.sum(2, keepdim=True) / frames[..., None]) * counted
-    spread = (centred.square().sum(2) / frames).sqrt()
-    return (spread * phoneme_mask).sum(1) / phoneme_mask.sum(1).clamp(min=1)
-
-
-def pauses_of(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Pause ids `(B, P)` (see [`~processing.text.PAUSES`]) from the phonemes alone, which do not tell clauses from words."""
-    last = attention_mask.sum(1, keepdim=True) - 1
-    places = torch.arange(input_ids.shape[1], device=input_ids.device)
-    silence, optional = phoneme_ids([SILENCE_PHONEME, OPTIONAL_PHONEME])
-    pauses = torch.zeros_like(input_ids)
-    pauses = pauses.masked_fill(input_ids == silence, PAUSES.index("sentence"))
-    pauses = pauses.masked_fill(input_ids == optional, PAUSES.index("word"))
-    return pauses.masked_fill((places == 0) | (places == last), PAUSES.index("edge"))
-
-
-def _interpolate_frames(scores: torch.Tensor, frame_mask: torch.Tensor, steps: int) -> torch.Tensor:
-    """`(B, P, F)` to `(B, P, steps * F)`, linear between the middles of the frames; padding has no say."""
-    if steps == 1:
-        return scores
-    last = (frame_mask.sum(1) - 1).clamp(min=0)
-    held = torch.minimum(torch.arange(scores.shape[2], device=scores.device), last[:, None])
-    scores = scores.gather(2, held[:, None].expand_as(scores))  # beyond the end, the last real frame
-    return F.interpolate(scores, scale_factor=steps, mode="linear", align_corners=False)
 
 
 class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):
@@ -388,7 +368,7 @@ class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):
             init.normal_(module.null_lips, std=self.config.initializer_range)
 
 
-class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
+class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
     r"""
     Lip encoder, phoneme encoder, dual contrastive aligning, monotonic search, semantic-aware phoneme learning, fusion.
 
@@ -502,7 +482,7 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             durations = self.natural_durations(input_ids, attention_mask, pause_ids, style)
             heeded = None
             if durations is not None:
-                telling = _telling(alignment, attention_mask, seen)
+                telling = telling_of(alignment, attention_mask, seen)
                 heeded = telling >= LEAST_TELLING
             path = self.search(alignment, attention_mask, lip_mask, optional_mask, pause_ids, durations, heeded, cue)
         return FlowDubberAlignerEncoding(
@@ -516,27 +496,6 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             seen_mask=seen,
             telling=telling,
         )
-
-    def _natural_path(
-        self,
-        input_ids: torch.Tensor,
-        phoneme_mask: torch.Tensor,
-        optional_mask: torch.Tensor | None,
-        pause_ids: torch.Tensor,
-        style: torch.Tensor,
-        frame_mask: torch.Tensor | None,
-        cue: bool,
-    ) -> torch.Tensor:
-        """The path of natural durations in the time there is, where nothing is seen."""
-        if frame_mask is None or self.duration_predictor is None:
-            raise ValueError(
-                "without lips the timing comes from natural durations: pass `lip_mask`, to an aligner with a predictor of "
-                "them, or pass `path`."
-            )
-        durations = self.natural_durations(input_ids, phoneme_mask, pause_ids, style)
-        nothing = torch.zeros(*input_ids.shape, frame_mask.shape[1], device=input_ids.device)
-        has_evidence = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-        return self.search(nothing, phoneme_mask, frame_mask, optional_mask, pause_ids, durations, has_evidence, cue)
 
     def _encode_without_lips(
         self,
@@ -554,76 +513,6 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             phoneme_mask=phoneme_mask,
             frame_mask=frame_mask,
         )
-
-    def search(
-        self,
-        alignment: torch.Tensor,
-        phoneme_mask: torch.Tensor,
-        frame_mask: torch.Tensor,
-        optional_mask: torch.Tensor | None = None,
-        pause_ids: torch.Tensor | None = None,
-        durations: Durations | None = None,
-        has_evidence: torch.Tensor | None = None,
-        cue: bool = False,
-        steps: int | None = None,
-    ) -> torch.Tensor:
-        """
-        The monotonic path through an alignment, in steps of `path_steps_per_frame` a video frame.
-
-        Between two video frames the log-probabilities are interpolated, so that a boundary lies where they cross and
-        not only where a frame begins. With `durations` lips and natural lengths are weighed against each other (see
-        [`timed_search`]); without, the lips decide alone.
-
-        Args:
-            alignment (`torch.Tensor` of shape `(B, P, F)`): log-probabilities.
-            phoneme_mask (`torch.Tensor` of shape `(B, P)`), frame_mask (`(B, F)`), optional_mask (`(B, P)`, *optional*):
-                bool.
-            pause_ids (`torch.Tensor` of shape `(B, P)`, *optional*): of each phoneme its index in
-                [`~processing.text.PAUSES`]; needed with `durations`.
-            durations ([`Durations`], *optional*): natural lengths.
-            has_evidence (`torch.Tensor` of shape `(B,)`, bool, *optional*): rows whose lips are to be heeded; all by default.
-            cue (`bool`, *optional*, defaults to `False`): rows without evidence begin at once.
-            steps (`int`, *optional*): a video frame, in place of the configured number.
-
-        Returns:
-            `torch.Tensor` of shape `(B, P, 4F)`: 0/1, zero on padding.
-
-        Raises:
-            ValueError: more obligatory phonemes than video frames.
-        """
-        steps = self.config.path_steps_per_frame if steps is None else steps
-        lengths, frames = phoneme_mask.sum(1), frame_mask.sum(1)
-        check_phonemes_fit(lengths if optional_mask is None else (phoneme_mask & ~optional_mask).sum(1), frames)
-        scores = _interpolate_frames(alignment.detach().float(), frame_mask, steps)
-        if durations is None:
-            path = monotonic_search(scores, lengths, frames * steps, optional_mask)
-        else:
-            if has_evidence is None:
-                has_evidence = torch.ones_like(frames, dtype=torch.bool)
-            path = timed_search(
-                scores,
-                phoneme_mask,
-                frame_mask.repeat_interleave(steps, dim=1),
-                pause_ids,
-                durations,
-                VIDEO_FRAME_RATE * steps,
-                self.config.evidence_weight,
-                has_evidence,
-                cue,
-            )
-        return path.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME // steps, dim=2).to(alignment.dtype)
-
-    def natural_durations(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        pause_ids: torch.Tensor,
-        style: torch.Tensor,
-    ) -> Durations | None:
-        """How long each phoneme would last by itself; `None` for an aligner that has no predictor of it."""
-        if self.duration_predictor is None:
-            return None
-        return self.duration_predictor(input_ids, attention_mask.bool(), pause_ids, style)
 
     def _alignment(
         self, similarities: tuple[torch.Tensor, torch.Tensor], phoneme_mask: torch.Tensor, seen: torch.Tensor
@@ -655,6 +544,18 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
         Returns:
             [`FlowDubberAlignerOutput`].
         """
+        expanded = self.expand(encoding, semantic_features, semantic_mask, knowledge_drop)
+        fused = self.fusion(expanded, encoding.lip_states, encoding.frame_mask)
+        return FlowDubberAlignerOutput(fused=fused, ctc_logits=self.ctc_head(fused), encoding=encoding)
+
+    def expand(
+        self,
+        encoding: FlowDubberAlignerEncoding,
+        semantic_features: torch.Tensor | None = None,
+        semantic_mask: torch.Tensor | None = None,
+        knowledge_drop: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The first half of `fuse`, whose arguments these are: phonemes and knowledge along the path, `(B, 4F, hidden_size)`."""
         phonemes = encoding.phoneme_states
         null = self.null_knowledge.expand_as(phonemes)
         if semantic_features is None:
@@ -670,9 +571,7 @@ class FlowDubberAlignerModel(FlowDubberAlignerPreTrainedModel):
             if knowledge_drop is not None:
                 knowledge = torch.where(knowledge_drop[:, None, None], null, knowledge)
         expanded = self.expansion(torch.cat([knowledge, phonemes], dim=-1))
-        expanded = encoding.path.transpose(1, 2) @ expanded
-        fused = self.fusion(expanded, encoding.lip_states, encoding.frame_mask)
-        return FlowDubberAlignerOutput(fused=fused, ctc_logits=self.ctc_head(fused), encoding=encoding)
+        return encoding.path.transpose(1, 2) @ expanded
 
     def forward(
         self,

@@ -6,7 +6,7 @@ import torch
 
 from flowdubber_hf.processing.text import PAUSES
 
-from .alignment import durations_to_path, length_scores, monotonic_search
+from .alignment import length_scores, search_durations
 from .durations import Durations
 
 
@@ -33,10 +33,10 @@ def timed_search(
     cue: bool = False,
 ) -> torch.Tensor:
     """
-    The path of the greatest evidence and likelihood of durations (see [`monotonic_search`]), each sentence at its own tempo.
+    The way of the greatest evidence and likelihood of durations (see [`search_durations`]), each sentence at its own tempo.
 
-    The tempo of a sentence is a common factor of its durations, normal in the logarithm. It is found by turns: the path at
-    the tempo so far, then the tempo of the path, two rounds. Silences: at the clip's ends and between sentences they last as
+    The tempo of a sentence is a common factor of its durations, normal in the logarithm. It is found by turns: the lengths at
+    the tempo so far, then the tempo of the lengths, two rounds. Silences: at the clip's ends and between sentences they last as
     long as they like, between clauses and words they need not be; where nothing is seen they have natural lengths, and what is left of
     the clip is shared between its ends.
 
@@ -51,7 +51,7 @@ def timed_search(
         cue (`bool`, *optional*, defaults to `False`): where nothing is seen, begin at once and leave what is left at the end.
 
     Returns:
-        `torch.Tensor` of shape `(B, P, T)`: the 0/1 path, zero on padding.
+        `torch.Tensor` of shape `(B, P)`: how many steps each phoneme has, whole numbers, 0 on padding.
 
     Raises:
         ValueError: more obligatory phonemes than steps.
@@ -59,7 +59,7 @@ def timed_search(
     lengths, steps = phoneme_mask.sum(1), step_mask.sum(1)
     optional = phoneme_mask & (pause_ids >= _CLAUSE)
     spoken = phoneme_mask & (pause_ids == 0)
-    weighted = evidence * (weight * _EVIDENCE_RATE / rate) * has_evidence[:, None, None]
+    weights = weight * _EVIDENCE_RATE / rate * has_evidence
     mean, deviation = durations.mean, durations.deviation
     edge = phoneme_mask & (pause_ids == _EDGE)
     start, start_deviation = _CUE_START_SECONDS
@@ -70,7 +70,7 @@ def timed_search(
         free[:, 0] = has_evidence
     sentence = ((pause_ids == _SENTENCE) & phoneme_mask).cumsum(1)
     tempo = _room(mean, deviation, present, spoken, steps / rate, has_evidence, cue)
-    path = None
+    counts = None
     for _ in range(_TEMPO_ROUNDS):
         table = length_scores(
             torch.where(spoken, mean + tempo, mean) + torch.log(torch.tensor(float(rate))),
@@ -79,9 +79,9 @@ def timed_search(
             free,
             round(LONGEST_SECONDS * rate),
         )
-        path = monotonic_search(weighted, lengths, steps, optional, table)
-        tempo = _tempo(path, mean, deviation, spoken, sentence, rate)
-    return path if cue or bool(has_evidence.all()) else torch.where(has_evidence[:, None, None], path, _centred(path))
+        counts = search_durations(evidence, lengths, steps, optional, table, weights)
+        tempo = _tempo(counts, mean, deviation, spoken, sentence, rate)
+    return counts if cue or bool(has_evidence.all()) else torch.where(has_evidence[:, None], counts, _centred(counts))
 
 
 def _room(
@@ -101,32 +101,30 @@ def _room(
     return torch.where(has_evidence, 0.0, fitting.clamp(max=slowest))[:, None]
 
 
-def _centred(path: torch.Tensor) -> torch.Tensor:
-    """The path with silences of the same length at both ends of each row."""
-    counts = path.sum(2).long()
+def _centred(counts: torch.Tensor) -> torch.Tensor:
+    """The lengths with silences of the same length at both ends of each row."""
+    counts = counts.clone()
     last = (counts > 0).long().cumsum(1).argmax(1, keepdim=True)
     both = counts[:, :1] + counts.gather(1, last)
     counts[:, :1] = both // 2
-    counts.scatter_(1, last, both - both // 2)
-    return durations_to_path(counts, path.shape[2]).to(path.dtype)
+    return counts.scatter(1, last, both - both // 2)
 
 
 def _tempo(
-    path: torch.Tensor,
+    counts: torch.Tensor,
     mean: torch.Tensor,
     deviation: torch.Tensor,
     spoken: torch.Tensor,
     sentence: torch.Tensor,
     rate: int,
 ) -> torch.Tensor:
-    """Most likely log tempo of each phoneme's sentence, `(B, P)`, given the lengths on a path and the prior of tempi."""
-    counts = path.sum(2)
+    """Most likely log tempo of each phoneme's sentence, `(B, P)`, given the lengths and the prior of tempi."""
     counted = spoken & (counts > 0)
     precision = deviation.pow(-2) * counted
     residual = ((counts / rate).clamp(min=1e-3).log() - mean) * precision
     size = int(sentence.max()) + 1
-    sums = torch.zeros(len(path), size, device=path.device).scatter_add(1, sentence, residual.float())
-    precisions = torch.zeros(len(path), size, device=path.device).scatter_add(1, sentence, precision.float())
+    sums = torch.zeros(len(counts), size, device=counts.device).scatter_add(1, sentence, residual.float())
+    precisions = torch.zeros(len(counts), size, device=counts.device).scatter_add(1, sentence, precision.float())
     return (sums / (precisions + _TEMPO_DEVIATION**-2)).gather(1, sentence)
 
 

@@ -32,6 +32,7 @@ from transformers import initialization as init
 from transformers.audio_utils import hertz_to_mel, mel_to_hertz
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.models.blocks import split_blocks
 from flowdubber_hf.models.sources import BundledNames
 
 from .configuration_vocoder import FlowDubberVocoderConfig
@@ -45,6 +46,7 @@ MEL_CENTER, MEL_SCALE = -5.0, 2.5
 REFERENCE_PITCH = 100.0
 # Bins on each side of the most probable pitch class that enter its mean: 4 x 20 cents, about the blur of the targets.
 PITCH_NEIGHBOURS = 4
+BLOCK_FRAMES = 2000  # of a longer spectrogram that are made into sound at once
 
 
 @dataclass
@@ -128,6 +130,10 @@ def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
     total = sum(F.pad(hops[:, :, part], (0, 0, part, overlap - 1 - part)) for part in range(overlap))
     pad = (n_fft - hop_length) // 2
     return total.reshape(batch, -1)[:, pad : pad + count * hop_length]
+
+
+def _in_samples(frames: slice, hop_length: int) -> slice:
+    return slice(frames.start * hop_length, frames.stop * hop_length)
 
 
 class FlowDubberVocoderNorm(nn.Module):
@@ -226,6 +232,9 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
         self.filter_net = FlowDubberVocoderBackbone(
             config.num_mels, config.hidden_size, config.dilations, 4 * bins + config.gains_per_frame
         )
+        # The wider network's reach, and the frames beside one that its window overlaps.
+        widest = max(sum(config.dilations), sum(config.pitch_dilations))
+        self.reach = widest + 2 + config.n_fft // config.hop_length
         # Named dtypes: a checkpoint in half precision must not round the tables.
         self.window = nn.Buffer(torch.empty(config.n_fft, dtype=torch.float32), persistent=False)
         self.pitch_grid = nn.Buffer(torch.empty(config.num_pitch_bins, dtype=torch.float32), persistent=False)
@@ -423,10 +432,27 @@ class FlowDubberVocoder(FlowDubberVocoderPreTrainedModel):
                 f" and at least one frame, got {tuple(spectrogram.shape)}."
             )
         batched = spectrogram if spectrogram.ndim == 3 else spectrogram[None]
-        pitch = self.predict_pitch(batched, attention_mask).pitch
-        filters = self.predict_filters(batched, attention_mask)
+        blocks = list(split_blocks(batched.shape[1], BLOCK_FRAMES, self.reach))
+
+        def masked(places: slice) -> torch.Tensor | None:
+            return None if attention_mask is None else attention_mask[:, places]
+
+        pitch = torch.cat(
+            [self.predict_pitch(batched[:, at.read], masked(at.read)).pitch[:, at.kept] for at in blocks], dim=1
+        )
+        # The pulses run through the whole sound, whatever the blocks are.
         sources = self.make_sources(pitch, attention_mask, generator)
-        waveform = self.synthesize(filters, sources, attention_mask)
+        waveform = torch.cat(
+            [
+                self.synthesize(
+                    self.predict_filters(batched[:, at.read], masked(at.read)),
+                    sources[..., _in_samples(at.read, self.config.hop_length)],
+                    masked(at.read),
+                )[:, _in_samples(at.kept, self.config.hop_length)]
+                for at in blocks
+            ],
+            dim=1,
+        )
         return waveform if spectrogram.ndim == 3 else waveform[0]
 
 

@@ -15,6 +15,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,6 @@ from diffusers.utils.torch_utils import randn_tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
-from ...models.aligner.alignment import durations_to_path
 from ...models.saving import PathlessConfigMixin
 from ...models.semantic import (
     FlowDubberSemanticForConditionalGeneration,
@@ -57,7 +57,7 @@ from ...processing.frames import check_fps
 from ...processing.lips import FlowDubberLipFeatureExtractor, check_turn
 from ...processing.outputs import check_file
 from ...processing.references import check_reference, level_voice
-from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
+from ...processing.text import NO_WORDS, PAUSES, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
 from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
 from ...schedulers import (
@@ -74,8 +74,20 @@ from .loading import (
     check_weight_files,
     check_weights,
 )
+from .passes import (
+    WHOLE_SECONDS,
+    Pass,
+    Timing,
+    given_frames,
+    group_passes,
+    narrowed,
+    paths_of,
+    split_clip,
+    vocode,
+    whole_clip,
+)
 from .pipeline_output import FlowDubberPipelineOutput
-from .timing import check_room, even_frames, flat_lips, hurried_words, path_words
+from .timing import check_room, checked_frames, even_frames, flat_lips, hurried_words, spoken_words
 
 
 EXAMPLE_DOC_STRING = """
@@ -104,6 +116,8 @@ _MAX_LOUD_SHARE = (
     0.005  # of a dub's samples beyond full scale; the bundled model has at most 0.0013, at temperature 2 0.024
 )
 _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
+
+_TOGETHER_FRAMES = 6000  # mel frames of clips up to which the rows of a batch are computed at once
 
 # Module names that a published checkpoint uses for this package's classes (one-line import files beside the weights).
 HUB_MODULES = {
@@ -574,37 +588,46 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             warnings=[list(one["warnings"]) for one in found],
         )
 
+    def encode_lips(self, lips: _Lips) -> torch.Tensor:
+        """The lip encoder's features `(B, F, hidden)`."""
+        aligner = self._enter(self.aligner)
+        return aligner.lip_encoder(lips.values.to(aligner.dtype), lips.mask & lips.seen)
+
     def _spoken_words(self, text: str) -> list[str]:
         return phonemize(text, self.aligner.config.phoneme_accent).words
 
     def generate_semantics(
         self,
         scripts: list[str],
-        phonemizations: list[Phonemization],
+        passes: list[Pass],
         reference_text: list[str | None],
         voices: _Voices,
-        num_frames: list[int],
         generator: torch.Generator | list[torch.Generator] | None,
         temperature: float,
         top_k: int,
         top_p: float,
         max_new_tokens: int | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The language model's hidden states `(B, L, hidden)` at the speech it writes for each script, and their mask."""
+        """The language model's hidden states `(passes, L, hidden)` at the speech it writes for each, and their mask."""
         config = self.semantic_model.config
-        prompts = [
-            build_prompt(
-                self.tokenizer,
-                prompt_text(config, script, phonemization.words),
-                None if text is None else prompt_text(config, text, self._spoken_words(text)),
-                global_tokens,
-                semantic_tokens,
-                config.prompt_separator,
+        alone = Counter(one.clip for one in passes)
+        prompts = []
+        for one in passes:
+            written = scripts[one.clip] if alone[one.clip] == 1 else one.phonemization.punctuated
+            text = reference_text[one.clip]
+            prompts.append(
+                build_prompt(
+                    self.tokenizer,
+                    prompt_text(config, written, one.phonemization.words),
+                    None if text is None else prompt_text(config, text, self._spoken_words(text)),
+                    voices.global_tokens[one.clip],
+                    voices.semantic_tokens[one.clip],
+                    config.prompt_separator,
+                )
             )
-            for script, phonemization, text, global_tokens, semantic_tokens in zip(
-                scripts, phonemizations, reference_text, voices.global_tokens, voices.semantic_tokens, strict=True
-            )
-        ]
+        if isinstance(generator, (list, tuple)):
+            generator = [generator[one.clip] for one in passes]
+        num_frames = [one.num_frames for one in passes]
         model = self._enter(self.semantic_model)
         input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
         if max_new_tokens is None:
@@ -637,73 +660,150 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                     f"{places}; shorten the reference or leave `reference_text` out."
                 )
 
-    @staticmethod
-    def given_path(
-        phonemizations: list[Phonemization], phoneme_frames: list[np.ndarray], num_mel_frames: list[int]
-    ) -> torch.Tensor:
-        """The 0/1 path `(B, P, 4F)` of given mel frames `(P,)` a phoneme.
-
-        Raises:
-            ValueError: not one number a phoneme, or another sum than the clip's mel frames.
-        """
-        path = torch.zeros(len(phonemizations), max(len(one.ids) for one in phonemizations), max(num_mel_frames))
-        rows = zip(phonemizations, phoneme_frames, num_mel_frames, strict=True)
-        for row, (phonemization, frames, wanted) in enumerate(rows):
-            counts = torch.as_tensor(np.asarray(frames))
-            if len(counts) != len(phonemization.ids) or int(counts.sum()) != wanted:
-                raise ValueError(
-                    f"`phoneme_frames` needs {len(phonemization.ids)} numbers with the sum {wanted} for this script and "
-                    f"clip ({' '.join(phonemization.phonemes)}), got {len(counts)} with the sum {int(counts.sum())}."
-                )
-            path[row, : len(counts), :wanted] = durations_to_path(counts[None])[0]
-        return path
-
-    def align(
+    def plan_passes(
         self,
         phonemizations: list[Phonemization],
         lips: _Lips,
+        features: torch.Tensor | None,
         style: torch.Tensor,
-        device: torch.device,
-        path: torch.Tensor | None = None,
-        read_lips: bool = True,
+        phoneme_frames: list[np.ndarray] | None = None,
         cue: bool = False,
-    ) -> FlowDubberAlignerEncoding:
-        """Ties the phonemes of each script to the frames of its clip.
+    ) -> list[Pass]:
+        """What the aligner and the language model read at a time: a clip whole, a long one in passes."""
+        passes = []
+        for row, (phonemization, frames) in enumerate(zip(phonemizations, lips.num_frames, strict=True)):
+            if frames <= WHOLE_SECONDS * VIDEO_FRAME_RATE:
+                passes.append(whole_clip(row, phonemization, frames))
+            elif phoneme_frames is not None:
+                counts = np.diff(np.cumsum(phoneme_frames[row]) // MEL_FRAMES_PER_VIDEO_FRAME, prepend=0)
+                passes += split_clip(row, phonemization, counts, natural=False)
+            else:
+                of_lips = None if features is None else features[row : row + 1, :frames]
+                plan = self._enter(self.aligner).plan(
+                    **self._script_inputs([phonemization]),
+                    style=style[row : row + 1].to(self.aligner.dtype),
+                    lip_features=of_lips,
+                    lip_mask=lips.mask[row : row + 1, :frames],
+                    seen_mask=lips.seen[row : row + 1, :frames],
+                    cue=cue,
+                )
+                counts = plan.frames[0].cpu().numpy()
+                passes += split_clip(row, phonemization, counts, natural=not bool(plan.heeded[0]))
+        return passes
 
-        `path` `(B, P, 4F)` is used in place of the searched one; without `read_lips` the vector that stands for speech
-        without a picture takes the place of the lips, and natural durations alone give the timing, from the clip's start
-        where `cue`.
-        """
+    def _script_inputs(self, phonemizations: list[Phonemization]) -> dict[str, torch.Tensor]:
+        """What the aligner reads of scripts, right-padded."""
 
         def padded(rows: list[Any], dtype: torch.dtype) -> torch.Tensor:
             tensors = [torch.as_tensor(row, dtype=dtype) for row in rows]
-            return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(device)
+            return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True).to(self._execution_device)
 
+        return {
+            "input_ids": padded([one.ids for one in phonemizations], torch.long),
+            "attention_mask": padded([[True] * len(one.ids) for one in phonemizations], torch.bool),
+            "pause_ids": padded([one.pause_ids for one in phonemizations], torch.long),
+        }
+
+    def align(
+        self,
+        passes: list[Pass],
+        lips: _Lips,
+        features: torch.Tensor | None,
+        style: torch.Tensor,
+        phoneme_frames: list[np.ndarray] | None = None,
+        cue: bool = False,
+    ) -> Timing:
+        """Ties the phonemes of each pass to its frames.
+
+        `phoneme_frames` are the clips' own mel frames a phoneme, in place of searched ones; without lip `features` the vector that
+        stands for speech without a picture takes the place of the lips, and natural durations alone give the timing, from
+        the clip's start where `cue`.
+        """
+        return Timing(
+            [
+                (group, self._align_group(group, lips, features, style, phoneme_frames, cue))
+                for group in group_passes(passes)
+            ]
+        )
+
+    def _align_group(
+        self,
+        passes: list[Pass],
+        lips: _Lips,
+        features: torch.Tensor | None,
+        style: torch.Tensor,
+        phoneme_frames: list[np.ndarray] | None,
+        cue: bool,
+    ) -> FlowDubberAlignerEncoding:
         aligner = self._enter(self.aligner)
+        phonemizations = [one.phonemization for one in passes]
+        script = self._script_inputs(phonemizations)
+        optional = script["attention_mask"] & (script["pause_ids"] >= PAUSES.index("clause"))
+
+        def cut(values: torch.Tensor) -> torch.Tensor:
+            rows = [values[one.clip, one.start : one.stop] for one in passes]
+            return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+        path = None
+        if phoneme_frames is not None:
+            path = paths_of([given_frames(one, phoneme_frames[one.clip]) for one in passes], passes)
+        elif any(one.spoken is not None for one in passes):
+            path = paths_of([self._natural_frames(one, style, cue) for one in passes], passes)
         return aligner.encode(
-            padded([one.ids for one in phonemizations], torch.long),
-            padded([[True] * len(one.ids) for one in phonemizations], torch.bool),
-            padded([one.optional for one in phonemizations], torch.bool),
-            lips.values.to(aligner.dtype) if read_lips else None,
-            lips.mask,
-            style.to(aligner.dtype),
-            path=None if path is None else path.to(device, aligner.dtype),
-            seen_mask=lips.seen if read_lips else None,
-            pause_ids=padded([one.pause_ids for one in phonemizations], torch.long),
+            script["input_ids"],
+            script["attention_mask"],
+            optional,
+            lip_mask=cut(lips.mask),
+            style=style[[one.clip for one in passes]].to(aligner.dtype),
+            lip_features=None if features is None else cut(features),
+            path=None if path is None else path.to(self._execution_device, aligner.dtype),
+            seen_mask=None if features is None else cut(lips.seen),
+            pause_ids=script["pause_ids"],
             cue=cue,
         )
 
+    def _natural_frames(self, one: Pass, style: torch.Tensor, cue: bool) -> np.ndarray:
+        """Mel frames of a pass whose words stay where the plan has them, `(P,)`: natural durations in just that time."""
+        aligner = self.aligner
+        start, stop = narrowed(one)
+        script = self._script_inputs([one.phonemization])
+        encoding = aligner.encode(
+            script["input_ids"],
+            script["attention_mask"],
+            lip_mask=torch.ones(1, stop - start, dtype=torch.bool, device=self._execution_device),
+            style=style[one.clip : one.clip + 1].to(aligner.dtype),
+            pause_ids=script["pause_ids"],
+            cue=cue,
+        )
+        frames = encoding.path[0].float().sum(1).round().long().cpu().numpy()
+        frames[0] += MEL_FRAMES_PER_VIDEO_FRAME * (start - one.start)
+        frames[-1] += MEL_FRAMES_PER_VIDEO_FRAME * (one.stop - stop)
+        return frames
+
     def encode_prior(
         self,
-        encoding: FlowDubberAlignerEncoding,
+        timing: Timing,
         semantic_features: torch.Tensor | None,
         semantic_mask: torch.Tensor | None,
         style: torch.Tensor,
-        mel_mask: torch.Tensor,
+        frame_mask: torch.Tensor,
     ) -> torch.Tensor:
-        """The mel prior mu `(B, 80, T)`; without semantic features mu', where the learned null stands for them."""
-        fused = self._enter(self.aligner).fuse(encoding, semantic_features, semantic_mask).fused
+        """The mel prior mu `(B, 80, T)`; without semantic features, a row a pass, mu', where the learned null stands for them."""
+        aligner = self._enter(self.aligner)
+        expanded, first = [], 0
+        for passes, encoding in timing.groups:
+            rows = slice(first, first + len(passes))
+            known = () if semantic_features is None else (semantic_features[rows], semantic_mask[rows])
+            expanded.append(aligner.expand(encoding, *known))
+            first += len(passes)
+        num_frames = frame_mask.sum(1).tolist()
+        fused = aligner.fusion(
+            timing.join(expanded, num_frames, MEL_FRAMES_PER_VIDEO_FRAME),
+            timing.join([encoding.lip_states for _, encoding in timing.groups], num_frames, 1),
+            frame_mask,
+        )
         field = self._enter(self.vector_field)
+        mel_mask = frame_mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
         return field.prior(fused.to(field.dtype), style.to(field.dtype), mel_mask)
 
     def prepare_latents(
@@ -746,9 +846,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         """
         branches = len(priors) // len(latents)
         field = self._enter(self.vector_field)
-        velocity = field(
-            latents.repeat(branches, 1, 1).to(priors.dtype), t.expand(len(priors)), priors, style, mask
-        ).sample.float()
+        latents = latents.repeat(branches, 1, 1).to(priors.dtype)
+        inputs = (latents, t.expand(len(priors)), priors, style, mask)
+        # What a processor computes at once has to fit its memory; together is faster where it does.
+        rows = len(priors) if latents.shape[2] <= _TOGETHER_FRAMES else 1
+        parts = zip(*(value.split(rows) for value in inputs), strict=True)
+        velocity = torch.cat([field(*part).sample.float() for part in parts])
         if branches == 1:
             return velocity
         return guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
@@ -809,7 +912,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         sounds = []
         for index, (row, frames, samples) in enumerate(zip(mel, num_mel_frames, num_samples, strict=True)):
             spectrogram = row[:, :frames].T[None].to(vocoder.dtype)
-            sound = vocoder(spectrogram)[0].float().cpu()[:samples]
+            sound = vocode(vocoder, spectrogram)[0].float().cpu()[:samples]
             if on_too_loud is not None and float((sound.abs() > 1).float().mean()) > _MAX_LOUD_SHARE:
                 on_too_loud(index)
             sounds.append(torch.nn.functional.pad(with_headroom(sound), (0, samples - len(sound))))
@@ -953,15 +1056,22 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             voices = self.encode_reference(sounds, device)
         if "style" in without:
             voices.style = torch.zeros_like(voices.style)
+        with watch.stage("lips"):
+            lip_features = self.encode_lips(lips) if read_lips else None
+        cue = timing == "cue"
+        if not read_lips and frames_of is None and self.aligner.duration_predictor is None:
+            frames_of = [even_frames(*row) for row in zip(phonemizations, num_mel_frames, strict=True)]
+        if frames_of is not None:
+            frames_of = [checked_frames(*row) for row in zip(phonemizations, frames_of, num_mel_frames, strict=True)]
+        passes = self.plan_passes(phonemizations, lips, lip_features, voices.style, frames_of, cue)
         features, features_mask = None, None
         if self.semantic_model is not None and "semantics" not in without:
             with watch.stage("semantics"):
                 features, features_mask = self.generate_semantics(
                     scripts,
-                    phonemizations,
+                    passes,
                     reference_texts,
                     voices,
-                    lips.num_frames,
                     generator,
                     semantic_temperature,
                     semantic_top_k,
@@ -969,15 +1079,12 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                     semantic_max_new_tokens,
                 )
         with watch.stage("alignment"):
-            if not read_lips and frames_of is None and self.aligner.duration_predictor is None:
-                frames_of = [even_frames(*row) for row in zip(phonemizations, num_mel_frames, strict=True)]
-            path = None if frames_of is None else self.given_path(phonemizations, frames_of, num_mel_frames)
-            encoding = self.align(phonemizations, lips, voices.style, device, path, read_lips, cue=timing == "cue")
+            aligned = self.align(passes, lips, lip_features, voices.style, frames_of, cue)
             mel_mask = lips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
-            prior = self.encode_prior(encoding, features, features_mask, voices.style, mel_mask)
+            prior = self.encode_prior(aligned, features, features_mask, voices.style, lips.mask)
             prior_null = None
             if self.do_classifier_free_guidance:
-                prior_null = self.encode_prior(encoding, None, None, voices.style, mel_mask)
+                prior_null = self.encode_prior(aligned, None, None, voices.style, lips.mask)
         with watch.stage("flow"):
             latents = self.sample_mel(
                 latents,
@@ -999,7 +1106,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             if output_type == "np":
                 audios = [sound.numpy() for sound in audios]
         self.maybe_free_model_hooks()
-        output = self._output(audios, phonemizations, lips, encoding, videos, watch)
+        output = self._output(audios, phonemizations, lips, aligned, videos, watch)
         return output if return_dict else output.to_tuple()
 
     @staticmethod
@@ -1037,30 +1144,24 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         audios: Any,
         phonemizations: list[Phonemization],
         lips: _Lips,
-        encoding: FlowDubberAlignerEncoding,
+        aligned: Timing,
         videos: list[Any],
         watch: _Stopwatch,
     ) -> FlowDubberPipelineOutput:
-        sizes = [(len(one.phonemes), frames) for one, frames in zip(phonemizations, lips.num_frames, strict=True)]
-        rate = MEL_FRAMES_PER_VIDEO_FRAME
-        paths = [encoding.path[row, :p, : rate * f].bool().cpu().numpy() for row, (p, f) in enumerate(sizes)]
-        maps = None
-        if encoding.alignment is not None:
-            maps = [encoding.alignment[row, :p, :f].float().exp().cpu().numpy() for row, (p, f) in enumerate(sizes)]
-        words = [path_words(*row) for row in zip(paths, phonemizations, lips.durations, strict=True)]
+        frames = aligned.phoneme_frames([len(one.phonemes) for one in phonemizations])
+        words = [spoken_words(*row) for row in zip(frames, phonemizations, lips.durations, strict=True)]
+        flat = flat_lips(aligned, len(phonemizations))
         return FlowDubberPipelineOutput(
             audios=audios,
             sampling_rate=self.sampling_rate,
             words=words,
             durations=lips.durations,
             phonemes=[list(one.phonemes) for one in phonemizations],
-            alignments=maps,
-            paths=paths,
+            alignments=aligned.maps(len(phonemizations)),
+            phoneme_frames=frames,
             warnings=[
-                [*one.warnings, *found, *flat, *hurried_words(one, said)]
-                for one, found, flat, said in zip(
-                    phonemizations, lips.warnings, flat_lips(encoding), words, strict=True
-                )
+                [*one.warnings, *found, *still, *hurried_words(one, said)]
+                for one, found, still, said in zip(phonemizations, lips.warnings, flat, words, strict=True)
             ],
             timings=watch.total(),
             videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],

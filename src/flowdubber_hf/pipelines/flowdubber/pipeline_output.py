@@ -35,9 +35,10 @@ class FlowDubberPipelineOutput(BaseOutput):
             was used (25 frames a second).
         durations (`list[float]`): length of each clip in seconds.
         phonemes (`list[list[str]]`): the phonemes of each script, the rows of `alignments`.
-        alignments (`list[np.ndarray]` or `None`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip; `None`
-            where the call did without the lips.
-        paths (`list[np.ndarray]`): `(phonemes, 4 * frames)` bool, the monotonic path that was used, at the mel rate.
+        alignments (`list[np.ndarray | None]` or `None`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip;
+            `None` where the call did without the lips, and for clips so long that they were read in passes.
+        phoneme_frames (`list[np.ndarray]`): `(phonemes,)` whole numbers, for how many mel frames (100 a second) each phoneme
+            lasts; a call takes them back as `phoneme_frames`.
         warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).
         timings (`dict[str, float]`): seconds spent in each stage, and in all (`total`).
         videos (`list[Path | None]`): the file each clip was read from, `None` for frames.
@@ -49,9 +50,20 @@ class FlowDubberPipelineOutput(BaseOutput):
     words: list[list[tuple[str, float, float]]]
     durations: list[float]
     phonemes: list[list[str]]
-    alignments: list[np.ndarray] | None
-    paths: list[np.ndarray]
+    alignments: list[np.ndarray | None] | None
+    phoneme_frames: list[np.ndarray]
     warnings: list[list[str]]
     timings: dict[str, float]
     videos: list[Path | None] = field(default_factory=list)
     mouths: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def paths(self) -> list[np.ndarray]:
+        """`(phonemes, 4 * frames)` bool each, `phoneme_frames` drawn as the monotonic path at the mel rate."""
+        return [frames_to_path(frames) for frames in self.phoneme_frames]
+
+
+def frames_to_path(frames: np.ndarray) -> np.ndarray:
+    """Frames of each phoneme `(P,)` to the 0/1 path `(P, sum)`, bool."""
+    owners = np.repeat(np.arange(len(frames)), frames)
+    return owners == np.arange(len(frames))[:, None]

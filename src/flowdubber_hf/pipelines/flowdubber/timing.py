@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import math
+from typing import Any
 
 import numpy as np
 
-from ...models.aligner.modeling_aligner import LEAST_TELLING, FlowDubberAlignerEncoding
-from ...processing.audio import MEL_FRAME_RATE
+from ...models.aligner.searches import LEAST_TELLING
+from ...processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE
 from ...processing.room import FAST_WORDS, FASTEST_PHONEMES_PER_SECOND, check_room, words_to_drop
 from ...processing.text import Phonemization
+from .passes import Pass, Timing
 
 
 FLAT_LIPS = (
@@ -18,25 +20,40 @@ FLAT_LIPS = (
 )
 
 
-def path_words(path: np.ndarray, phonemization: Phonemization, duration: float) -> list[tuple[str, float, float]]:
+def spoken_words(frames: np.ndarray, phonemization: Phonemization, duration: float) -> list[tuple[str, float, float]]:
     """When each word is spoken.
 
     Args:
-        path (`np.ndarray` of shape `(P, 4F)`): 0/1, which phoneme each mel frame (100 a second) holds.
+        frames (`np.ndarray` of shape `(P,)`): mel frames (100 a second) of each phoneme.
         phonemization: of the script.
         duration (`float`): length of the clip in seconds, which no word exceeds.
 
     Returns:
         `(word, start, end)` in seconds.
     """
-    owner = np.asarray(phonemization.word_index)
+    owner, ends = np.asarray(phonemization.word_index), np.cumsum(frames)
     words = []
     for index, word in enumerate(phonemization.words):
-        frames = np.flatnonzero(path[owner == index].any(axis=0))
-        if frames.size:
-            start, end = frames[0] / MEL_FRAME_RATE, (frames[-1] + 1) / MEL_FRAME_RATE
-            words.append((word, float(start), float(min(end, duration))))
+        places = np.flatnonzero((owner == index) & (frames > 0))
+        if places.size:
+            start = (ends[places[0]] - frames[places[0]]) / MEL_FRAME_RATE
+            words.append((word, float(start), float(min(ends[places[-1]] / MEL_FRAME_RATE, duration))))
     return words
+
+
+def checked_frames(phonemization: Phonemization, frames: Any, num_mel_frames: int) -> np.ndarray:
+    """Given mel frames of each phoneme, `(P,)`.
+
+    Raises:
+        ValueError: not one number a phoneme, or another sum than the clip's mel frames.
+    """
+    counts = np.asarray(frames)
+    if len(counts) != len(phonemization.ids) or int(counts.sum()) != num_mel_frames:
+        raise ValueError(
+            f"`phoneme_frames` needs {len(phonemization.ids)} numbers with the sum {num_mel_frames} for this script and "
+            f"clip ({' '.join(phonemization.phonemes)}), got {len(counts)} with the sum {int(counts.sum())}."
+        )
+    return counts
 
 
 def even_frames(phonemization: Phonemization, num_mel_frames: int) -> np.ndarray:
@@ -52,7 +69,7 @@ def hurried_words(phonemization: Phonemization, words: list[tuple[str, float, fl
     `FASTEST_PHONEMES_PER_SECOND` over `FAST_WORDS` words.
 
     Args:
-        words: of [`path_words`], one for each word of the script.
+        words: of [`spoken_words`], one for each word of the script.
     """
     counts = [len(pronunciation) for pronunciation in phonemization.pronunciations]
     if len(words) != len(counts):  # a word without time of its own cannot be counted
@@ -78,20 +95,36 @@ def hurried_words(phonemization: Phonemization, words: list[tuple[str, float, fl
     return told
 
 
-def flat_lips(encoding: FlowDubberAlignerEncoding) -> list[list[str]]:
-    """[`FLAT_LIPS`] for each row whose lips were read and told nothing."""
-    if encoding.telling is None:
-        return [[] for _ in encoding.path]
-    return [[FLAT_LIPS] if value < LEAST_TELLING else [] for value in encoding.telling.tolist()]
+def flat_lips(timing: Timing, num_clips: int) -> list[list[str]]:
+    """[`FLAT_LIPS`] for each clip whose lips were read and told nothing, or that they did so in some of its passes."""
+    flat: list[list[Pass]] = [[] for _ in range(num_clips)]
+    passes = [0] * num_clips
+    for group, encoding in timing.groups:
+        told = [LEAST_TELLING] * len(group) if encoding.telling is None else encoding.telling.tolist()
+        for one, value in zip(group, told, strict=True):
+            passes[one.clip] += 1
+            if value < LEAST_TELLING:
+                flat[one.clip].append(one)
+    return [_flat(found, count) for found, count in zip(flat, passes, strict=True)]
+
+
+def _flat(passes: list[Pass], count: int) -> list[str]:
+    if not passes:
+        return []
+    if len(passes) == count:
+        return [FLAT_LIPS]
+    spans = ", ".join(f"{one.start / VIDEO_FRAME_RATE:.0f}-{one.stop / VIDEO_FRAME_RATE:.0f} s" for one in passes)
+    return [f"{spans}: {FLAT_LIPS}"]
 
 
 __all__ = [
     "FASTEST_PHONEMES_PER_SECOND",
     "FLAT_LIPS",
     "check_room",
+    "checked_frames",
     "even_frames",
     "flat_lips",
     "hurried_words",
-    "path_words",
+    "spoken_words",
     "words_to_drop",
 ]
