@@ -31,7 +31,7 @@ from flowdubber_hf import FlowDubberPipeline
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Dub one clip.")
     parser.add_argument(
-        "--video", required=True, help="the clip of the speaker, up to 60 s; its own sound is not used"
+        "--video", required=True, help="the clip of the speaker, up to 10 minutes; its own sound is not used"
     )
     parser.add_argument("--script", required=True, help="the words to be spoken")
     parser.add_argument("--reference", required=True, help="at least 1 s of the voice")

@@ -147,8 +147,14 @@ def unmoved(stage: Any, steps: Sequence[int] = (0, 1)) -> list[str]:
 
 
 def load_script(repository: Path, name: str) -> ModuleType:
-    """A script as a module: its `main` runs here, which saves the imports of a new process. Some import their neighbours."""
+    """A script as a module: its `main` runs here, which saves the imports of a new process. Some import their neighbours.
+
+    Loaded once: worker processes look a function up by its module's name, and refuse one of an earlier load.
+    """
     folder = repository / "examples"
+    loaded = sys.modules.get(name)
+    if loaded is not None and Path(loaded.__file__ or "") == folder / f"{name}.py":
+        return loaded
     spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # its dataclass looks itself up there

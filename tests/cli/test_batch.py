@@ -14,6 +14,7 @@
 """`flowdubber dub --batch`: what it prints and returns."""
 
 import json
+import re
 
 import pytest
 
@@ -64,10 +65,8 @@ def test_a_clip_fails_and_the_next_run_does_the_rest(command, capsys, tmp_path):
     assert cli.main(command(line("one"), line("two"), more=["--dry-run"])) == 0
     assert "2 clips can be dubbed, 1 of them are done" in capsys.readouterr().out
     assert cli.main(command(line("one"), line("two"))) == 0
-    assert (
-        "dubbed 1 clips in 0 s, kept 1 that were done; wrote them and dubs.jsonl to"
-        in capsys.readouterr().out.replace("in 1 s", "in 0 s")
-    )
+    told = capsys.readouterr().out
+    assert re.search(r"dubbed 1 clips in \d+ s, kept 1 that were done; wrote them and dubs.jsonl to", told), told
 
 
 def test_warnings_are_told_of_what_was_dubbed_now(command, clips, capsys, monkeypatch):

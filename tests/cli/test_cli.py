@@ -305,7 +305,7 @@ def write_video(path: Path, seconds: float) -> None:
         ("video", ".mp4", "empty", ["cannot be read"]),
         ("video", ".wav", "sound", ["no video stream"]),
         ("video", ".mp4", "2", ["no face"]),
-        ("video", ".mp4", "61", ["at most 60 s"]),
+        ("video", ".mp4", "601", ["at most 600 s"]),
         ("reference", ".wav", "text", ["cannot be read as sound"]),
         ("reference", ".wav", "empty", ["cannot be read as sound"]),
         ("reference", ".wav", "short", ["at least 1 s"]),

@@ -13,7 +13,6 @@
 # limitations under the License.
 """The training benchmark: its clips, its commands and its figures; the stages themselves are tested with their scripts."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -24,25 +23,13 @@ from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments
 from flowdubber_hf.training.checks import CHECKS
 from flowdubber_hf.training.semantic_features import SemanticCache
-
-
-def load(folder: Path, name: str):
-    """A script of examples/ as a module; some import their neighbours."""
-    sys.path.insert(0, str(folder))
-    try:
-        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(folder))
-    return module
+from stages import load_script
 
 
 @pytest.fixture(scope="module")
 def script(repository):
     pytest.importorskip("pyarrow")
-    return load(repository / "examples", "benchmark_training")
+    return load_script(repository, "benchmark_training")
 
 
 @pytest.fixture
@@ -68,7 +55,7 @@ def test_made_clips_are_good_clips(script, arguments, tmp_path):
 
 @pytest.mark.parametrize("stage", ["aligner", "dubber", "vocoder", "speech_tokenizer", "semantic_lm"])
 def test_scripts_know_the_options_they_are_given(script, arguments, monkeypatch, repository, stage, tmp_path):
-    module = load(repository / "examples", script.SCRIPTS[stage].removesuffix(".py"))
+    module = load_script(repository, script.SCRIPTS[stage].removesuffix(".py"))
     kinds = [
         value
         for value in vars(module).values()

@@ -13,7 +13,6 @@
 # limitations under the License.
 """The two dubber scripts on a dataset made by the tests: launched, killed, resumed; on two processes; to a pipeline."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -39,6 +38,7 @@ from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
 from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings
 from prepared import write_prepared
+from stages import load_script
 
 
 PATIENCE = 300  # seconds, for a machine busy with other things
@@ -96,14 +96,7 @@ def dubber_options(made: Path, output: Path, **changed) -> dict:
 
 @pytest.fixture(scope="module")
 def scripts(repository):
-    def load(name: str):
-        spec = importlib.util.spec_from_file_location(name, repository / "examples" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-
-    return {name: load(name) for name in ("train_aligner", "train_dubber", "split_speaker")}
+    return {name: load_script(repository, name) for name in ("train_aligner", "train_dubber", "split_speaker")}
 
 
 @pytest.fixture

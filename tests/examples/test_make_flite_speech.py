@@ -13,25 +13,21 @@
 # limitations under the License.
 """Speech from flite: sentences that repeat for a seed, nothing excluded, files and listing that agree."""
 
-import importlib.util
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from flowdubber_hf.processing.text import phonemize
 from flowdubber_hf.processing.video import probe_video
+from stages import load_script
 
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "make_flite_speech.py"
 FREE_TEXT = SCRIPT.with_name("free_text_sentences.txt")
-specification = importlib.util.spec_from_file_location("make_flite_speech", SCRIPT)
-make_flite_speech = importlib.util.module_from_spec(specification)
-sys.modules[specification.name] = make_flite_speech  # its worker processes look their function up by this name
-specification.loader.exec_module(make_flite_speech)
+make_flite_speech = load_script(SCRIPT.parents[1], SCRIPT.stem)
 
 
 def test_sentences_repeat_for_a_seed_and_are_english():

@@ -16,11 +16,9 @@ stages in order, pass over finished ones and tell their times."""
 
 import argparse
 import ast
-import importlib.util
 import os
 import re
 import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -28,6 +26,7 @@ import pytest
 
 from flowdubber_hf.cli import build_parser
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments
+from stages import load_script
 
 
 PAGES = (
@@ -127,11 +126,7 @@ def kinds(repository):
     """Dataclasses of the training scripts, by script and name."""
     found = {}
     for script in {script for script, _, _ in RECIPES.values()}:
-        spec = importlib.util.spec_from_file_location(script, repository / "examples" / f"{script}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[script] = module
-        spec.loader.exec_module(module)
-        found[script] = module
+        found[script] = load_script(repository, script)
     return {(script, kind): getattr(found[script], kind) for script, kind, _ in RECIPES.values()}
 
 

@@ -268,5 +268,5 @@ def test_missing_matplotlib_is_said(monkeypatch):
     import importlib
 
     monkeypatch.setattr(importlib, "import_module", lambda name: without(name))
-    with pytest.raises(ImportError, match=r"flowdubber-hf\[train\].*sample_steps 0"):
+    with pytest.raises(ImportError, match=r"pip install .*\[train\].*sample_steps 0"):
         mel_picture({"true": np.zeros((80, 10))}, "a")

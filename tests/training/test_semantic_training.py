@@ -318,7 +318,7 @@ class TestAdapter:
 
     def test_without_peft(self, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "peft", None)
-        with pytest.raises(ImportError, match=r"flowdubber-hf\[train\]"):
+        with pytest.raises(ImportError, match=r"pip install .*\[train\]"):
             Adapter(4)
 
 

@@ -126,7 +126,7 @@ def add_dub(commands: Any) -> None:
         "More: docs/cli.md.",
     )
     given = dub.add_argument_group("input").add_argument
-    given("--video", type=Path, metavar="CLIP", help="the clip of the speaker, up to 60 s")
+    given("--video", type=Path, metavar="CLIP", help="the clip of the speaker, up to 10 minutes")
     given("--script", metavar="TEXT", help="the words to be spoken")
     given("--reference", type=Path, metavar="VOICE", help="at least 1 s of the voice (wav, flac, mp3, a video...)")
     given("--reference-text", metavar="TEXT", help="what is said in the reference, if known")

@@ -32,7 +32,6 @@ import numpy as np
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audio
 from ..processing.media import open_media, picture_stream, sound_stream
 from ..processing.references import level_voice
-from ..processing.video import MAX_VIDEO_SECONDS
 from ..work.files import replace_file
 from ..work.reading import read_record
 from .adapters import Dropped, Recording, locate
@@ -43,7 +42,7 @@ from .hashing import hash_json
 PARTS = ("media", "phones", "style", "tokens")
 _VERSIONS = {"media": 1, "phones": 2, "style": 2, "tokens": 1}  # raise one to have that part computed anew
 MIN_CLIP_SECONDS = 0.2
-MAX_CLIP_SECONDS = MAX_VIDEO_SECONDS
+MAX_CLIP_SECONDS = 60.0  # of a training clip: sentences, not films
 SILENT_LEVEL = 1e-4  # root mean square; -80 dBFS
 # Below a video frame it is the codecs' own delay, which FFmpeg has taken away already.
 _MIN_SOUND_OFFSET = 0.04

@@ -28,7 +28,7 @@ from .media import MAX_VIDEO_SIDE, FrameReader, check_picture, open_video
 from .sound import SAMPLING_RATE, VIDEO_FRAME_RATE
 
 
-MAX_VIDEO_SECONDS = 60.0
+MAX_VIDEO_SECONDS = 600.0
 MAX_FRAME_RATE = 1000
 #: Pictures are reduced to this for the lips, which are found and cut out of less.
 MAX_GREY_SIDE = 4096
@@ -132,7 +132,7 @@ def resample_index(num_frames: int, fps: float) -> np.ndarray:
 def _check_length(duration: float, name: str, max_seconds: float = MAX_VIDEO_SECONDS) -> None:
     if duration > max_seconds + 1e-6:
         raise ValueError(
-            f"{name} lasts {duration:.1f} s; clips of at most {max_seconds:g} s are supported. Cut it into sentences."
+            f"{name} lasts {duration:.1f} s; clips of at most {max_seconds:g} s are supported. Cut it into scenes."
         )
 
 
@@ -331,7 +331,7 @@ class GreyClip:
     """A clip as upright grey frames on the 25 fps grid.
 
     Iterating gives `num_frames` arrays `(height, width)` uint8, as often as wanted. Small clips are held in memory after
-    the first decoding; large ones are decoded again for every pass, so that a minute of 1080p does not fill the memory.
+    the first decoding; large ones are decoded again for every pass, so that minutes of 1080p do not fill the memory.
 
     Args:
         path: the clip.

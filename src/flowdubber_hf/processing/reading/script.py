@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .units import CURRENCIES, GREEK, SUPERSCRIPTS, SYMBOLS, VULGAR
 
 
-MAX_TEXT_CHARACTERS = 5000
+MAX_TEXT_CHARACTERS = 15_000  # ten minutes of quick speech
 MAX_WORD_CHARACTERS = 100  # the longest word of English has 45; parsers below recurse over a word
 _SEEN_BEFORE = 200
 PUNCTUATION = frozenset([".", ",", ";", ":", "!", "?", "..."])
