@@ -27,8 +27,6 @@ from safetensors.torch import load_file, save_file
 from calls import SCRIPTS, batch_inputs, frames, generator, inputs, same_dub, single_inputs, voice
 from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
-from flowdubber_hf.evaluation import settings
-from flowdubber_hf.pipelines.flowdubber import pipeline_flowdubber
 from flowdubber_hf.pipelines.flowdubber.timing import path_words
 from flowdubber_hf.processing.text import phonemize
 
@@ -706,10 +704,6 @@ def test_without_semantics_the_null_stands_in(pipe):
 def test_without_semantics_no_language_model_is_missed(pipe):
     bare = tiny_pipeline(language_model=False)
     assert len(bare(**inputs(without=["semantics"])).audios[0]) == len(pipe(**inputs()).audios[0])
-
-
-def test_parts_are_those_of_the_evaluation():
-    assert settings.PARTS == pipeline_flowdubber.PARTS
 
 
 def test_without_lips_the_picture_has_no_say(pipe):
