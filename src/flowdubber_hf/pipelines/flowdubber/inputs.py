@@ -4,23 +4,84 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 
-from ...processing.frames import check_fps
+from ...processing.clips import as_clip, is_picture_list
 from ...processing.mouth_box import check_turn
 from ...processing.outputs import check_file
+from ...processing.sound import as_sound, is_pair
 from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
 
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 _MAX_SEMANTIC_TEMPERATURE = 10
+_OF_EACH_CLIP = ("script", "video", "reference_audio", "reference_text", "mouth_box", "phoneme_frames")
+_OF_ALL_CLIPS = ("fps", "turn")
+_FIRST_WORD = re.compile(r"`?(\w+)`?")
+_Made = TypeVar("_Made")
+
+
+class VideoDecoder(Protocol):
+    """A decoder of torchcodec, as `datasets` gives it."""
+
+    metadata: Any
+
+    def get_frame_at(self, index: int) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+
+class AudioDecoder(Protocol):
+    """A decoder of torchcodec, as `datasets` gives it."""
+
+    def get_all_samples(self) -> Any: ...
+
+
+File: TypeAlias = str | Path | bytes | BinaryIO | Mapping[str, Any]
+#: What [`~processing.clips.as_clip`] takes.
+VideoInput: TypeAlias = File | np.ndarray | torch.Tensor | VideoDecoder | Sequence[Any]
+#: What [`~processing.sound.load_audio`] takes.
+AudioInput: TypeAlias = File | np.ndarray | torch.Tensor | AudioDecoder | tuple[Any, Any]
+
+
+@contextmanager
+def naming(argument: str, values: Sequence[Any], index: int) -> Iterator[None]:
+    """A `ValueError` raised inside says which argument is at fault, and of several clips, which one's.
+
+    What is said of the only file or text that was given needs no more than its name, which the message has.
+    """
+    try:
+        yield
+    except ValueError as error:
+        message, alone = str(error), len(values) == 1
+        place = "" if alone else f"[{index}]"
+        first = _FIRST_WORD.match(message)
+        if first and first[1] in _OF_EACH_CLIP:
+            message = f"`{first[1]}{place}`{message[first.end() :]}"
+        elif not (first and first[1] in _OF_ALL_CLIPS) and not (alone and isinstance(values[index], (str, Path))):
+            message = f"`{argument}{place}`: {message}"
+        error.args = (message,)
+        raise
+
+
+def each(argument: str, values: Sequence[Any], convert: Callable[[Any], _Made]) -> list[_Made]:
+    """What `convert` makes of each entry of an argument; what stands there several times is converted once."""
+    made: dict[int, _Made] = {}
+    for index, value in enumerate(values):
+        if id(value) not in made:
+            with naming(argument, values, index):
+                made[id(value)] = convert(value)
+    return [made[id(value)] for value in values]
 
 
 @dataclass(kw_only=True)
@@ -33,9 +94,9 @@ class DubbingInputs:
         ValueError: [`check`](`DubbingInputs.check`) says what is wrong and what to do.
     """
 
-    script: Any
-    video: Any
-    reference_audio: Any
+    script: str | list[str]
+    video: VideoInput | list[VideoInput]
+    reference_audio: AudioInput | list[AudioInput]
     fps: float | None
     reference_sampling_rate: int | None
     reference_text: Any
@@ -59,8 +120,9 @@ class DubbingInputs:
 
     def __post_init__(self) -> None:
         self.script = list(self.script) if isinstance(self.script, (list, tuple)) else [self.script]
-        self.video = self._rows(self.video, not isinstance(self.video, (list, tuple)))
-        self.reference_audio = self._rows(self.reference_audio, not isinstance(self.reference_audio, (list, tuple)))
+        video, sound = self.video, self.reference_audio
+        self.video = self._rows(video, not isinstance(video, (list, tuple)) or is_picture_list(video))
+        self.reference_audio = self._rows(sound, not isinstance(sound, (list, tuple)) or is_pair(sound))
         text, box, frames = self.reference_text, self.mouth_box, self.phoneme_frames
         self.reference_text = self._rows(text, text is None or isinstance(text, str))
         self.mouth_box = self._rows(box, box is None or (len(box) > 0 and isinstance(box[0], (int, float, np.number))))
@@ -99,29 +161,20 @@ class DubbingInputs:
         batch = len(self.script)
         if batch == 0:
             raise ValueError("the list of scripts is empty; give at least one.")
-        if self.video and len(self.video) != batch and all(_is_picture(clip) for clip in self.video):
-            raise ValueError(
-                f"`video` is a list of {len(self.video)} pictures, and a list stands for several clips; give the frames of "
-                "one as an array: np.stack(frames)."
-            )
-        for name in ("video", "reference_audio", "reference_text", "mouth_box", "phoneme_frames"):
+        for name in _OF_EACH_CLIP:
             values = getattr(self, name)
             if values is not None and len(values) != batch:
                 raise ValueError(f"`script` has {batch} entries but `{name}` has {len(values)}; give as many of each.")
 
     def _check_rows(self) -> None:
-        for text in self.script:
-            _check_script(text)
-        for clip in self.video:
-            _check_video(clip, self.fps)
-        for sound in self.reference_audio:
-            _check_reference(sound, self.reference_sampling_rate)
-        for text in self.reference_text:
-            _check_reference_text(text)
-        for box in self.mouth_box:
-            _check_mouth_box(box)
-        for frames in self.phoneme_frames or ():
-            _check_phoneme_frames(frames)
+        each("script", self.script, _check_script)
+        self.video = each("video", self.video, partial(_checked_video, fps=self.fps))
+        self.reference_audio = each(
+            "reference_audio", self.reference_audio, partial(_checked_sound, rate=self.reference_sampling_rate)
+        )
+        each("reference_text", self.reference_text, _check_reference_text)
+        each("mouth_box", self.mouth_box, _check_mouth_box)
+        each("phoneme_frames", self.phoneme_frames or (), _check_phoneme_frames)
 
     def _check_parts(self) -> None:
         if isinstance(self.without, str) or not set(self.without) <= set(PARTS):
@@ -186,11 +239,6 @@ class DubbingInputs:
             raise ValueError(f"`latents` must be a tensor of shape ({batch}, num_mels, mel_frames).")
 
 
-def _is_picture(value: Any) -> bool:
-    """Whether something is one picture and no clip: an array of two or three axes, or an image of PIL."""
-    return len(getattr(value, "shape", ())) in (2, 3) or hasattr(value, "getbands")
-
-
 def _check_script(text: Any) -> None:
     if not isinstance(text, str):
         raise ValueError(f"`script` must be text or a list of texts, got {type(text).__name__}.")
@@ -198,26 +246,18 @@ def _check_script(text: Any) -> None:
         raise ValueError("the script is empty; give the words to be spoken.")
 
 
-def _check_video(clip: Any, fps: float | None) -> None:
-    if isinstance(clip, (str, Path)):
-        check_file(clip, "video file", "give a video file")
-        return
-    shape = tuple(getattr(clip, "shape", ()))
-    if len(shape) != 4 or shape[3] != 3 or 0 in shape or str(getattr(clip, "dtype", "")).split(".")[-1] != "uint8":
-        raise ValueError(f"`video` must be a path or uint8 frames of shape (frames, height, width, 3), got {shape}.")
-    if fps is None:
-        raise ValueError("frames need their rate: give `fps` as frames a second.")
-    check_fps(fps)
+def _checked_video(clip: Any, fps: float | None) -> Any:
+    found = as_clip(clip, fps)
+    if isinstance(found, Path):
+        check_file(found, "video file", "give a video file")
+    return found
 
 
-def _check_reference(sound: Any, sampling_rate: int | None) -> None:
-    if isinstance(sound, (str, Path)):
-        check_file(sound, "reference file", "give a recording")
-        return
-    if not isinstance(sound, (np.ndarray, torch.Tensor)):
-        raise ValueError(f"`reference_audio` must be a path or an array, got {type(sound).__name__}.")
-    if sampling_rate is None:
-        raise ValueError("a reference given as an array needs `reference_sampling_rate` in Hz.")
+def _checked_sound(sound: Any, rate: float | None) -> Any:
+    found = as_sound(sound, rate)
+    if isinstance(found, Path):
+        check_file(found, "reference file", "give a recording")
+    return found
 
 
 def _check_reference_text(text: Any) -> None:

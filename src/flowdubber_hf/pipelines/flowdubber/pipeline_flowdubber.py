@@ -51,8 +51,11 @@ from ...processing.audio import (
     pad_sounds,
     with_headroom,
 )
+from ...processing.clips import as_clip
+from ...processing.held import HeldFile
 from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.references import check_reference, level_voice
+from ...processing.sound import Sound
 from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
 from ...schedulers import (
@@ -63,7 +66,7 @@ from ...schedulers import (
     set_flow_timesteps,
 )
 from ...work.reading import in_a_line
-from .inputs import DubbingInputs
+from .inputs import AudioInput, DubbingInputs, VideoInput, each, naming
 from .loading import (
     check_components,
     check_folder,
@@ -367,13 +370,13 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     ) -> _Lips:
         """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`; without `look` nothing but their lengths is read."""
         found = []
-        for clip, box in zip(video, mouth_box, strict=True):
-            is_file = isinstance(clip, (str, Path))
-            source, rate = (str(clip), None) if is_file else (np.asarray(clip), fps)
-            if look:
-                found.append(self.lip_feature_extractor(source, fps=rate, mouth_box=box, turn=turn))
-            else:
-                found.append(self.lip_feature_extractor.measure(source, fps=rate))
+        for row, (clip, box) in enumerate(zip(video, mouth_box, strict=True)):
+            with naming("video", video, row):
+                source = as_clip(clip, fps)
+                if look:
+                    found.append(self.lip_feature_extractor(source, mouth_box=box, turn=turn))
+                else:
+                    found.append(self.lip_feature_extractor.measure(source))
         lengths = torch.tensor([int(one["num_frames"]) for one in found], device=device)
         mask = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
         values, seen = None, torch.zeros_like(mask)
@@ -640,8 +643,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     def __call__(
         self,
         script: str | list[str],
-        video: str | Path | np.ndarray | list,
-        reference_audio: str | Path | np.ndarray | torch.Tensor | list,
+        video: VideoInput | list[VideoInput],
+        reference_audio: AudioInput | list[AudioInput],
         fps: float | None = None,
         reference_sampling_rate: int | None = None,
         reference_text: str | list[str | None] | None = None,
@@ -672,11 +675,16 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
 
         Args:
             script (`str` or `list[str]`): the words to be spoken.
-            video (`str`, `Path`, `np.ndarray` or a list): the clip's file, or `(frames, height, width, 3)` uint8 RGB frames.
-            reference_audio (`str`, `Path`, `np.ndarray`, `torch.Tensor` or a list): at least 1 s of the voice; a file, or
-                `(samples,)` floats.
-            fps (`float`, *optional*): frames a second of clips given as frames.
-            reference_sampling_rate (`int`, *optional*): Hz of references given as arrays.
+            video (`str`, `Path`, `np.ndarray`, `torch.Tensor`, a list of pictures ... or a list of such): the clip: its file (a
+                path, bytes, a file object, `{"path", "bytes"}`), RGB frames `(frames, height, width, 3)` or
+                `(frames, 3, height, width)` as uint8 or floats in [0, 1], a list of pictures (of PIL, arrays, tensors), or a
+                `VideoDecoder` of torchcodec, as `datasets` gives it.
+            reference_audio (`str`, `Path`, `np.ndarray`, `torch.Tensor`, a dictionary, a pair ... or a list of such): at least 1 s
+                of the voice: a file in the forms above; samples, as floats in [-1, 1] or whole numbers of 8, 16 or 32 bits, one
+                channel or several; these with their rate as `{"array", "sampling_rate"}` or `(rate, samples)`; or an
+                `AudioDecoder` of torchcodec.
+            fps (`float`, *optional*): frames a second of clips given as frames or pictures.
+            reference_sampling_rate (`int`, *optional*): Hz of references given as samples alone.
             reference_text (`str` or `list`, *optional*): what is said in the reference; helps the language model.
             mouth_box (`(x0, y0, x1, y1)` or a list, *optional*): where the mouth is, in pixels, if it is not to be looked for.
             num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
@@ -753,17 +761,19 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         watch = _Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
 
         with watch.stage("phonemes"):
-            phonemizations = [phonemize(text, self.aligner.config.phoneme_accent, lexicon) for text in scripts]
+            accent = self.aligner.config.phoneme_accent
+            phonemizations = each("script", scripts, lambda text: phonemize(text, accent, lexicon))
         with watch.stage("reference"):
-            loaded = [self._load_reference(source, reference_sampling_rate) for source in references]
+            loaded = each("reference_audio", references, self._load_reference)
             sounds = [sound for sound, _ in loaded]
         with watch.stage("lips"):
             lips = self.extract_lips(videos, fps, boxes, device, turn, look=timing == "lips")
         for warnings, (_, remarks) in zip(lips.warnings, loaded, strict=True):
             warnings += remarks
         if frames_of is None:
-            for row in zip(phonemizations, lips.num_frames, strict=True):
-                check_room(*row)
+            for row, fit in enumerate(zip(phonemizations, lips.num_frames, strict=True)):
+                with naming("script", scripts, row):
+                    check_room(*fit)
         num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in lips.num_frames]
         # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
         latents = self.prepare_latents(num_mel_frames, temperature, generator, latents, device)
@@ -821,11 +831,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         return output if return_dict else output.to_tuple()
 
     @staticmethod
-    def _load_reference(source: Any, sampling_rate: int | None) -> tuple[np.ndarray, list[str]]:
+    def _load_reference(source: Path | HeldFile | Sound) -> tuple[np.ndarray, list[str]]:
         """A voice at its usual level, and what is wrong with its recording."""
-        is_file = isinstance(source, (str, Path))
-        sound = load_audio(source, None if is_file else sampling_rate)
-        remarks = check_reference(sound, f"the reference {source}" if is_file else "the reference")
+        sound = load_audio(source)
+        remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
         return level_voice(sound), remarks
 
     def _output(
@@ -859,7 +868,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 )
             ],
             timings=watch.total(),
-            videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],
+            videos=[clip if isinstance(clip, Path) else None for clip in videos],
             mouths=lips.crops,
         )
 
@@ -900,7 +909,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             write_wav(path, sound, dub.sampling_rate, overwrite=overwrite, comment=comment)
         elif dub.videos[index] is None:
             raise ValueError(
-                "the clip was given as frames, so there is no file to copy; write the sound to a .wav file."
+                "the clip was not given by its path, so there is no file to copy; write the sound to a .wav file."
             )
         else:
             mux_audio(
