@@ -3,6 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from transformers import AutoModel, AutoProcessor
 
 from calls import BOXES, FPS, SCRIPTS, frames, inputs
 from components import tiny_pipeline
-from flowdubber_hf import FlowDubberAlignerModel, FlowDubberProcessor, bundled_checkpoint
+from flowdubber_hf import FlowDubberAlignerModel, FlowDubberProcessor, FlowDubberVectorField, bundled_checkpoint
 from flowdubber_hf.models.semantic import build_prompt, pad_prompts
 
 
@@ -115,5 +116,6 @@ def test_auto_classes_take_the_folder_of_a_bundled_checkpoint():
     folder = bundled_checkpoint("flowdubber-grid-tiny")
     aligner = AutoModel.from_pretrained(folder, subfolder="aligner")
     assert isinstance(aligner, FlowDubberAlignerModel)
+    assert isinstance(diffusers.AutoModel.from_pretrained(folder, subfolder="vector_field"), FlowDubberVectorField)
     with pytest.raises(ValueError, match=r"no checkpoint 'other' is bundled; there are flowdubber-grid-tiny"):
         bundled_checkpoint("other")

@@ -79,7 +79,7 @@ def class_of(class_name: Any) -> type[torch.nn.Module] | None:
     return next((part for part in known if part.__name__ == class_name and issubclass(part, torch.nn.Module)), None)
 
 
-def bundled_checkpoint(name: str) -> Path:
+def bundled_checkpoint(name: str) -> str:
     """The folder of a checkpoint inside the package, for the `from_pretrained` of other libraries, which know no names of ours:
     `AutoModel.from_pretrained(bundled_checkpoint("flowdubber-grid-tiny"), subfolder="aligner")`. The auto classes of
     transformers know the package's models from then on.
@@ -90,7 +90,7 @@ def bundled_checkpoint(name: str) -> Path:
     bundled = bundled_checkpoints()
     if name not in bundled:
         raise ValueError(f"no checkpoint {name!r} is bundled; there are {', '.join(bundled)}.")
-    return bundled[name]
+    return str(bundled[name])
 
 
 def load_part(name: str, source: str | Path, training: bool = False) -> Any:

@@ -73,6 +73,7 @@ from .loading import (
     check_weight_files,
     check_weights,
 )
+from .lora import VectorFieldLoraMixin
 from .pipeline_output import FlowDubberPipelineOutput
 from .timing import check_room, even_frames, flat_lips, hurried_words, path_words
 
@@ -180,7 +181,7 @@ class _Voices:
     semantic_tokens: list[torch.Tensor] | None = None  # each (L,)
 
 
-class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
+class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPipeline):
     r"""
     Dubs a silent clip of a speaker: lips give the timing, the script the words, a short recording the voice.
 
