@@ -25,6 +25,10 @@ alone (transcribed speech without video) join with a learned vector in place of 
 
 The same command runs on a CPU, a GPU or several (`accelerate launch`); add `--resume_from_checkpoint latest` to go on after
 a stop. A YAML or JSON file of options may come first.
+
+`--lora_rank 8` trains low-rank matrices beside the vector field's weights and nothing else: a file of a few hundred kB for a voice,
+`best/lora/pytorch_lora_weights.safetensors`, which `pipe.load_lora_weights("runs/dubber/best/lora")` puts into the pipeline
+that it was trained from.
 """
 
 from dataclasses import dataclass, field
@@ -65,6 +69,7 @@ from flowdubber_hf.training.loop import BEST_FOLDER, MODEL_FOLDER, make_accelera
 from flowdubber_hf.training.presets import VECTOR_FIELD_PRESETS
 from flowdubber_hf.training.semantic_features import SemanticCache, model_fingerprint
 from flowdubber_hf.training.sources import clips_of, parse_shares
+from flowdubber_hf.training.vector_field_adapter import DEFAULT_MODULES, VectorFieldAdapter
 
 
 NONE = "none"
@@ -110,6 +115,14 @@ class DubberArguments(TrainingArguments):
     freeze_alignment: bool = field(
         default=False, metadata={"help": "leave what finds the timing as it is: phoneme encoder and both attentions"}
     )
+    lora_rank: int = field(
+        default=0, metadata={"help": "train matrices of this rank beside the vector field's weights; 0: the weights"}
+    )
+    lora_alpha: float = field(default=16.0, metadata={"help": "their product counts this divided by the rank"})
+    lora_dropout: float = field(default=0.0, metadata={"help": "of what they read"})
+    lora_target_modules: list[str] = field(
+        default_factory=lambda: list(DEFAULT_MODULES), metadata={"help": "layers that get them"}
+    )
     lip_views: int = field(default=4, metadata={"help": "augmented views of each clip's lips, beside the plain one"})
 
     def __post_init__(self):
@@ -124,8 +137,22 @@ class DubberArguments(TrainingArguments):
             raise ValueError("--segment_frames must be at least 1 and --lip_views not negative.")
         if not self.aligner and not self.init_from:
             raise ValueError("give --aligner FOLDER of stage 1, or --init_from PIPELINE to go on from one.")
+        if self.lora_rank and not (self.init_from or self.vector_field):
+            raise ValueError("--lora_rank adapts a trained vector field; give it with --init_from or --vector_field.")
+        make_adapter(self)
         if self.push_to_hub and self.base_pipeline == NONE:
             raise ValueError("--push_to_hub sends the pipeline folder, and --base_pipeline none writes none.")
+
+
+def make_adapter(arguments: DubberArguments) -> VectorFieldAdapter | None:
+    """The low-rank matrices, where they are asked for."""
+    if not arguments.lora_rank:
+        return None
+    modules = tuple(arguments.lora_target_modules)
+    try:
+        return VectorFieldAdapter(arguments.lora_rank, arguments.lora_alpha, arguments.lora_dropout, modules)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
 
 
 def open_states(arguments: DubberArguments) -> SemanticCache | None:
@@ -181,8 +208,10 @@ def check_fit(
     return pipeline.vocoder
 
 
-def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubberTrainingModel:
-    """Aligner and vector field to start from, the lip encoder frozen."""
+def make_model(
+    arguments: DubberArguments, training: DubbingClips, adapter: VectorFieldAdapter | None = None
+) -> FlowDubberTrainingModel:
+    """Aligner and vector field to start from, the lip encoder frozen; with an adapter all but that."""
     initial = FlowDubberPipeline.from_pretrained(arguments.init_from) if arguments.init_from else None
     aligner = load_part("aligner", arguments.aligner, training=True) if arguments.aligner else initial.aligner
     if arguments.vector_field:
@@ -203,6 +232,9 @@ def make_model(arguments: DubberArguments, training: DubbingClips) -> FlowDubber
     if arguments.dropout is not None:
         set_dropout(aligner, arguments.dropout)
         set_dropout(vector_field, arguments.dropout)
+    if adapter is not None:
+        aligner.requires_grad_(False)
+        adapter.attach(vector_field)
     weights = LossWeights(
         arguments.flow_weight, arguments.prior_weight, arguments.contrastive_weight, arguments.ctc_weight
     )
@@ -216,7 +248,8 @@ def main() -> None:
     states = open_states(arguments)
     groups, held_out = chosen_data(arguments, store, accelerator, states)
     training = [clip for clips, _ in groups for clip in clips.clips]
-    model = make_model(arguments, DubbingClips(store, training))
+    adapter = make_adapter(arguments)
+    model = make_model(arguments, DubbingClips(store, training), adapter)
     base = None if arguments.base_pipeline == NONE else arguments.base_pipeline
     vocoder = check_fit(model, states, base)
     lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
@@ -232,6 +265,7 @@ def main() -> None:
         arguments.knowledge_drop,
         arguments.true_path_share,
         vocoder,
+        adapter,
     )
     summary = train(stage, arguments, accelerator, push=False)
     if base is None or not accelerator.is_main_process:

@@ -23,9 +23,10 @@ from .version import __version__
 
 
 _PUBLIC = {
-    "pipelines.flowdubber": ("FlowDubberPipeline", "FlowDubberPipelineOutput"),
+    "pipelines.flowdubber": ("FlowDubberPipeline", "FlowDubberPipelineOutput", "FlowDubberProcessor"),
     "models.aligner": ("FlowDubberAlignerConfig", "FlowDubberAlignerModel"),
     "models.lip_reader": ("FlowDubberLipReader", "FlowDubberLipReaderConfig"),
+    "models.parts": ("bundled_checkpoint", "load_part"),
     "models.semantic": ("FlowDubberSemanticConfig", "FlowDubberSemanticForConditionalGeneration"),
     "models.speech_tokenizer": ("FlowDubberSpeechTokenizer", "FlowDubberSpeechTokenizerConfig"),
     "models.style": ("FlowDubberStyleEncoder", "FlowDubberStyleEncoderConfig"),
@@ -45,6 +46,7 @@ __all__ = ["__version__", *sorted(_MODULES)]
 if TYPE_CHECKING:
     from .models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
     from .models.lip_reader import FlowDubberLipReader, FlowDubberLipReaderConfig
+    from .models.parts import bundled_checkpoint, load_part
     from .models.semantic import FlowDubberSemanticConfig, FlowDubberSemanticForConditionalGeneration
     from .models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
     from .models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from .models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
     from .models.vector_field import FlowDubberVectorField
     from .models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
-    from .pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
+    from .pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput, FlowDubberProcessor
     from .processing.audio import load_audio, log_mel
     from .processing.lips import FlowDubberLipFeatureExtractor
     from .processing.text import PHONEMES, Phonemization, phonemize

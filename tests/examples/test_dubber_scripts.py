@@ -33,6 +33,7 @@ from flowdubber_hf import (
     FlowDubberLipReader,
     FlowDubberLipReaderConfig,
     FlowDubberPipeline,
+    FlowDubberVectorField,
 )
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
@@ -206,6 +207,32 @@ def test_ends_with_a_pipeline_and_its_card(made, tmp_path, call):
     assert sorted(path.suffix for path in (output / "samples" / "step-2").iterdir()) == [".png"] * 4 + [".wav"] * 4
 
 
+def test_low_rank_matrices_alone_are_trained_and_the_pipeline_takes_them(made, tmp_path, call):
+    pytest.importorskip("peft")
+    lora = {"lora_rank": 2, "lora_alpha": 4.0, "learning_rate": 0.05, "base_pipeline": made / "pipeline"}
+    call("train_dubber", dubber_options(made, tmp_path / "half", max_steps=2, save_steps=2, **lora))
+    going_on = dubber_options(made, tmp_path / "half", max_steps=4, resume_from_checkpoint="latest", **lora)
+    call("train_dubber", going_on)
+    call("train_dubber", dubber_options(made, tmp_path / "run", max_steps=4, **lora))
+    model = tmp_path / "run" / "model"
+    resumed = weights(tmp_path / "half" / "model")
+    assert all(torch.equal(value, resumed[name]) for name, value in weights(model).items())
+    before = FlowDubberPipeline.from_pretrained(made / "pipeline")
+    assert all(
+        torch.equal(value, before.aligner.state_dict()[name.split(".", 1)[1]])
+        for name, value in weights(model / "aligner").items()
+    )
+    merged = FlowDubberVectorField.from_pretrained(model / "vector_field").state_dict()
+    moved = {name for name, value in before.vector_field.state_dict().items() if not torch.equal(value, merged[name])}
+    assert moved and all(name.endswith(".weight") and "conv" not in name for name in moved)
+    before.load_lora_weights(model / "lora")
+    before.fuse_lora()
+    before.unload_lora_weights()
+    for name, value in before.vector_field.state_dict().items():
+        torch.testing.assert_close(value, merged[name], atol=1e-6, rtol=1e-5)
+    assert FlowDubberPipeline.from_pretrained(tmp_path / "run" / "pipeline").semantic_model is not None
+
+
 def test_refuses_what_cannot_work(made, tmp_path, call, capsys):
     def refused(name: str, options: dict) -> str:
         with pytest.raises(SystemExit) as stop:
@@ -216,6 +243,10 @@ def test_refuses_what_cannot_work(made, tmp_path, call, capsys):
     options = dubber_options(made, tmp_path / "out")
     assert "give --aligner FOLDER" in refused("train_dubber", {**options, "init_from": ""})
     assert "--knowledge_drop must be in [0, 1]" in refused("train_dubber", {**options, "knowledge_drop": 2})
+    fresh = {**options, "init_from": "", "aligner": made / "aligner", "lora_rank": 2}
+    assert "--lora_rank adapts a trained vector field" in refused("train_dubber", fresh)
+    odd = {**options, "lora_rank": 2, "lora_target_modules": ["norm1"]}
+    assert "LoRA can adapt qkv, out, up, down, affine, time, not norm1" in refused("train_dubber", odd)
     assert "has no clip to train on" in refused("train_dubber", {**options, "speakers": ["nobody"]})
     bad = clips()
     bad[3]["text"] = ""

@@ -13,9 +13,11 @@
 # limitations under the License.
 """Sound in: the log-mel against a direct computation, resampling, reading, what is refused."""
 
+import io
 import re
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -155,6 +157,72 @@ def test_channels_may_stand_in_rows_or_columns(channels):
 def test_other_arrays_are_refused_with_a_reason(source, rate, message):
     with pytest.raises(ValueError, match=message):
         audio.load_audio(source, rate)
+
+
+class Decoder:
+    """What a decoder of torchcodec has that is used."""
+
+    def __init__(self, samples: np.ndarray, rate: int):
+        self._samples, self._rate = samples, rate
+
+    def get_all_samples(self):
+        return SimpleNamespace(data=torch.from_numpy(self._samples), sample_rate=self._rate)
+
+
+SOUNDS = {
+    "dictionary of datasets": lambda sound, rate: {"path": "a.wav", "array": sound, "sampling_rate": rate},
+    "transformers' input": lambda sound, rate: {"raw": sound, "sampling_rate": rate},
+    "transformers' output": lambda sound, rate: {"audio": sound[None], "sampling_rate": rate},
+    "gradio": lambda sound, rate: (rate, np.round(sound * 32767).astype(np.int16)),
+    "gradio, stereo": lambda sound, rate: (rate, np.round(np.stack([sound, sound], 1) * 32767).astype(np.int16)),
+    "soundfile": lambda sound, rate: (sound, rate),
+    "torchaudio": lambda sound, rate: (torch.from_numpy(sound)[None], rate),
+    "list": lambda sound, rate: [rate, sound],
+    "decoder": lambda sound, rate: Decoder(sound[None], rate),
+    "decoded": lambda sound, rate: Decoder(sound[None], rate).get_all_samples(),
+    "bfloat16": lambda sound, rate: (torch.from_numpy(sound).bfloat16(), rate),
+}
+
+
+@pytest.mark.parametrize("form", SOUNDS)
+def test_sound_that_brings_its_rate(form):
+    sound = tone(440, 0.2, 22050)
+    given = SOUNDS[form](sound, 22050)
+    expected = audio.load_audio(sound, 22050)
+    np.testing.assert_allclose(audio.load_audio(given), expected, atol=5e-3)
+    np.testing.assert_allclose(audio.load_audio(given, 22050), expected, atol=5e-3)
+    with pytest.raises(ValueError, match="the sound itself says 22050 Hz, but a sampling rate of 16000 Hz"):
+        audio.load_audio(given, 16000)
+
+
+def test_a_sound_file_in_memory_gives_what_the_file_gives(tmp_path):
+    write_wav(tmp_path / "a.wav", tone(440, 1.0), 16000)
+    data = (tmp_path / "a.wav").read_bytes()
+    expected = audio.load_audio(tmp_path / "a.wav")
+    for given in (data, io.BytesIO(data), {"bytes": data, "path": None}, {"path": str(tmp_path / "a.wav")}):
+        np.testing.assert_array_equal(audio.load_audio(given), expected)
+    with (tmp_path / "a.wav").open("rb") as file:
+        np.testing.assert_array_equal(audio.load_audio(file), expected)
+    with pytest.raises(ValueError, match="the file given as bytes cannot be read as sound"):
+        audio.load_audio(b"no sound")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (5, "got int"),
+        (None, "got NoneType"),
+        ([0.1, 0.2, 0.3], "got list"),
+        ((16000, 22050), "got tuple"),
+        ((16000, "a.wav"), "got str"),
+        ({"array": np.zeros(100)}, '"array" and "sampling_rate"'),
+        ({"sampling_rate": 16000}, '"array" and "sampling_rate"'),
+        ((5, tone(440, 0.1)), "1000 to 768000"),
+    ],
+)
+def test_what_is_no_sound_is_refused(source, message):
+    with pytest.raises(ValueError, match=message):
+        audio.load_audio(source)
 
 
 def write_tracks(path, tracks, defaults):

@@ -16,7 +16,7 @@ from .aligner import FlowDubberAlignerModel
 from .complete import check_part, refuse_pickled, tensor_shapes
 from .lip_reader import FlowDubberLipReader
 from .semantic import FlowDubberSemanticForConditionalGeneration
-from .sources import CONFIG_FILE, part_folder
+from .sources import CONFIG_FILE, bundled_checkpoints, part_folder
 from .speech_tokenizer import FlowDubberSpeechTokenizer
 from .style import FlowDubberStyleEncoder
 from .syncnet import FlowDubberSyncNet
@@ -77,6 +77,20 @@ def class_of(class_name: Any) -> type[torch.nn.Module] | None:
     """The model of this package, or of transformers, that an index calls so; `None` for others and for what is no model."""
     known = [part for classes in {**PART_CLASSES, **COMPANION_CLASSES}.values() for part in classes]
     return next((part for part in known if part.__name__ == class_name and issubclass(part, torch.nn.Module)), None)
+
+
+def bundled_checkpoint(name: str) -> str:
+    """The folder of a checkpoint inside the package, for the `from_pretrained` of other libraries, which know no names of ours:
+    `AutoModel.from_pretrained(bundled_checkpoint("flowdubber-grid-tiny"), subfolder="aligner")`. The auto classes of
+    transformers know the package's models from then on.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    bundled = bundled_checkpoints()
+    if name not in bundled:
+        raise ValueError(f"no checkpoint {name!r} is bundled; there are {', '.join(bundled)}.")
+    return str(bundled[name])
 
 
 def load_part(name: str, source: str | Path, training: bool = False) -> Any:
@@ -188,6 +202,7 @@ __all__ = [
     "COMPANION_CLASSES",
     "PART_CLASSES",
     "TOKENIZER_FILE",
+    "bundled_checkpoint",
     "check_settings",
     "check_stored",
     "class_of",

@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from .held import HeldFile
 from .media import MAX_VIDEO_SIDE, FrameReader, check_picture, open_video
 from .sound import SAMPLING_RATE, VIDEO_FRAME_RATE
 
@@ -137,7 +138,7 @@ def _check_length(duration: float, name: str, max_seconds: float = MAX_VIDEO_SEC
 
 
 def scan_video(
-    path: Path,
+    path: Path | HeldFile,
     visit: Callable[[av.VideoFrame], None] | None = None,
     max_seconds: float = MAX_VIDEO_SECONDS,
     max_side: int = MAX_VIDEO_SIDE,
@@ -308,7 +309,7 @@ def iter_frames(path: str | Path, pixel_format: str = "gray", turn: int = 0) -> 
     yield from _decoded(Path(path), _Pictures(pixel_format, turn))
 
 
-def _decoded(path: Path, pictures: _Pictures) -> Iterator[np.ndarray]:
+def _decoded(path: Path | HeldFile, pictures: _Pictures) -> Iterator[np.ndarray]:
     with open_video(path) as (container, stream):
         yield from map(pictures, FrameReader(container, stream))
 
@@ -334,7 +335,7 @@ class GreyClip:
     the first decoding; large ones are decoded again for every pass, so that minutes of 1080p do not fill the memory.
 
     Args:
-        path: the clip.
+        path: the clip, or the file in memory.
         turn (`int`, defaults to 0): degrees counter-clockwise, 0, 90, 180 or 270, by which the picture is turned beside what
             its metadata asks for.
         hold_bytes (`int`, defaults to 192 MB): most memory that held frames may take.
@@ -348,8 +349,14 @@ class GreyClip:
         ValueError: as `probe_video`.
     """
 
-    def __init__(self, path: str | Path, turn: int = 0, hold_bytes: int = 192_000_000, max_side: int = MAX_GREY_SIDE):
-        self.path = Path(path)
+    def __init__(
+        self,
+        path: str | Path | HeldFile,
+        turn: int = 0,
+        hold_bytes: int = 192_000_000,
+        max_side: int = MAX_GREY_SIDE,
+    ):
+        self.path = path if isinstance(path, HeldFile) else Path(path)
         self._turn, self._max_side = turn, max_side
         self._held: list[np.ndarray] | None = []
         self._room = hold_bytes

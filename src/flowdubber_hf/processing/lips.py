@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ from transformers.feature_extraction_utils import FeatureExtractionMixin
 
 from ..extras import pip_line
 from ..sampling import TURNS
+from .clips import Frames, as_clip, open_clip
 from .frames import GreyArray, GreyClip
 from .mouth_box import check_mouth_box, check_turn
 from .sound import VIDEO_FRAME_RATE
@@ -352,15 +354,15 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
 
     def __call__(
         self,
-        video: str | Path | np.ndarray | torch.Tensor,
+        video: Any,
         fps: float | None = None,
         mouth_box: Sequence[float] | None = None,
         turn: int | None = None,
     ) -> BatchFeature:
         r"""
         Args:
-            video: path of a clip, or frames `(F, H, W, 3)` RGB or `(F, H, W)` grey, uint8.
-            fps (`float`, *optional*): rate of an array of frames; required for arrays, refused for files.
+            video: a clip in any form of [`~processing.clips.as_clip`]: its file, frames, pictures, a decoder.
+            fps (`float`, *optional*): rate of frames and pictures, which need it; refused for files.
             mouth_box (*optional*): x0, y0, x1, y1 in pixels of the upright picture, around the lips from corner to corner.
                 Skips detection and stays in place for the whole clip.
             turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its
@@ -404,7 +406,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             }
         )
 
-    def measure(self, video: str | Path | np.ndarray | torch.Tensor, fps: float | None = None) -> BatchFeature:
+    def measure(self, video: Any, fps: float | None = None) -> BatchFeature:
         """The lengths of a clip in which no face is looked for: `num_frames`, `num_samples`, `duration` and `warnings` as
         of a call.
 
@@ -423,7 +425,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
 
     def _find(
         self,
-        video: str | Path | np.ndarray | torch.Tensor,
+        video: Any,
         fps: float | None,
         mouth_box: Sequence[float] | None,
         turn: int | None,
@@ -441,16 +443,11 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
         clip = self._load(video, fps, turned)
         return clip, self._track(clip), turned
 
-    def _load(
-        self, video: str | Path | np.ndarray | torch.Tensor, fps: float | None, turn: int
-    ) -> GreyClip | GreyArray:
-        if isinstance(video, (str, Path)):
-            if fps is not None:
-                raise ValueError("fps belongs to arrays of frames; a file knows its own times. Leave fps out.")
-            return GreyClip(video, turn)
-        if fps is None:
-            raise ValueError("give fps=, the rate of the frames, with an array of frames.")
-        return GreyArray(video, fps, turn)
+    def _load(self, video: Any, fps: float | None, turn: int) -> GreyClip | GreyArray:
+        clip = as_clip(video, fps)
+        if fps is not None and not isinstance(clip, Frames):
+            raise ValueError("fps belongs to arrays of frames; a file knows its own times. Leave fps out.")
+        return open_clip(clip, turn)
 
     def _fixed(self, clip: GreyClip | GreyArray, mouth_box: Sequence[float]) -> MouthTrack:
         x0, y0, x1, y1 = check_mouth_box(mouth_box, clip.info.width, clip.info.height)

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
+from .held import HeldFile
 from .outputs import check_file, why
 
 
@@ -62,17 +63,18 @@ def create_media(
 
 
 @contextmanager
-def read_media(path: str | Path, kind: str, remedy: str) -> Iterator[av.container.InputContainer]:
+def read_media(path: str | Path | HeldFile, kind: str, remedy: str) -> Iterator[av.container.InputContainer]:
     """A file opened for reading; every failure to do so is a `ValueError`.
 
     Args:
-        path: of the file.
+        path: of the file, or the file in memory.
         kind: what it is read as: "a video", "sound".
         remedy: what to convert it to.
     """
-    path = check_file(path, give="give a video file" if kind == "a video" else "give a recording")
+    if not isinstance(path, HeldFile):
+        path = check_file(path, give="give a video file" if kind == "a video" else "give a recording")
     try:
-        container = open_media(path)
+        container = open_media(path.open() if isinstance(path, HeldFile) else path)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = why(error) if isinstance(error, OSError) else getattr(error, "strerror", None) or str(error)
         raise ValueError(
@@ -101,7 +103,7 @@ def picture_stream(container: av.container.InputContainer) -> av.VideoStream | N
 
 @contextmanager
 def open_video(
-    path: str | Path, max_side: int = MAX_VIDEO_SIDE
+    path: str | Path | HeldFile, max_side: int = MAX_VIDEO_SIDE
 ) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """Opens a file for reading its picture stream.
 
@@ -120,7 +122,7 @@ def open_video(
         yield container, stream
 
 
-def check_picture(path: str | Path, width: int, height: int, max_side: int) -> None:
+def check_picture(path: str | Path | HeldFile, width: int, height: int, max_side: int) -> None:
     """Raises `ValueError` where a picture is larger than `max_side` pixels a side."""
     if max(width, height) > max_side:
         raise ValueError(f"{path} is {width}x{height}; at most {max_side} pixels a side are supported. Scale it down.")

@@ -2,17 +2,16 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import av
 import numpy as np
 
+from .held import HeldFile, as_file
 from .media import FrameReader, mono_parts, read_media, sound_stream
-
-
-if TYPE_CHECKING:
-    import torch
 
 
 SAMPLING_RATE = 16000
@@ -28,6 +27,11 @@ SAMPLES_PER_VIDEO_FRAME = SAMPLING_RATE // VIDEO_FRAME_RATE
 MAX_AUDIO_SECONDS = 600.0
 HEADROOM = 10 ** (-1 / 20)  # of full scale: the highest peak of a dub
 _MAX_CHANNELS = 16
+_SAMPLE_NAMES = (
+    "array",
+    "raw",
+    "audio",
+)  # of dictionaries, with "sampling_rate": of datasets, and of transformers' pipelines
 _MAX_FLOAT_PEAK = (
     4.0  # what is decoded from lossy formats passes 1 a little; whole numbers that were made floats, a lot
 )
@@ -51,7 +55,7 @@ def resample(waveform: np.ndarray, source_rate: int) -> np.ndarray:
     return np.pad(sound[:expected], (0, max(0, expected - len(sound))))
 
 
-def _decode(path: str | Path) -> np.ndarray:
+def _decode(path: Path | HeldFile) -> np.ndarray:
     pieces: list[np.ndarray] = []
     samples = 0
     with read_media(path, "sound", "wav") as container:
@@ -73,14 +77,95 @@ def _decode(path: str | Path) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def load_audio(source: "str | Path | np.ndarray | torch.Tensor", sampling_rate: int | None = None) -> np.ndarray:
+@dataclass(frozen=True)
+class Sound:
+    """Samples `(samples,)`, `(channels, samples)` or `(samples, channels)` of any kind that [`load_audio`] takes, and their
+    rate in Hz."""
+
+    samples: np.ndarray
+    sampling_rate: float
+
+
+def as_sound(source: Any, sampling_rate: float | None = None) -> Path | HeldFile | Sound:
+    """Sound in whatever form as a file, or as samples with their rate; nothing is decoded yet.
+
+    Args:
+        source: as of [`load_audio`].
+        sampling_rate: Hz of samples that do not tell it themselves.
+
+    Raises:
+        ValueError: none of these, no rate, or two that differ.
+    """
+    if isinstance(source, Sound):
+        return source
+    decoded = isinstance(source, Mapping) and any(name in source for name in _SAMPLE_NAMES)
+    file = None if decoded else as_file(source)  # what `datasets` decoded tells the file's name too
+    if file is not None:
+        return file
+    samples, own_rate = _with_rate(source)
+    if not hasattr(samples, "shape"):
+        raise ValueError(
+            'sound is a path, the bytes of a file, an array, {"array", "sampling_rate"} or a pair (rate, array); '
+            f"got {type(samples).__name__}."
+        )
+    if own_rate is not None and sampling_rate is not None and own_rate != sampling_rate:
+        raise ValueError(
+            f"the sound itself says {own_rate} Hz, but a sampling rate of {sampling_rate} Hz was given too; leave one out."
+        )
+    rate = sampling_rate if own_rate is None else own_rate
+    if not _is_number(rate) or not 1000 <= rate <= 768000:
+        raise ValueError(
+            "give the sampling rate of the sound in Hz, 1000 to 768000 (sampling_rate=; reference_sampling_rate= of the "
+            f"pipeline), got {rate!r}."
+        )
+    return Sound(_array(samples), float(rate))
+
+
+def is_pair(value: Any) -> bool:
+    """Whether something is samples and their rate side by side, as gradio, soundfile and torchaudio have them."""
+    return isinstance(value, (list, tuple)) and len(value) == 2 and sum(map(_is_number, value)) == 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _with_rate(source: Any) -> tuple[Any, Any]:
+    """Samples and the rate that comes with them, `None` where none does."""
+    if hasattr(source, "get_all_samples"):  # an AudioDecoder of torchcodec, which `datasets` gives too
+        source = source.get_all_samples()
+    if hasattr(source, "sample_rate") and hasattr(source, "data"):  # its AudioSamples
+        return source.data, source.sample_rate
+    if isinstance(source, Mapping):
+        name = next((name for name in _SAMPLE_NAMES if name in source), None)
+        if name is None or "sampling_rate" not in source:
+            raise ValueError(
+                f'sound as a dictionary needs "array" and "sampling_rate", or "path" or "bytes"; got {sorted(map(str, source))}.'
+            )
+        return source[name], source["sampling_rate"]
+    if is_pair(source):
+        one, other = source
+        return (other, one) if _is_number(one) else (one, other)
+    return source, None
+
+
+def _array(samples: Any) -> np.ndarray:
+    if hasattr(samples, "detach"):  # a tensor of torch
+        samples = samples.detach().cpu()
+        samples = samples.float() if samples.is_floating_point() else samples  # numpy has no bfloat16
+    return np.asarray(samples)
+
+
+def load_audio(source: Any, sampling_rate: float | None = None) -> np.ndarray:
     """Reads sound as 16 kHz mono.
 
     Args:
-        source: a path to anything FFmpeg decodes (of a video or a file with several tracks, the one that players take), or an
-            array `(samples,)`, `(channels, samples)` or `(samples, channels)`: floats in [-1, 1], or whole numbers of 8, 16
-            or 32 bits, which are scaled.
-        sampling_rate (`int`, *optional*): of an array; required for arrays, ignored for files.
+        source: a path to anything FFmpeg decodes (of a video or a file with several tracks, the one that players take), the
+            bytes of such a file, a file object or `{"path", "bytes"}`; or an array or tensor `(samples,)`,
+            `(channels, samples)` or `(samples, channels)`: floats in [-1, 1], or whole numbers of 8, 16 or 32 bits, which are
+            scaled. An array with its rate: `{"array", "sampling_rate"}`, a pair of both (as gradio, soundfile and
+            torchaudio give them), a decoder of torchcodec (as `datasets` gives it).
+        sampling_rate (`float`, *optional*): Hz of an array that does not tell it; ignored for files.
 
     Returns:
         `np.ndarray` of shape `(samples,)`, float32.
@@ -89,15 +174,11 @@ def load_audio(source: "str | Path | np.ndarray | torch.Tensor", sampling_rate: 
         ValueError: missing or unreadable file, no sound in it, not finite, or an array without a rate, of another type or
             shape, or far outside of its range.
     """
-    if isinstance(source, (str, Path)):
-        sound = _decode(source)
+    given = as_sound(source, sampling_rate)
+    if isinstance(given, Sound):
+        sound = resample(_mono(_as_floats(given.samples)), round(given.sampling_rate))
     else:
-        if isinstance(sampling_rate, bool) or not isinstance(sampling_rate, (int, float, np.number)):
-            raise ValueError(f"give the sampling rate of the sound in Hz (1000 to 768000), got {sampling_rate!r}.")
-        if not 1000 <= sampling_rate <= 768000:
-            raise ValueError(f"give the sampling rate of the sound in Hz (1000 to 768000), got {sampling_rate}.")
-        array = np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)  # a tensor of torch
-        sound = resample(_mono(_as_floats(array)), round(sampling_rate))
+        sound = _decode(given)
     if not np.isfinite(sound).all():
         raise ValueError("the sound holds values that are not finite (NaN or infinity).")
     return sound

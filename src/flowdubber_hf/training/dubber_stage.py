@@ -43,6 +43,7 @@ from .dubber import (
 )
 from .samples import Samples, alignment_samples, dubbing_samples
 from .sources import source_shares
+from .vector_field_adapter import LORA_FOLDER, VectorFieldAdapter
 
 
 VIDEO_NEEDS = ("audio", "phones", "crops", "style")
@@ -275,6 +276,7 @@ class DubberStage:
         knowledge_drop: how often the language model's part is dropped (decision 10 of the paper's section 8: .1 to .2).
         true_path_share: how often the path is the true one and not the searched one.
         vocoder: makes the sounds of [`DubberStage.samples`]; none are made without it.
+        adapter: attached to the vector field, whose weights it leaves as they are.
     """
 
     best = "val_loss"
@@ -291,8 +293,9 @@ class DubberStage:
         knowledge_drop: float = 0.15,
         true_path_share: float = 0.5,
         vocoder: torch.nn.Module | None = None,
+        adapter: VectorFieldAdapter | None = None,
     ):
-        self.vocoder = vocoder
+        self.vocoder, self.adapter = vocoder, adapter
         self.model, self.held_out, self.lips, self.seed = model, held_out, lips, seed
         self.groups = [clips for clips, _ in groups]
         self.segment_frames, self.knowledge_drop, self.true_path_share = (
@@ -376,9 +379,12 @@ class DubberStage:
         return dubbing_samples(model.aligner, model.vector_field, vocoder, encoding, batch, names)
 
     def save(self, model: FlowDubberTrainingModel, folder: Path) -> None:
-        """Writes `aligner/` and `vector_field/`."""
+        """Writes `aligner/` and `vector_field/`; an adapter is added to the weights of that, and lies alone in `lora/`."""
         model.aligner.save_pretrained(folder / "aligner")
-        model.vector_field.save_pretrained(folder / "vector_field")
+        vector_field = model.vector_field if self.adapter is None else self.adapter.merged()
+        vector_field.save_pretrained(folder / "vector_field")
+        if self.adapter is not None:
+            self.adapter.save(folder / LORA_FOLDER)
 
 
 def _noise(frames: int, generator: np.random.Generator) -> np.ndarray:

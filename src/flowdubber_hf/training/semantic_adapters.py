@@ -17,7 +17,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..extras import require_extra
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration
@@ -35,7 +35,7 @@ class Adapter:
         rank: of the matrices.
         alpha: the product of the matrices is multiplied by `alpha / rank`.
         dropout: of what they read.
-        target_modules: names of the layers, any of `TARGET_MODULES`.
+        target_modules: names of the layers, any of `adaptable`.
 
     Raises:
         ValueError: a setting out of range, or a layer that cannot be adapted.
@@ -46,6 +46,7 @@ class Adapter:
     alpha: float = 16.0
     dropout: float = 0.0
     target_modules: Sequence[str] = TARGET_MODULES
+    adaptable: ClassVar[tuple[str, ...]] = TARGET_MODULES
     _wrapped: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
@@ -54,25 +55,27 @@ class Adapter:
                 "LoRA needs a rank of at least 1, an alpha above 0 and a dropout in [0, 1), got "
                 f"{self.rank}, {self.alpha} and {self.dropout}."
             )
-        unknown = sorted(set(self.target_modules) - set(TARGET_MODULES))
+        unknown = sorted(set(self.target_modules) - set(self.adaptable))
         if unknown or not self.target_modules:
             raise ValueError(
-                f"LoRA can adapt {', '.join(TARGET_MODULES)}, not {', '.join(unknown) or 'nothing'}. The embedding and "
-                "the head are read as plain weights."
+                f"LoRA can adapt {', '.join(self.adaptable)}, not {', '.join(unknown) or 'nothing'}; of the other layers the "
+                "plain weights are read."
             )
-        _peft()
+        import_peft()
 
     def attach(self, model: FlowDubberSemanticForConditionalGeneration) -> None:
         """Puts the matrices into `model`, in place, and freezes the rest. They start as no change at all."""
-        peft = _peft()
-        config = peft.LoraConfig(
+        self._wrapped = import_peft().get_peft_model(model, self.config())
+
+    def config(self) -> Any:
+        """PEFT's `LoraConfig` of these settings."""
+        return import_peft().LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
             target_modules=list(self.target_modules),
             bias="none",
         )
-        self._wrapped = peft.get_peft_model(model, config)
 
     def merged(self) -> FlowDubberSemanticForConditionalGeneration:
         """A copy of the model with the matrices added to its weights, which is an ordinary model again."""
@@ -86,5 +89,6 @@ class Adapter:
         (folder / "README.md").unlink(missing_ok=True)  # an empty form; the model's card tells of the adapter
 
 
-def _peft() -> Any:
+def import_peft() -> Any:
+    """PEFT, or an `ImportError` that says how to install it."""
     return require_extra("train", "peft", what="LoRA")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from diffusers import ModelMixin
 from diffusers.configuration_utils import register_to_config
+from diffusers.loaders import PeftAdapterMixin
 from diffusers.utils import BaseOutput
 from torch import nn
 from torch.nn import functional as F
@@ -213,7 +214,7 @@ class FlowDubberUNetStage(nn.Module):
         return states
 
 
-class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin):
+class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftAdapterMixin):
     r"""
     The SATL prior mu and the U-Net velocity v(phi_t, t | mu, s). The defaults are the paper family's (`base`).
 

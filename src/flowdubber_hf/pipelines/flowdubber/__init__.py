@@ -15,3 +15,4 @@
 
 from .pipeline_flowdubber import FlowDubberPipeline
 from .pipeline_output import FlowDubberPipelineOutput
+from .processing_flowdubber import FlowDubberProcessor

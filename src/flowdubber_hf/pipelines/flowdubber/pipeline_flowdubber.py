@@ -13,14 +13,12 @@
 # limitations under the License.
 """The whole method: a script, a silent clip and a voice in; speech in that voice, timed by the lips, out."""
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +51,13 @@ from ...processing.audio import (
     pad_sounds,
     with_headroom,
 )
-from ...processing.frames import check_fps
-from ...processing.lips import FlowDubberLipFeatureExtractor, check_turn
-from ...processing.outputs import check_file
+from ...processing.clips import as_clip
+from ...processing.held import HeldFile
+from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.references import check_reference, level_voice
+from ...processing.sound import Sound
 from ...processing.text import NO_WORDS, PAUSES, Lexicon, Phonemization, phonemize
 from ...processing.video import SYNTHETIC_SPEECH_NOTICE, mux_audio, write_wav
-from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
 from ...schedulers import (
     FlowMatchMidpointDiscreteScheduler,
     flow_sigmas,
@@ -68,12 +66,14 @@ from ...schedulers import (
     set_flow_timesteps,
 )
 from ...work.reading import in_a_line
+from .inputs import AudioInput, DubbingInputs, VideoInput, each, naming
 from .loading import (
     check_components,
     check_folder,
     check_weight_files,
     check_weights,
 )
+from .lora import VectorFieldLoraMixin
 from .passes import (
     WHOLE_SECONDS,
     Pass,
@@ -107,7 +107,6 @@ EXAMPLE_DOC_STRING = """
         ```
 """
 
-OUTPUT_TYPES = ("np", "pt", "latent")
 SEMANTIC_TOKENS_PER_SECOND = 50
 # The language model writes the speech before the lips set its length: at most so many times as long as the clip.
 _SEMANTIC_ROOM = 1
@@ -130,11 +129,6 @@ HUB_MODULES = {
     "flowdubber_vocoder": FlowDubberVocoder.__module__,
     "flowdubber_midpoint": FlowMatchMidpointDiscreteScheduler.__module__,
 }
-
-
-def _is_picture(value: Any) -> bool:
-    """Whether something is one picture and no clip: an array of two or three axes, or an image of PIL."""
-    return len(getattr(value, "shape", ())) in (2, 3) or hasattr(value, "getbands")
 
 
 @contextmanager
@@ -201,7 +195,7 @@ class _Voices:
     semantic_tokens: list[torch.Tensor] | None = None  # each (L,)
 
 
-class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
+class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPipeline):
     r"""
     Dubs a silent clip of a speaker: lips give the timing, the script the words, a short recording the voice.
 
@@ -360,178 +354,6 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         """Set `pipe._interrupt = True` from a callback to skip the remaining steps."""
         return self._interrupt
 
-    # ------------------------------------------------------------------------------------------------ inputs
-
-    def check_inputs(
-        self,
-        script: list[str],
-        video: list[Any],
-        reference_audio: list[Any],
-        fps: float | None = None,
-        reference_sampling_rate: int | None = None,
-        reference_text: list[str | None] | None = None,
-        mouth_box: list[Any] | None = None,
-        num_inference_steps: int = 10,
-        guidance_scale: float = 1.4,
-        temperature: float | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        latents: torch.Tensor | None = None,
-        semantic_temperature: float = 0.8,
-        semantic_top_k: int = 50,
-        semantic_top_p: float = 0.95,
-        semantic_max_new_tokens: int | None = None,
-        output_type: str = "np",
-        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-        sigmas: Sequence[float] | None = None,
-        phoneme_frames: list[Any] | None = None,
-        without: Sequence[str] = (),
-        timing: str = "lips",
-    ) -> None:
-        """Refuses what can be refused before any work. The arguments are those of `__call__`, lists already.
-
-        Raises:
-            ValueError: saying what is wrong and what to do.
-        """
-        batch = len(script)
-        if batch == 0:
-            raise ValueError("the list of scripts is empty; give at least one.")
-        lists = {"video": video, "reference_audio": reference_audio}
-        lists |= {"reference_text": reference_text, "mouth_box": mouth_box, "phoneme_frames": phoneme_frames}
-        if video and len(video) != batch and all(_is_picture(clip) for clip in video):
-            raise ValueError(
-                f"`video` is a list of {len(video)} pictures, and a list stands for several clips; give the frames of one as an "
-                "array: np.stack(frames)."
-            )
-        for name, values in lists.items():
-            if values is not None and len(values) != batch:
-                raise ValueError(f"`script` has {batch} entries but `{name}` has {len(values)}; give as many of each.")
-        for text in script:
-            if not isinstance(text, str):
-                raise ValueError(f"`script` must be text or a list of texts, got {type(text).__name__}.")
-            if not text.strip():
-                raise ValueError("the script is empty; give the words to be spoken.")
-        for clip in video:
-            self._check_video(clip, fps)
-        for sound in reference_audio:
-            self._check_reference_source(sound, reference_sampling_rate)
-        for text in reference_text or ():
-            if text is not None and (not isinstance(text, str) or not text.strip()):
-                raise ValueError("`reference_text` must be the words of the reference, or None if they are not known.")
-        for box in mouth_box or ():
-            self._check_mouth_box(box)
-        if isinstance(without, str) or not set(without) <= set(PARTS):
-            raise ValueError(f"`without` must be a list of some of {', '.join(PARTS)}, got {without!r}.")
-        if timing not in TIMINGS:
-            raise ValueError(f"`timing` must be one of {', '.join(TIMINGS)}, got {timing!r}.")
-        if timing == "cue" and any(box is not None for box in mouth_box or ()):
-            raise ValueError(
-                "`mouth_box` says where lips are read, and timing='cue' reads none; leave one of them out."
-            )
-        for frames in phoneme_frames or ():
-            self._check_phoneme_frames(frames)
-        guidance = 1.0 if "semantics" in without else guidance_scale  # it falls away with what it sharpens
-        self._check_sampling(num_inference_steps, guidance, temperature, sigmas)
-        self._check_semantic_sampling(
-            semantic_temperature, semantic_top_k, semantic_top_p, semantic_max_new_tokens, reference_text
-        )
-        if isinstance(generator, (list, tuple)) and len(generator) != batch:
-            raise ValueError(f"a list of {len(generator)} generators was given for {batch} clips; give one for each.")
-        if generator is not None and not all(
-            isinstance(one, torch.Generator)
-            for one in (generator if isinstance(generator, (list, tuple)) else [generator])
-        ):
-            raise ValueError("`generator` must be a torch.Generator or a list of them.")
-        if latents is not None and (
-            not isinstance(latents, torch.Tensor) or latents.ndim != 3 or len(latents) != batch
-        ):
-            raise ValueError(f"`latents` must be a tensor of shape ({batch}, num_mels, mel_frames).")
-        if output_type not in OUTPUT_TYPES:
-            raise ValueError(f"`output_type` must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}.")
-        unknown = [name for name in callback_on_step_end_tensor_inputs if name not in self._callback_tensor_inputs]
-        if unknown:
-            raise ValueError(
-                f"`callback_on_step_end_tensor_inputs` has to be in {self._callback_tensor_inputs}, but found {unknown}."
-            )
-
-    @staticmethod
-    def _check_video(clip: Any, fps: float | None) -> None:
-        if isinstance(clip, (str, Path)):
-            check_file(clip, "video file", "give a video file")
-            return
-        shape = tuple(getattr(clip, "shape", ()))
-        if len(shape) != 4 or shape[3] != 3 or 0 in shape or str(getattr(clip, "dtype", "")).split(".")[-1] != "uint8":
-            raise ValueError(
-                f"`video` must be a path or uint8 frames of shape (frames, height, width, 3), got {shape}."
-            )
-        if fps is None:
-            raise ValueError("frames need their rate: give `fps` as frames a second.")
-        check_fps(fps)
-
-    @staticmethod
-    def _check_reference_source(sound: Any, sampling_rate: int | None) -> None:
-        if isinstance(sound, (str, Path)):
-            check_file(sound, "reference file", "give a recording")
-            return
-        if not isinstance(sound, (np.ndarray, torch.Tensor)):
-            raise ValueError(f"`reference_audio` must be a path or an array, got {type(sound).__name__}.")
-        if sampling_rate is None:
-            raise ValueError("a reference given as an array needs `reference_sampling_rate` in Hz.")
-
-    @staticmethod
-    def _check_mouth_box(box: Any) -> None:
-        if box is None:
-            return
-        if len(box) != 4 or not all(math.isfinite(value) for value in box) or box[2] <= box[0] or box[3] <= box[1]:
-            raise ValueError(f"`mouth_box` must be (x0, y0, x1, y1) in pixels with x0 < x1 and y0 < y1, got {box}.")
-
-    @staticmethod
-    def _check_phoneme_frames(frames: Any) -> None:
-        counts = np.asarray(frames)
-        if counts.ndim != 1 or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
-            raise ValueError(
-                "`phoneme_frames` must hold one whole number of mel frames (100 a second), 0 or more, for each phoneme."
-            )
-
-    def _check_sampling(
-        self, steps: int, guidance_scale: float, temperature: float | None, sigmas: Sequence[float] | None
-    ) -> None:
-        if sigmas is None and (not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MAX_STEPS):
-            raise ValueError(f"`num_inference_steps` must be a whole number from 1 to {MAX_STEPS}, got {steps!r}.")
-        if sigmas is not None:
-            grid = [*sigmas, 0.0]
-            if len(grid) < 2 or grid[0] > 1 or any(later >= one for one, later in pairwise(grid)):
-                raise ValueError("`sigmas` must fall strictly from at most 1 and stay above 0.")
-        if not 0 <= guidance_scale <= MAX_GUIDANCE_SCALE:
-            raise ValueError(
-                f"`guidance_scale` must lie between 0 and {MAX_GUIDANCE_SCALE} (1 is no guidance), got {guidance_scale}."
-            )
-        if guidance_scale != 1 and self.semantic_model is None:
-            raise ValueError(
-                f"guidance drops the language model's knowledge, but this pipeline has no language model; set "
-                f"`guidance_scale` to 1 (got {guidance_scale})."
-            )
-        if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
-            raise ValueError(f"`temperature` must lie between 0 and {MAX_TEMPERATURE}, got {temperature}.")
-
-    def _check_semantic_sampling(
-        self,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        max_new_tokens: int | None,
-        reference_text: list[str | None] | None,
-    ) -> None:
-        if not math.isfinite(temperature) or not 0 <= temperature <= 10:
-            raise ValueError(f"`semantic_temperature` must lie between 0 and 10, got {temperature}.")
-        if not isinstance(top_k, int) or top_k < 0:
-            raise ValueError(f"`semantic_top_k` must be a whole number of at least 0 (0 is no limit), got {top_k}.")
-        if not 0 < top_p <= 1:
-            raise ValueError(f"`semantic_top_p` must lie in (0, 1], got {top_p}.")
-        if max_new_tokens is not None and (not isinstance(max_new_tokens, int) or max_new_tokens < 1):
-            raise ValueError(f"`semantic_max_new_tokens` must be a whole number of at least 1, got {max_new_tokens}.")
-        if self.semantic_model is None and any(text is not None for text in reference_text or ()):
-            raise ValueError("`reference_text` serves the language model, and this pipeline has none; leave it out.")
-
     # ------------------------------------------------------------------------------------------------ stages
 
     def _enter(self, model: torch.nn.Module) -> torch.nn.Module:
@@ -563,13 +385,13 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     ) -> _Lips:
         """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`; without `look` nothing but their lengths is read."""
         found = []
-        for clip, box in zip(video, mouth_box, strict=True):
-            is_file = isinstance(clip, (str, Path))
-            source, rate = (str(clip), None) if is_file else (np.asarray(clip), fps)
-            if look:
-                found.append(self.lip_feature_extractor(source, fps=rate, mouth_box=box, turn=turn))
-            else:
-                found.append(self.lip_feature_extractor.measure(source, fps=rate))
+        for row, (clip, box) in enumerate(zip(video, mouth_box, strict=True)):
+            with naming("video", video, row):
+                source = as_clip(clip, fps)
+                if look:
+                    found.append(self.lip_feature_extractor(source, mouth_box=box, turn=turn))
+                else:
+                    found.append(self.lip_feature_extractor.measure(source))
         lengths = torch.tensor([int(one["num_frames"]) for one in found], device=device)
         mask = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
         values, seen = None, torch.zeros_like(mask)
@@ -925,8 +747,8 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
     def __call__(
         self,
         script: str | list[str],
-        video: str | Path | np.ndarray | list,
-        reference_audio: str | Path | np.ndarray | torch.Tensor | list,
+        video: VideoInput | list[VideoInput],
+        reference_audio: AudioInput | list[AudioInput],
         fps: float | None = None,
         reference_sampling_rate: int | None = None,
         reference_text: str | list[str | None] | None = None,
@@ -957,11 +779,16 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
 
         Args:
             script (`str` or `list[str]`): the words to be spoken.
-            video (`str`, `Path`, `np.ndarray` or a list): the clip's file, or `(frames, height, width, 3)` uint8 RGB frames.
-            reference_audio (`str`, `Path`, `np.ndarray`, `torch.Tensor` or a list): at least 1 s of the voice; a file, or
-                `(samples,)` floats.
-            fps (`float`, *optional*): frames a second of clips given as frames.
-            reference_sampling_rate (`int`, *optional*): Hz of references given as arrays.
+            video (`str`, `Path`, `np.ndarray`, `torch.Tensor`, a list of pictures ... or a list of such): the clip: its file (a
+                path, bytes, a file object, `{"path", "bytes"}`), RGB frames `(frames, height, width, 3)` or
+                `(frames, 3, height, width)` as uint8 or floats in [0, 1], a list of pictures (of PIL, arrays, tensors), or a
+                `VideoDecoder` of torchcodec, as `datasets` gives it.
+            reference_audio (`str`, `Path`, `np.ndarray`, `torch.Tensor`, a dictionary, a pair ... or a list of such): at least 1 s
+                of the voice: a file in the forms above; samples, as floats in [-1, 1] or whole numbers of 8, 16 or 32 bits, one
+                channel or several; these with their rate as `{"array", "sampling_rate"}` or `(rate, samples)`; or an
+                `AudioDecoder` of torchcodec.
+            fps (`float`, *optional*): frames a second of clips given as frames or pictures.
+            reference_sampling_rate (`int`, *optional*): Hz of references given as samples alone.
             reference_text (`str` or `list`, *optional*): what is said in the reference; helps the language model.
             mouth_box (`(x0, y0, x1, y1)` or a list, *optional*): where the mouth is, in pixels, if it is not to be looked for.
             num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
@@ -1001,34 +828,34 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         Raises:
             ValueError: bad input, saying what to do.
         """
-        scripts, videos, references, reference_texts, boxes, frames_of = self._as_lists(
-            script, video, reference_audio, reference_text, mouth_box, phoneme_frames
+        given = DubbingInputs(
+            script=script,
+            video=video,
+            reference_audio=reference_audio,
+            fps=fps,
+            reference_sampling_rate=reference_sampling_rate,
+            reference_text=reference_text,
+            mouth_box=mouth_box,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            generator=generator,
+            latents=latents,
+            semantic_temperature=semantic_temperature,
+            semantic_top_k=semantic_top_k,
+            semantic_top_p=semantic_top_p,
+            semantic_max_new_tokens=semantic_max_new_tokens,
+            output_type=output_type,
+            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
+            sigmas=sigmas,
+            phoneme_frames=phoneme_frames,
+            without=without,
+            timing=timing,
+            turn=turn,
         )
-        self.check_inputs(
-            scripts,
-            videos,
-            references,
-            fps,
-            reference_sampling_rate,
-            reference_texts,
-            boxes,
-            num_inference_steps,
-            guidance_scale,
-            temperature,
-            generator,
-            latents,
-            semantic_temperature,
-            semantic_top_k,
-            semantic_top_p,
-            semantic_max_new_tokens,
-            output_type,
-            callback_on_step_end_tensor_inputs,
-            sigmas,
-            frames_of,
-            without,
-            timing,
-        )
-        check_turn(turn)
+        given.check(self.semantic_model is not None, self._callback_tensor_inputs)
+        scripts, videos, references = given.script, given.video, given.reference_audio
+        reference_texts, boxes, frames_of = given.reference_text, given.mouth_box, given.phoneme_frames
         if temperature is None:
             temperature = self.vector_field.config.sampling_temperature
         self._guidance_scale = 1.0 if "semantics" in without else float(guidance_scale)
@@ -1038,17 +865,19 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         watch = _Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
 
         with watch.stage("phonemes"):
-            phonemizations = [phonemize(text, self.aligner.config.phoneme_accent, lexicon) for text in scripts]
+            accent = self.aligner.config.phoneme_accent
+            phonemizations = each("script", scripts, lambda text: phonemize(text, accent, lexicon))
         with watch.stage("reference"):
-            loaded = [self._load_reference(source, reference_sampling_rate) for source in references]
+            loaded = each("reference_audio", references, self._load_reference)
             sounds = [sound for sound, _ in loaded]
         with watch.stage("lips"):
             lips = self.extract_lips(videos, fps, boxes, device, turn, look=timing == "lips")
         for warnings, (_, remarks) in zip(lips.warnings, loaded, strict=True):
             warnings += remarks
         if frames_of is None:
-            for row in zip(phonemizations, lips.num_frames, strict=True):
-                check_room(*row)
+            for row, fit in enumerate(zip(phonemizations, lips.num_frames, strict=True)):
+                with naming("script", scripts, row):
+                    check_room(*fit)
         num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in lips.num_frames]
         # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
         latents = self.prepare_latents(num_mel_frames, temperature, generator, latents, device)
@@ -1110,33 +939,10 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
         return output if return_dict else output.to_tuple()
 
     @staticmethod
-    def _as_lists(
-        script: Any, video: Any, reference_audio: Any, reference_text: Any, mouth_box: Any, phoneme_frames: Any
-    ) -> tuple[list, list, list, list, list, list | None]:
-        """Every input as a list; single ones are repeated for all scripts."""
-        scripts = list(script) if isinstance(script, (list, tuple)) else [script]
-
-        def rows(value: Any, single: bool) -> list:
-            return [value] * len(scripts) if single else list(value)
-
-        one_box = mouth_box is None or (len(mouth_box) > 0 and isinstance(mouth_box[0], (int, float, np.number)))
-        return (
-            scripts,
-            rows(video, not isinstance(video, (list, tuple))),
-            rows(reference_audio, not isinstance(reference_audio, (list, tuple))),
-            rows(reference_text, reference_text is None or isinstance(reference_text, str)),
-            rows(mouth_box, one_box),
-            None
-            if phoneme_frames is None
-            else rows(phoneme_frames, len(phoneme_frames) == 0 or np.ndim(phoneme_frames[0]) == 0),
-        )
-
-    @staticmethod
-    def _load_reference(source: Any, sampling_rate: int | None) -> tuple[np.ndarray, list[str]]:
+    def _load_reference(source: Path | HeldFile | Sound) -> tuple[np.ndarray, list[str]]:
         """A voice at its usual level, and what is wrong with its recording."""
-        is_file = isinstance(source, (str, Path))
-        sound = load_audio(source, None if is_file else sampling_rate)
-        remarks = check_reference(sound, f"the reference {source}" if is_file else "the reference")
+        sound = load_audio(source)
+        remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
         return level_voice(sound), remarks
 
     def _output(
@@ -1164,7 +970,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
                 for one, found, still, said in zip(phonemizations, lips.warnings, flat, words, strict=True)
             ],
             timings=watch.total(),
-            videos=[Path(clip) if isinstance(clip, (str, Path)) else None for clip in videos],
+            videos=[clip if isinstance(clip, Path) else None for clip in videos],
             mouths=lips.crops,
         )
 
@@ -1205,7 +1011,7 @@ class FlowDubberPipeline(PathlessConfigMixin, DiffusionPipeline):
             write_wav(path, sound, dub.sampling_rate, overwrite=overwrite, comment=comment)
         elif dub.videos[index] is None:
             raise ValueError(
-                "the clip was given as frames, so there is no file to copy; write the sound to a .wav file."
+                "the clip was not given by its path, so there is no file to copy; write the sound to a .wav file."
             )
         else:
             mux_audio(
