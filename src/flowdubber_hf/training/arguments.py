@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 import torch
 from transformers import HfArgumentParser, SchedulerType
 
+from ..work.faults import machine_fault
+from ..work.interrupts import EXIT_INTERRUPTED, ending_at_second_interrupt
 from ..work.reading import read_json, read_yaml
 
 
@@ -211,12 +213,24 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 
 def run_script(main: Callable[[], Any]) -> None:
-    """Runs a script's `main` so that a mistake of the user's ends in one line on stderr and exit code 2."""
-    try:
-        main()
-    except (ValueError, FloatingPointError) as error:
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
-        raise SystemExit(2) from None
+    """Runs a script's `main` so that a mistake of the user's or a full disk ends in one line on stderr and exit code 2, Ctrl-C in
+    one and 130."""
+    name = Path(sys.argv[0]).name
+    with ending_at_second_interrupt():
+        try:
+            main()
+        except (ValueError, FloatingPointError) as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            raise SystemExit(2) from None
+        except KeyboardInterrupt:
+            sys.stderr.write(f"{name}: stopped; finished checkpoints are kept.\n")
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except Exception as error:
+            fault = machine_fault(error)
+            if fault is None:
+                raise
+            sys.stderr.write(f"{name}: {getattr(error, 'filename', None) or 'a file'} cannot be written: {fault}.\n")
+            raise SystemExit(2) from None
 
 
 def changed_options(before: dict[str, Any], now: TrainingArguments) -> list[str]:
