@@ -258,8 +258,8 @@ def test_all_mistakes_are_named_at_once_whatever_kind_they_are(settings, clips):
     """A script, a video that does not decode, another that is missing and a field that there is not, in one go."""
     (clips / "broken.mp4").write_bytes(b"no video")
     rows = (
-        line("one", script="§"),
-        line("broken", script="§"),
+        line("one", script="[music]"),
+        line("broken", script="[music]"),
         line("nowhere"),
         line("two", sede=1),
     )

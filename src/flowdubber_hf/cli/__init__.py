@@ -21,7 +21,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,8 @@ class _Call:
         details = {"kind": kind, "message": message}
         if problems:
             details["problems"] = [asdict(problem) for problem in problems]
-        self.report(exit_code, details)
+        with suppress(OSError):  # a full disk, which the command has told of
+            self.report(exit_code, details)
         return exit_code
 
     def report(self, exit_code: int, error: dict[str, Any] | None, **fields: Any) -> None:
