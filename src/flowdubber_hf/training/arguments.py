@@ -69,6 +69,12 @@ class TrainingArguments:
         default="auto", metadata={"help": "auto (bf16 on a GPU that has it, no on a CPU), no, bf16 or fp16"}
     )
     save_steps: int = field(default=200, metadata={"help": "steps between checkpoints"})
+    save_minutes: float = field(
+        default=0.0, metadata={"help": "minutes of training between checkpoints, too; 0: by steps alone"}
+    )
+    max_minutes: float = field(
+        default=0.0, metadata={"help": "end after these minutes of training, if not by steps; 0: never"}
+    )
     save_total_limit: int = field(default=2, metadata={"help": "checkpoints kept"})
     logging_steps: int = field(default=20, metadata={"help": "steps between lines of the log"})
     validation_steps: int = field(default=200, metadata={"help": "steps between validations"})
@@ -104,7 +110,7 @@ class TrainingArguments:
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("warmup_steps", "min_learning_rate", "weight_decay", "max_grad_norm", "sample_steps",
-                     "dataloader_num_workers", "threads", "seed"):  # fmt: skip
+                     "dataloader_num_workers", "threads", "seed", "save_minutes", "max_minutes"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} must not be negative, got {getattr(self, name)}.")
         if self.learning_rate <= 0:
@@ -235,7 +241,7 @@ def run_script(main: Callable[[], Any]) -> None:
 
 def changed_options(before: dict[str, Any], now: TrainingArguments) -> list[str]:
     """`name: old -> new` of the options that decide what a run computes and differ from an earlier run's."""
-    ignored = {"output_dir", "resume_from_checkpoint", "report_to", "report_online", "threads", "save_steps",
+    ignored = {"output_dir", "resume_from_checkpoint", "report_to", "report_online", "threads", "save_steps", "save_minutes", "max_minutes",
                "save_total_limit", "dataloader_num_workers", "push_to_hub", "hub_model_id", "hub_private",
                "gradient_checkpointing", "sample_steps"}  # fmt: skip
     return [

@@ -58,6 +58,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk's has no name
+        raise
     finally:
         temporary.unlink(missing_ok=True)
         _BEGUN.discard(temporary)
