@@ -38,6 +38,7 @@ from .demo import add_demo
 from .doctor import add_doctor
 from .dub import add_dub
 from .evaluate import add_evaluate
+from .finetune import add_finetune
 from .help import MainParser, format_examples
 from .models import add_models
 from .prepare import add_prepare
@@ -49,7 +50,7 @@ from .say import add_say
 # The groups of the help's first page.
 COMMANDS = {
     "dubbing": (add_demo, add_say, add_dub),
-    "your own data": (add_prepare, add_evaluate),
+    "your own data": (add_finetune, add_prepare, add_evaluate),
     "models": (add_models, add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
 }
