@@ -31,7 +31,7 @@ from transformers import HfArgumentParser
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_data import check_codes, codes_needed, read_spoken_clips
-from flowdubber_hf.training.semantic_features import SemanticCache, cache_semantic_features, cache_settings
+from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings, cache_spoken_clips
 from flowdubber_hf.training.semantic_model import load_model
 
 
@@ -75,24 +75,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with state.main_process_first():  # it writes the settings, the others compare with them
         cache = SemanticCache(args.cache, settings)
     model = model.to(state.device)
-    written = []
-    for samples, training in ((args.samples, True), (1, False)):
-        targets = [item for item in spoken if (item.clip.split == "train") == training]
-        written.append(
-            cache_semantic_features(
-                model,
-                tokenizer,
-                cache,
-                targets,
-                spoken,
-                samples,
-                args.batch_size,
-                state.process_index,
-                state.num_processes,
-                progress=state.is_main_process,
-            )
-        )
-    state.print(f"{sum(gather_object([sum(written)]))} files written for {len(spoken)} clips")
+    written = cache_spoken_clips(
+        model,
+        tokenizer,
+        cache,
+        spoken,
+        args.samples,
+        batch_size=args.batch_size,
+        process=state.process_index,
+        num_processes=state.num_processes,
+        progress=state.is_main_process,
+    )
+    state.print(f"{sum(gather_object([written]))} files written for {len(spoken)} clips")
     state.destroy_process_group()
 
 

@@ -69,6 +69,6 @@ def options(folder: Path, **changed) -> TrainingArguments:
     return TrainingArguments(**{**values, **changed})
 
 
-def run(folder: Path, stage: Regression | None = None, **changed) -> dict:
+def run(folder: Path, stage: Regression | None = None, name: str = "training", **changed) -> dict:
     arguments = options(folder, **changed)
-    return train(stage or Regression(), arguments, make_accelerator(arguments))
+    return train(stage or Regression(), arguments, make_accelerator(arguments), name=name)

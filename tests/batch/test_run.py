@@ -13,6 +13,7 @@
 # limitations under the License.
 """Batches: checked first, shared out, resumed, and stopped by no single clip."""
 
+import errno
 import json
 import wave
 from dataclasses import replace
@@ -22,7 +23,8 @@ import pytest
 from components import tiny_pipeline
 from flowdubber_hf.batch import run
 from flowdubber_hf.batch.jobs import BadJobs
-from flowdubber_hf.batch.run import RESULTS_NAME, BatchSettings, plan_batch, run_batch
+from flowdubber_hf.batch.plan import RESULTS_NAME, BatchSettings, plan_batch
+from flowdubber_hf.batch.run import run_batch
 from listings import line, write_clips, write_listing
 
 
@@ -231,6 +233,7 @@ def test_processes_of_accelerate_share_the_clips(settings, tmp_path, monkeypatch
     assert run_batch(plan).rows == ()
     assert [file.name for file in (tmp_path / "dubs").glob("*.wav")] == ["two.wav"]
     monkeypatch.setattr(run, "world", lambda: (0, 2))
+    monkeypatch.setattr("flowdubber_hf.batch.plan.world", lambda: (0, 2))
     batch = run_batch(plan)
     assert (batch.dubbed, batch.failed) == (3, [])
     assert waits == [(1, 2), (1, 2), (0, 2), (0, 2)]
@@ -249,3 +252,54 @@ def test_processes_of_accelerate_share_the_clips(settings, tmp_path, monkeypatch
 def test_bad_settings(settings, changed, words):
     with pytest.raises(ValueError, match=words):
         plan_batch(settings(line("one"), **changed))
+
+
+def test_all_mistakes_are_named_at_once_whatever_kind_they_are(settings, clips):
+    """A script, a video that does not decode, another that is missing and a field that there is not, in one go."""
+    (clips / "broken.mp4").write_bytes(b"no video")
+    rows = (
+        line("one", script="[music]"),
+        line("broken", script="[music]"),
+        line("nowhere"),
+        line("two", sede=1),
+    )
+    found = {(number, field) for number, field, _ in problems(settings(*rows))}
+    assert found == {(1, "script"), (2, "script"), (2, "video"), (3, "video"), (4, "sede")}
+
+
+@pytest.mark.parametrize("output", ["dubs.jsonl/one.wav", "work/one.wav", "Work/one.wav"])
+def test_outputs_named_like_the_runs_own_files(settings, output):
+    ((number, field, message),) = problems(settings(line("one", output=output)))
+    assert (number, field) == (1, "output") and "this run's own files" in message
+
+
+def test_an_output_inside_of_another_output(settings):
+    ((number, field, message),) = problems(settings(line("one", output="a.wav"), line("two", output="a.wav/b.wav")))
+    assert (number, field) == (2, "output") and "the output of line 1" in message
+
+
+def test_a_listing_where_the_results_would_go(settings, tmp_path):
+    planned = settings(line("one"))
+    (tmp_path / "dubs/work").mkdir(parents=True)
+    for name in ("dubs.jsonl", "work/jobs.jsonl"):
+        listing = tmp_path / "dubs" / name
+        listing.write_bytes(planned.listing.read_bytes())
+        with pytest.raises(ValueError, match="keeps its own files"):
+            plan_batch(replace(planned, listing=listing))
+
+
+def test_a_full_disk_ends_the_batch_with_a_sentence_and_keeps_what_is_done(settings, tmp_path, monkeypatch):
+    planned = settings(line("one"), line("two"))
+    real = run.do_job
+
+    def full_at_two(pipe, job, overwrite):
+        if job.output.stem == "two":
+            raise ValueError("two.wav cannot be written") from OSError(errno.ENOSPC, "No space left on device")
+        return real(pipe, job, overwrite)
+
+    monkeypatch.setattr(run, "do_job", full_at_two)
+    with pytest.raises(ValueError, match=r"no space left for it; free some.*finished clips are kept"):
+        dub(planned)
+    monkeypatch.undo()
+    batch = dub(planned)
+    assert (batch.kept, batch.dubbed, batch.failed) == (1, 1, [])

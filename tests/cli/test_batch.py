@@ -84,11 +84,12 @@ def test_mistakes_in_the_listing(command, capsys, tmp_path):
     assert cli.main(command(line("one", sede=1), line("nowhere"), "{", more=["--json", "-"])) == 2
     captured = capsys.readouterr()
     lines = [text for text in captured.err.splitlines() if text.startswith("flowdubber: error: ")]
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert "jobs.jsonl line 1, sede: there is no such field; did you mean seed?" in lines[0]
-    assert "jobs.jsonl line 3: the line is not valid JSON" in lines[1]
+    assert "jobs.jsonl line 2, video: there is no file" in lines[1]
+    assert "jobs.jsonl line 3: the line is not valid JSON" in lines[2]
     problems = json.loads(captured.out)["error"]["problems"]
-    assert [(problem["line"], problem["field"]) for problem in problems] == [(1, "sede"), (3, None)]
+    assert [(problem["line"], problem["field"]) for problem in problems] == [(1, "sede"), (2, "video"), (3, None)]
     assert not (tmp_path / "dubs").exists()
 
 

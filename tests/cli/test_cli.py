@@ -464,6 +464,30 @@ def test_what_needs_no_model_is_told_without_the_heavy_libraries(arguments, chan
     assert heavy_imports(arguments(**changed)) == (code, [])
 
 
+def test_a_dry_run_of_a_listing_needs_no_heavy_library(demo, tmp_path):
+    row = {"video": str(demo["video"]), "script": SCRIPT, "reference": str(demo["reference"])}
+    (tmp_path / "jobs.jsonl").write_text(json.dumps(row) + "\n")
+    argv = ["dub", "--batch", tmp_path / "jobs.jsonl", "--output", tmp_path / "dubs", "--dry-run", "--quiet"]
+    assert heavy_imports(argv) == (0, [])
+    assert not (tmp_path / "dubs").exists()
+
+
+@pytest.mark.parametrize("name", ["output", "srt"])
+def test_nothing_that_is_read_is_written_over(arguments, capsys, tmp_path, name):
+    lexicon, config = tmp_path / "names.wav", tmp_path / "dub.toml"
+    lexicon.write_text("blue  B L UW1\n")
+    config.write_text("seed = 1\n")
+    files = {"output": (lexicon,), "srt": (lexicon, config)}[name]
+    for file in files:
+        before = file.read_bytes()
+        changed = {name: file, "lexicon": lexicon, "config": config, "overwrite": True}
+        refused(capsys, arguments(**changed), f"--{name}", "one of the inputs")
+        assert file.read_bytes() == before
+    same = tmp_path / "new.wav"
+    refused(capsys, arguments(output=same, srt=same), "--srt", "one of the inputs")
+    assert not same.exists()
+
+
 @pytest.mark.parametrize(
     "argv", [["models"], ["push", "--repo", "mine"], ["push", "flowdubber-gird-tiny", "--repo", "a/b"]]
 )

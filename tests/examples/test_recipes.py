@@ -16,10 +16,12 @@ stages in order, pass over finished ones and tell their times."""
 
 import argparse
 import ast
+import importlib
+import importlib.util
 import os
 import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,9 @@ def options_of(script: Path) -> set[str]:
             names |= {entry.target.id for entry in node.body if isinstance(entry, ast.AnnAssign)}
             if any(isinstance(base, ast.Name) and base.id == "TrainingArguments" for base in node.bases):
                 names |= {entry.name for entry in fields(TrainingArguments)}
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flowdubber_hf.training."):
+            kinds = [getattr(importlib.import_module(node.module), entry.name) for entry in node.names]
+            names |= {entry.name for kind in kinds if is_dataclass(kind) for entry in fields(kind)}
     return names
 
 

@@ -19,7 +19,7 @@ from clips import noise_frames, write_clip
 from components import tiny_aligner, tiny_components, tiny_style_encoder, tiny_vector_field, tiny_vocoder
 from flowdubber_hf import cli
 from flowdubber_hf.batch.listing import read_jobs
-from flowdubber_hf.batch.run import _is_finished, _is_own, _row
+from flowdubber_hf.batch.plan import _is_finished, _is_own, row_of
 from flowdubber_hf.cli.config import apply_config
 from flowdubber_hf.data.adapters import read_corpus
 from flowdubber_hf.data.clip_work import _known
@@ -392,7 +392,7 @@ def _records(folder: Path) -> None:
 def _read_records(folder: Path, _: random.Random) -> None:
     job = SimpleNamespace(output=folder / "none.mp4", video=folder / "none")
     task = SimpleNamespace(record=folder / "batch.json", key="k", job=job, line=1)
-    _is_finished(task), _is_own(task), _row(task)
+    _is_finished(task), _is_own(task), row_of(task)
     _known("media", folder / "media.json")
     read_record(folder, _CLIP), read_maps(folder, _CLIP)
     compare([folder])

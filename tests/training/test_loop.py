@@ -26,7 +26,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 
-from flowdubber_hf.training.checkpoints import checkpoints
+from flowdubber_hf.training.checkpoints import checkpoints, step_of
 from flowdubber_hf.training.trackers import check_trackers, start_trackers
 from flowdubber_hf.work.files import UNFINISHED
 from regression import Regression, options, run
@@ -265,3 +265,18 @@ def test_a_folder_in_use_is_refused(straight, tmp_path):
 def test_gradient_checkpointing_needs_a_part_that_has_it(tmp_path):
     with pytest.raises(ValueError, match="no part of this model"):
         run(tmp_path, gradient_checkpointing=True)
+
+
+def test_checkpoints_by_minutes_and_an_end_by_minutes(tmp_path, monkeypatch, capsys):
+    """Steps of 60 s each, by the loop's own clock."""
+    clock = iter(range(0, 10**6, 60))
+    monkeypatch.setattr("flowdubber_hf.training.loop.time.perf_counter", lambda: next(clock))
+    summary = run(tmp_path, save_steps=1000, save_minutes=5, max_minutes=12, save_total_limit=9, name="lips")
+    captured = capsys.readouterr()
+    # A step reads the clock four times: three minutes.
+    assert summary["steps"] == 4
+    assert [step_of(path) for path in checkpoints(tmp_path)] == [2, 4]
+    assert "held-out clips after 4 steps: error" in captured.err and "lips:" in captured.err
+    again = run(tmp_path, save_steps=1000, save_minutes=5, max_minutes=12, resume_from_checkpoint="latest")
+    assert again["steps"] == 4
+    assert (tmp_path / "model/weights.pt").is_file()

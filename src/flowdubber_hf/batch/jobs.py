@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ..processing.outputs import check_file
 from ..sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TAKES, MAX_TEMPERATURE, TIMINGS, TURNS
@@ -94,10 +95,11 @@ class BadJobs(ValueError):
 
     Attributes:
         problems: all of them; the message shows the first ones.
+        others: what is read of the lines without a problem.
     """
 
-    def __init__(self, problems: Iterable[Problem], shown: Callable[[Problem], str] = str):
-        self.problems = tuple(problems)
+    def __init__(self, problems: Iterable[Problem], shown: Callable[[Problem], str] = str, others: Iterable[Any] = ()):
+        self.problems, self.others = tuple(problems), tuple(others)
         more = len(self.problems) - MAX_SHOWN
         lines = [shown(problem) for problem in self.problems[:MAX_SHOWN]]
         super().__init__("\n".join([*lines, f"... and {more} more problems."] if more > 0 else lines))
@@ -166,15 +168,26 @@ def check_content(job: DubJob) -> Iterator[Problem]:
         lexicon = lexicon_of(job.lexicon)
     except ValueError as error:
         yield Problem(str(error), "lexicon")
-        return
-    try:
-        phonemize(job.script, lexicon=lexicon)
-    except ValueError as error:
-        yield Problem(str(error), "script")
+    else:
+        try:
+            phonemize(job.script, lexicon=lexicon)
+        except ValueError as error:
+            yield Problem(str(error), "script")
     yield from _copy_problems(job)
     problem = _voice_problem(job.reference)
     if problem is not None:
         yield Problem(problem, "reference")
+
+
+def check_inside(job: DubJob) -> Iterator[Problem]:
+    """All that a look into the files tells: [`check_content`], and [`check_clip`] of what that found nothing wrong with."""
+    found = list(check_content(job))
+    yield from found
+    wrong = {problem.field for problem in found}
+    if "lexicon" in wrong:
+        wrong.add("script")
+    if "video" not in wrong:
+        yield from (problem for problem in check_clip(job) if problem.field not in wrong)
 
 
 def script_warnings(job: DubJob) -> list[str]:

@@ -68,7 +68,10 @@ def read_jobs(listing: Path, folder: Path, given: Mapping[str, Any], suffix: str
             problems += [place(listing, line, problem.message, problem.field) for problem in error.problems]
     problems += _double_outputs(listing, jobs)
     if problems:
-        raise BadJobs(sorted(problems, key=lambda problem: problem.line))
+        bad = {problem.line for problem in problems}
+        raise BadJobs(
+            sorted(problems, key=lambda problem: problem.line), others=[job for job in jobs if job.line not in bad]
+        )
     if not jobs:
         raise ValueError(f"{listing} lists no clip.")
     return jobs
@@ -80,6 +83,11 @@ def _double_outputs(listing: Path, jobs: list[ListedJob]) -> Iterator[Problem]:
         line = first.setdefault(item.job.output, item.line)
         if line != item.line:
             message = f"{item.job.output.name} is the output of line {line} already; give the lines an output each."
+            yield place(listing, item.line, message, "output")
+    for item in jobs:
+        above = next((first[folder] for folder in item.job.output.parents if folder in first), None)
+        if above is not None:
+            message = f"{item.job.output.parent} would be a folder, and is the output of line {above}; choose another."
             yield place(listing, item.line, message, "output")
 
 

@@ -21,12 +21,14 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..version import __version__
+from ..work.faults import machine_fault, why
+from ..work.interrupts import ending_at_second_interrupt
 from .assemble import add_assemble
 from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Result
 from .completion import add_completion
@@ -36,18 +38,19 @@ from .demo import add_demo
 from .doctor import add_doctor
 from .dub import add_dub
 from .evaluate import add_evaluate
+from .finetune import add_finetune
 from .help import MainParser, format_examples
 from .models import add_models
 from .prepare import add_prepare
 from .push import add_push
-from .report import check_report_target, is_standard_output, make_report, write_report
+from .report import check_report_target, file_stamp, is_standard_output, make_report, write_report
 from .say import add_say
 
 
 # The groups of the help's first page.
 COMMANDS = {
     "dubbing": (add_demo, add_say, add_dub),
-    "your own data": (add_prepare, add_evaluate),
+    "your own data": (add_finetune, add_prepare, add_evaluate),
     "models": (add_models, add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
 }
@@ -106,19 +109,34 @@ def build_parser() -> MainParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code, one of `EXIT_CODES`."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    call = _Call(argv)
+    call = _Call(list(sys.argv[1:] if argv is None else argv))
+    with ending_at_second_interrupt():
+        return _run(call)
+
+
+def _run(call: "_Call") -> int:
     try:
         return call.run()
     except SystemExit as stop:  # --help, --version
         return int(stop.code or 0)
     except KeyboardInterrupt as stop:
         return call.fail(EXIT_INTERRUPTED, "interrupted", stop)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, ImportError) as error:
         return call.fail(EXIT_BAD_INPUT, "bad_input", error)
-    except Exception as error:  # a bug: who reports it needs the place, a program the report
+    except Exception as error:
+        fault = machine_fault(error)
+        if fault or isinstance(error, OSError):
+            return call.fail(EXIT_BAD_INPUT, "bad_input", ValueError(_told(error, fault)))
+        # a bug: who reports it needs the place, a program the report
         traceback.print_exc()
         return call.fail(EXIT_FAILED, "unexpected", error)
+
+
+def _told(error: Exception, fault: str | None) -> str:
+    """A sentence for what the system refused."""
+    file = getattr(error, "filename", None)
+    reason = fault or (why(error) if isinstance(error, OSError) else str(error))
+    return f"{file}: {reason}." if file else f"a file could not be written: {reason}." if fault else f"{error}"
 
 
 class _Call:
@@ -129,6 +147,7 @@ class _Call:
         self.arguments: argparse.Namespace | None = None
         named = option_value(argv, "--json")  # so that a command line that cannot be parsed is reported too
         self.target = None if named is None else Path(named)
+        self.before: tuple[int, ...] | None = None  # what stood in the report's place before the work
 
     def run(self) -> int:
         parser = build_parser()
@@ -140,10 +159,15 @@ class _Call:
         self.target = self.arguments.json
         if self.target is not None:
             check_report_target(self.target, self.arguments)
+            self.before = file_stamp(self.target)
         # Whatever is printed meanwhile, by whatever library, is not for the program that reads the report.
         with redirect_stdout(sys.stderr) if is_standard_output(self.target) else nullcontext():
             result: Result = self.arguments.run(self.arguments)
         if result.report is not None:
+            if self.target is not None and file_stamp(self.target) != self.before:
+                raise ValueError(
+                    f"--json {self.target} is a file that the command itself wrote; give the report another name."
+                )
             error = None if result.problem is None else {"kind": "partial", "message": result.problem}
             self.report(result.exit_code, error, **result.report)
         return result.exit_code
@@ -160,7 +184,8 @@ class _Call:
         details = {"kind": kind, "message": message}
         if problems:
             details["problems"] = [asdict(problem) for problem in problems]
-        self.report(exit_code, details)
+        with suppress(OSError):  # a full disk, which the command has told of
+            self.report(exit_code, details)
         return exit_code
 
     def report(self, exit_code: int, error: dict[str, Any] | None, **fields: Any) -> None:
@@ -169,6 +194,8 @@ class _Call:
         try:
             check_report_target(self.target, self.arguments)
         except ValueError:  # said already, and why the command ended
+            return
+        if self.arguments is not None and file_stamp(self.target) != self.before:
             return
         command = getattr(self.arguments, "command", None)
         write_report(self.target, make_report(command, exit_code, error, fields))

@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..work.faults import why
+from ..work.interrupts import EXIT_INTERRUPTED
 from .help import Parser, format_examples
 
 
@@ -33,7 +35,6 @@ DEFAULT_MODEL = "flowdubber-grid-tiny"
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 EXIT_CODES = {
     EXIT_DONE: "done",
     EXIT_FAILED: "part of the work failed (a clip of a batch), doctor found something wrong, or a failure nobody foresaw",
@@ -120,7 +121,7 @@ def tell(text: str) -> None:
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
 
 
 def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path] = ()) -> None:
@@ -141,7 +142,7 @@ def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path]
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ValueError(f"the folder {path.parent} of {name} cannot be written ({error.strerror}).") from error
+        raise ValueError(f"the folder {path.parent} of {name} cannot be written ({why(error)}).") from error
 
 
 def check_output_folder(folder: Path, overwrite: bool) -> None:

@@ -26,9 +26,9 @@ from ..batch.jobs import (
     BadJobs,
     DubJob,
     Problem,
-    check_clip,
     check_content,
     check_files_and_text,
+    check_inside,
     check_sampling,
     check_takes,
     copy_warnings,
@@ -231,9 +231,8 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
     check_takes([job])
     if not arguments.dry_run:
         say(f"looking into {job.video} and {job.reference}")
-    _refuse(check_content(job))
+    _refuse(check_inside(job) if arguments.dry_run else check_content(job))
     if arguments.dry_run:
-        _refuse(check_clip(job))
         for warning in (*script_warnings(job), *copy_warnings(job)):
             print(f"flowdubber: warning: {warning}", file=sys.stderr)
         if not arguments.quiet:
@@ -242,9 +241,9 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
 
     say(f"loading {arguments.model}")
     from ..batch.dubbing import describe, do_job, load_pipeline
-    from ..data.workers import use_available_cores
+    from ..data.workers import use_free_cores
 
-    use_available_cores()
+    use_free_cores()
     pipe = load_pipeline(arguments.model, arguments.device)
     pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
     loading = time.perf_counter() - start
@@ -299,7 +298,7 @@ def _problems(arguments: argparse.Namespace, job: DubJob) -> Iterator[Problem]:
     found = list(check_files_and_text(job))
     yield from found
     wrong = {problem.field for problem in found}
-    inputs = (job.video, job.reference)
+    inputs = tuple(file for file in (job.video, job.reference, job.lexicon, arguments.config) if file is not None)
     if "output" not in wrong:
         yield from _target_problem(job.output, "output", arguments.overwrite, inputs)
     if arguments.srt is not None:
@@ -347,7 +346,7 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
     if arguments.output is None:
         raise UsageError("--output missing, the folder of the dubs (try flowdubber dub --help)")
 
-    from ..batch.run import RESULTS_NAME, BatchSettings, plan_batch, run_batch
+    from ..batch.plan import RESULTS_NAME, BatchSettings, plan_batch
 
     names = [field.name for field in fields(DubJob) if field.name not in ("video", "output")]
     settings = BatchSettings(
@@ -370,6 +369,8 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
         if not arguments.quiet:
             print(f"{clips} clips can be dubbed, {clips - due} of them are done; nothing was loaded or written.")
         return Result({"dry_run": True, "clips": clips, "kept": clips - due})
+    from ..batch.run import run_batch
+
     try:
         batch = run_batch(plan)
     except KeyboardInterrupt:

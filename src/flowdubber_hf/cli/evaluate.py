@@ -92,6 +92,12 @@ def _add_clips(group: Any) -> None:
     add("--data", type=Path, metavar="FOLDER", help="metadata.jsonl or .csv with clips, or GRID, Chem, V2C, LRS")
     add("--corpus", default="auto", choices=corpora, help="layout of --data (default %(default)s)")
     add("--split", default="dev", help="which clips (default %(default)s)")
+    add(
+        "--val-share",
+        type=float,
+        metavar="SHARE",
+        help="of train that is val where --data has none, as given to flowdubber prepare (default 1/30)",
+    )
     add("--limit", type=int, metavar="N", help="only the first N clips")
     add(
         "--setting",

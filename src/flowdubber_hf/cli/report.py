@@ -72,6 +72,15 @@ def check_report_target(target: Path, arguments: argparse.Namespace | None = Non
     check_target(target, "--json", given.get("overwrite") is True or _is_report(target))
 
 
+def file_stamp(target: Path) -> tuple[int, ...] | None:
+    """What tells whether a file was written meanwhile; `None` where there is none."""
+    try:
+        found = target.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _is_same(target: Path, other: str | Path) -> bool:
     try:
         return target.resolve() == Path(other).resolve()

@@ -17,7 +17,6 @@ A part's record is a small JSON file that is written last and under a temporary 
 complete, another setting or another recording has another name, and a run that was killed goes on behind its last record.
 """
 
-import errno
 import json
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ import numpy as np
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, load_audio
 from ..processing.media import open_media, picture_stream, sound_stream
 from ..processing.references import level_voice
+from ..work.faults import machine_fault
 from ..work.files import replace_file
 from ..work.reading import read_record
 from .adapters import Dropped, Recording, locate
@@ -46,8 +46,6 @@ MAX_CLIP_SECONDS = 60.0  # of a training clip: sentences, not films
 SILENT_LEVEL = 1e-4  # root mean square; -80 dBFS
 # Below a video frame it is the codecs' own delay, which FFmpeg has taken away already.
 _MIN_SOUND_OFFSET = 0.04
-# Not the clip's: they would drop every clip that follows.
-_OUR_FAULTS = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclass(frozen=True)
@@ -233,7 +231,7 @@ def _part(
         except ImportError:
             raise
         except Exception as error:  # whatever a hostile file provokes must not end a long run
-            if isinstance(error, OSError) and error.errno in _OUR_FAULTS:
+            if machine_fault(error):
                 raise
             message = " ".join(f"{type(error).__name__} in {part}: {error}".split())
             raise Dropped("unexpected error", message[:500]) from error

@@ -224,7 +224,10 @@ def _check_output(settings: PrepareSettings) -> None:
     inside, outside = output.resolve(), source.resolve()
     if inside.is_relative_to(outside) or outside.is_relative_to(inside):
         raise ValueError(f"the dataset {output} and the recordings {source} must not lie inside each other.")
-    if not output.exists() or not any(output.iterdir()):
+    # A run that the disk had no room for left no more than its lock.
+    if not output.exists() or all(
+        path in (output / WORK_NAME, output / WORK_NAME / ".lock") for path in output.rglob("*")
+    ):
         return
     if not (output / SETTINGS_NAME).is_file() and not (output / WORK_NAME / "input.json").is_file():
         raise ValueError(f"{output} is not empty and no prepared dataset; choose another folder.")

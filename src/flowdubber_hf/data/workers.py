@@ -19,6 +19,7 @@ Worker processes have one thread each, and none outlives the run.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,9 +27,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from ..work.files import remove_begun
 
 
+# Said of what it cleans up behind a run that was ended at once.
+_QUIET_TRACKER = "ignore:resource_tracker"
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
@@ -46,10 +51,31 @@ def available_cores() -> int:
 
 def use_available_cores() -> None:
     """As many threads as there are cores, unless OMP_NUM_THREADS says otherwise; torch alone does not know a container's quota."""
+    _use_threads(available_cores())
+
+
+def free_cores() -> int:
+    """Of [`available_cores`], those that the last minute's load left free; at least one.
+
+    Threads that share a core wait for each other: on a busy machine two cost twice the processor time of one, and longer.
+    """
+    try:
+        idle = (os.cpu_count() or 1) - os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has no such figure
+        return available_cores()
+    return max(1, min(available_cores(), round(idle)))
+
+
+def use_free_cores() -> None:
+    """As many threads as there are free cores, unless OMP_NUM_THREADS says otherwise."""
+    _use_threads(free_cores())
+
+
+def _use_threads(number: int) -> None:
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(available_cores())
+        torch.set_num_threads(number)
 
 
 def world() -> tuple[int, int]:
@@ -95,6 +121,8 @@ def run_pool(
 ) -> list[Item]:
     """Returns the items that are unfinished because a process died, in order."""
     context = multiprocessing.get_context("spawn")
+    if _QUIET_TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(_QUIET_TRACKER)  # handed on to the process that cleans up behind these
     unfinished = dict(enumerate(items))
     pool = ProcessPoolExecutor(min(num_proc, len(items)), mp_context=context, initializer=start_worker)
     try:
@@ -105,6 +133,9 @@ def run_pool(
             done(outcome)
     except BrokenProcessPool:
         return list(unfinished.values())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopping when the clips in hand are finished (at once: Ctrl-C again)\n")
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return []
@@ -132,7 +163,13 @@ def start_worker() -> None:
     _use_one_thread()
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    remove_begun()
+    os._exit(1)
 
 
 def _use_one_thread() -> None:

@@ -24,7 +24,15 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..data.adapters import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Dropped, Recording, locate, read_corpus
+from ..data.adapters import (
+    AUDIO_SUFFIXES,
+    DEFAULT_VALIDATION_SHARE,
+    VIDEO_SUFFIXES,
+    Dropped,
+    Recording,
+    locate,
+    read_corpus,
+)
 from ..data.hashing import hash_number
 from ..data.textgrid import Interval
 from ..processing.audio import load_audio
@@ -159,13 +167,15 @@ def _in_order(recordings: Iterable[Recording]) -> list[Recording]:
     return sorted(recordings, key=lambda item: item.file_name)
 
 
-def read_clips(data: Path, split: str, corpus: str = "auto") -> tuple[Clips, list[Recording]]:
+def read_clips(
+    data: Path, split: str, corpus: str = "auto", val_share: float | None = None
+) -> tuple[Clips, list[Recording]]:
     """The clips of a split in the order of their files' names, without references yet, and all recordings of the folder.
 
     Raises:
         ValueError: no such folder, split, or no clip in it that can be evaluated.
     """
-    found = read_corpus(data, corpus)
+    found = read_corpus(data, corpus, val_share=DEFAULT_VALIDATION_SHARE if val_share is None else val_share)
     chosen = _in_order(item for item in found.recordings if item.split == split)
     if not chosen:
         splits = sorted({item.split for item in found.recordings})

@@ -69,7 +69,7 @@ PICTURE_NAME = "figures.png"
 PAIRING_NAME = "pairing.jsonl"
 STAMP_NAME = "evaluation.json"
 # Options that make another evaluation of the same folder; the rest only adds to it.
-IDENTITY = ("split", "setting", "model", *DUB_OPTIONS)
+IDENTITY = ("split", "val_share", "setting", "model", *DUB_OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
     require_extra(EXTRA, "matplotlib", what="drawing the pictures")
     _check_output(settings)
     settings = dataclasses.replace(settings, device=choose_device(settings.device))
-    clips, recordings = read_clips(settings.data, settings.split, settings.corpus)
+    clips, recordings = read_clips(settings.data, settings.split, settings.corpus, settings.val_share)
     clips = pair_clips(
         clips,
         settings.setting,

@@ -33,6 +33,7 @@ class EvaluateSettings:
         data: folder of the corpus, in any layout that [`~data.adapters.read_corpus`] knows.
         output: folder of the results.
         split: which clips.
+        val_share: of train that becomes val where `data` has none, as given to [`~data.prepare.prepare`].
         corpus: layout of `data`; found out by itself with `auto`.
         setting: 1, 2 or 3: whose voice is the reference, see [`~evaluation.clips.pair_clips`].
         model: bundled name, folder or Hub id.
@@ -62,6 +63,7 @@ class EvaluateSettings:
     output: Path
     split: str = "dev"
     corpus: str = "auto"
+    val_share: float | None = None
     setting: int = 2
     model: str = "flowdubber-grid-tiny"
     outputs: Path | None = None

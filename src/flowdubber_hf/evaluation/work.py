@@ -30,6 +30,7 @@ from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..libraries import quiet_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
+from ..work.faults import machine_fault
 from ..work.files import replace_file, replacing
 from ..work.reading import read_json, require
 from .clips import Clip
@@ -239,6 +240,9 @@ def _make_sound(job: Job, clip: Clip, record: Record) -> Record:
         made = _maker(job.settings)(clip)
         _write_sound(job, clip, made)
     except ValueError as error:
+        fault = machine_fault(error)
+        if fault:  # every clip that follows would fail too
+            raise ValueError(f"nothing can be written to {job.folder}: {fault}; finished clips are kept.") from error
         record.problem = " ".join(str(error).split())
         return record
     names = ("words", "phonemes", "warnings", "seed", "takes", "timings")

@@ -12,17 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..work.faults import why
 from ..work.files import create_beside, replacing
-
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def why(error: OSError) -> str:
-    """What the system said, in words."""
-    if error.errno in _NO_SPACE:
-        return "there is no space left for it; free some, or choose a folder on another disk"
-    return error.strerror or str(error)
 
 
 def check_file(path: str | Path, what: str = "file", give: str = "give a file") -> Path:

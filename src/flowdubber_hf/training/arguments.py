@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 import torch
 from transformers import HfArgumentParser, SchedulerType
 
+from ..work.faults import machine_fault
+from ..work.interrupts import EXIT_INTERRUPTED, ending_at_second_interrupt
 from ..work.reading import read_json, read_yaml
 
 
@@ -67,6 +69,12 @@ class TrainingArguments:
         default="auto", metadata={"help": "auto (bf16 on a GPU that has it, no on a CPU), no, bf16 or fp16"}
     )
     save_steps: int = field(default=200, metadata={"help": "steps between checkpoints"})
+    save_minutes: float = field(
+        default=0.0, metadata={"help": "minutes of training between checkpoints, too; 0: by steps alone"}
+    )
+    max_minutes: float = field(
+        default=0.0, metadata={"help": "end after these minutes of training, if not by steps; 0: never"}
+    )
     save_total_limit: int = field(default=2, metadata={"help": "checkpoints kept"})
     logging_steps: int = field(default=20, metadata={"help": "steps between lines of the log"})
     validation_steps: int = field(default=200, metadata={"help": "steps between validations"})
@@ -102,7 +110,7 @@ class TrainingArguments:
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("warmup_steps", "min_learning_rate", "weight_decay", "max_grad_norm", "sample_steps",
-                     "dataloader_num_workers", "threads", "seed"):  # fmt: skip
+                     "dataloader_num_workers", "threads", "seed", "save_minutes", "max_minutes"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} must not be negative, got {getattr(self, name)}.")
         if self.learning_rate <= 0:
@@ -211,17 +219,29 @@ def _near(name: str, known: Sequence[str]) -> str:
 
 
 def run_script(main: Callable[[], Any]) -> None:
-    """Runs a script's `main` so that a mistake of the user's ends in one line on stderr and exit code 2."""
-    try:
-        main()
-    except (ValueError, FloatingPointError) as error:
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
-        raise SystemExit(2) from None
+    """Runs a script's `main` so that a mistake of the user's or a full disk ends in one line on stderr and exit code 2, Ctrl-C in
+    one and 130."""
+    name = Path(sys.argv[0]).name
+    with ending_at_second_interrupt():
+        try:
+            main()
+        except (ValueError, FloatingPointError) as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            raise SystemExit(2) from None
+        except KeyboardInterrupt:
+            sys.stderr.write(f"{name}: stopped; finished checkpoints are kept.\n")
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except Exception as error:
+            fault = machine_fault(error)
+            if fault is None:
+                raise
+            sys.stderr.write(f"{name}: {getattr(error, 'filename', None) or 'a file'} cannot be written: {fault}.\n")
+            raise SystemExit(2) from None
 
 
 def changed_options(before: dict[str, Any], now: TrainingArguments) -> list[str]:
     """`name: old -> new` of the options that decide what a run computes and differ from an earlier run's."""
-    ignored = {"output_dir", "resume_from_checkpoint", "report_to", "report_online", "threads", "save_steps",
+    ignored = {"output_dir", "resume_from_checkpoint", "report_to", "report_online", "threads", "save_steps", "save_minutes", "max_minutes",
                "save_total_limit", "dataloader_num_workers", "push_to_hub", "hub_model_id", "hub_private",
                "gradient_checkpointing", "sample_steps"}  # fmt: skip
     return [

@@ -31,25 +31,29 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, ProjectConfiguration
-from diffusers import ModelMixin
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    InitProcessGroupKwargs,
+    ProjectConfiguration,
+    broadcast,
+)
 from diffusers.training_utils import EMAModel
 from diffusers.utils import logging as diffusers_logging
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
-from transformers import PreTrainedModel, get_scheduler
 from transformers.utils import logging as transformers_logging
 
 from ..data.features import save_text
 from ..work.files import replace_folder
 from ..work.reading import read_json
-from .arguments import SCHEDULES_WITH_FLOOR, TrainingArguments, changed_options
+from .arguments import TrainingArguments, changed_options
 from .batching import dropout_seed, rows_of_part
 from .checkpoints import find_checkpoint, load_checkpoint, prepare_folder, save_checkpoint, step_of
+from .optimization import decay_groups, enable_gradient_checkpointing, make_schedule, with_common_statistics
+from .progress import Window, peak_memory_gb
 from .resumable import Resumable
 from .samples import Samples, check_samples
-from .synchronized_norm import synchronize_batch_norms
 from .trackers import RunLog, check_trackers, start_trackers, track
 
 
@@ -156,82 +160,16 @@ def make_accelerator(arguments: TrainingArguments, find_unused_parameters: bool 
     return accelerator
 
 
-def enable_gradient_checkpointing(model: nn.Module) -> None:
-    """Turns it on in every part that is a transformers or diffusers model.
-
-    Raises:
-        ValueError: no part has it.
-    """
-    found = False
-    for module in model.modules():
-        if isinstance(module, PreTrainedModel) and module.supports_gradient_checkpointing:
-            # Newer releases of transformers warn of the second name, older ones lack the first.
-            enable = getattr(module, "activation_checkpointing_enable", module.gradient_checkpointing_enable)
-            enable({"use_reentrant": False})
-            found = True
-        elif isinstance(module, ModelMixin) and module._supports_gradient_checkpointing:
-            module.enable_gradient_checkpointing()
-            found = True
-    if not found:
-        raise ValueError("--gradient_checkpointing: no part of this model has it.")
-
-
-def _with_common_statistics(model: nn.Module, device: torch.device) -> nn.Module:
-    """Batch normalisation over the rows of all processes."""
-    if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    synchronize_batch_norms(model)
-    return model
-
-
-def _decay_groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels decay, biases and the scales of norms do not."""
-    kinds = ((weight_decay, [p for p in parameters if p.ndim > 1]), (0.0, [p for p in parameters if p.ndim <= 1]))
-    return [{"params": group, "weight_decay": decay} for decay, group in kinds if group]
-
-
-def _make_schedule(optimizer: torch.optim.Optimizer, arguments: TrainingArguments) -> Any:
-    floor = {"min_lr": arguments.min_learning_rate} if arguments.lr_scheduler_type in SCHEDULES_WITH_FLOOR else None
-    return get_scheduler(arguments.lr_scheduler_type, optimizer, arguments.warmup_steps, arguments.max_steps, floor)
-
-
-def peak_memory_gb() -> float:
-    """Greatest memory so far: of the GPU where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e9
-    import resource  # not on Windows, where only GPUs are counted
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-class _Window:
-    """Sums between two lines of the log; part of a checkpoint, so that a resumed run's averages are the same."""
-
-    def __init__(self, state: dict[str, dict[str, float]] | None = None):
-        state = state or {"sums": {}, "counts": {}}
-        self.sums, self.counts = state["sums"], state["counts"]
-
-    def add(self, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def state(self) -> dict[str, dict[str, float]]:
-        return {"sums": self.sums, "counts": self.counts}
-
-    def means(self) -> dict[str, float]:
-        """Of each name over the steps that had it; empties the window."""
-        means = {name: value / self.counts[name] for name, value in self.sums.items()}
-        self.sums, self.counts = {}, {}
-        return means
-
-
 class _Run:
     """The state of one call of [`train`]."""
 
     def __init__(
-        self, stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, checkpoint: Path | None
+        self,
+        stage: TrainingStage,
+        arguments: TrainingArguments,
+        accelerator: Accelerator,
+        checkpoint: Path | None,
+        name: str,
     ):
         self.stage, self.arguments, self.accelerator = stage, arguments, accelerator
         self.folder = Path(arguments.output_dir)
@@ -239,15 +177,15 @@ class _Run:
             enable_gradient_checkpointing(stage.model)
         model = stage.model
         if accelerator.num_processes > 1:
-            model = _with_common_statistics(model, accelerator.device)
+            model = with_common_statistics(model, accelerator.device)
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
-            _decay_groups(self.parameters, arguments.weight_decay),
+            decay_groups(self.parameters, arguments.weight_decay),
             lr=arguments.learning_rate,
             betas=(arguments.adam_beta1, arguments.adam_beta2),
             fused=True,
         )
-        self.schedule = _make_schedule(optimizer, arguments)
+        self.schedule = make_schedule(optimizer, arguments)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.resumable = Resumable(
             accelerator.unwrap_model(self.model), self.optimizer, self.schedule, accelerator.scaler
@@ -266,10 +204,11 @@ class _Run:
         self.step: int = state["step"]
         self.best: float = math.inf if state.get("best") is None else state["best"]
         self.seconds: dict[str, float] = state.get("seconds", {"data": 0.0, "model": 0.0})
-        self.window = _Window(state.get("window"))
+        self.window = Window(state.get("window"))
         own = checkpoint is not None and checkpoint.parent.resolve() == self.folder.resolve()
         self.log = RunLog(self.folder, state["log_position"] if own else 0, accelerator.is_main_process)
         self.record: dict[str, Any] = state.get("record", {})
+        self.name, self.ended, self.saved = name, self.finished, self.minutes
 
     def _report_resume(self, state: dict[str, Any], checkpoint: Path) -> None:
         self.accelerator.print(f"going on from step {state['step']} ({checkpoint})")
@@ -374,6 +313,8 @@ class _Run:
             with self.averaged() as model:
                 figures = self.stage.validate(model)
                 self.write({"step": self.step, **figures})
+                told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+                tqdm.write(f"held-out clips after {self.step} steps: {told}", file=sys.stderr)
                 self._save(model, MODEL_FOLDER)
                 if self.stage.best is not None and figures[self.stage.best] < self.best:
                     self.best = figures[self.stage.best]
@@ -407,18 +348,45 @@ class _Run:
         limit = self.arguments.save_total_limit
         save_checkpoint(self.accelerator, self.resumable, self.ema, self.folder, state, limit)
 
+    @property
+    def minutes(self) -> float:
+        """Of all steps, those before a stop included."""
+        return sum(self.seconds.values()) / 60
+
+    @property
+    def finished(self) -> bool:
+        """Whether the steps, or the minutes that they may take, are used up."""
+        limit = self.arguments.max_minutes
+        return self.step >= self.arguments.max_steps or bool(limit and self.agreed(self.minutes >= limit))
+
+    def agreed(self, answer: bool) -> bool:
+        """What the main process says to a question that each would answer by its own clock."""
+        if self.accelerator.num_processes == 1:
+            return answer
+        return bool(broadcast(torch.tensor([answer], device=self.accelerator.device))[0])
+
     def due(self, interval: int) -> bool:
         """Whether something that happens every `interval` steps, and at the end, happens now."""
-        return self.step % interval == 0 or self.step == self.arguments.max_steps
+        return self.step % interval == 0 or self.ended
+
+    def due_to_save(self) -> bool:
+        """Whether a checkpoint is written now: by steps, or since the last one is too long ago."""
+        limit = self.arguments.save_minutes
+        return self.due(self.arguments.save_steps) or bool(limit and self.agreed(self.minutes - self.saved >= limit))
 
     def run(self) -> None:
         """From the present step to the last."""
         arguments = self.arguments
         batches = self.loader()
         bar = tqdm(
-            total=arguments.max_steps, initial=self.step, disable=not self.accelerator.is_main_process, mininterval=1.0
+            total=arguments.max_steps,
+            initial=self.step,
+            desc=self.name,
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+            mininterval=1.0,
         )
-        while self.step < arguments.max_steps:
+        while not self.ended:
             started = time.perf_counter()
             values, waited = self.train_step(batches)
             seconds = time.perf_counter() - started
@@ -426,6 +394,7 @@ class _Run:
             self.window.add({**values, "data_seconds": waited, "model_seconds": seconds - waited})
             self.seconds["data"] += waited
             self.seconds["model"] += seconds - waited
+            self.ended = self.finished
             bar.update()
             if self.due(arguments.logging_steps):
                 self.write_window()
@@ -434,8 +403,9 @@ class _Run:
                 self.validate()
             if arguments.sample_steps and self.due(arguments.sample_steps):
                 self.sample()
-            if self.due(arguments.save_steps):
+            if self.due_to_save():
                 self.save_checkpoint()
+                self.saved = self.minutes
         bar.close()
 
     def write_window(self) -> None:
@@ -448,7 +418,7 @@ class _Run:
                 **means,
                 "samples_per_second": speed,
                 "peak_memory_gb": peak_memory_gb(),
-                "minutes": sum(self.seconds.values()) / 60,
+                "minutes": self.minutes,
             }
         )
 
@@ -466,7 +436,11 @@ class _Run:
 
 
 def train(
-    stage: TrainingStage, arguments: TrainingArguments, accelerator: Accelerator, push: bool = True
+    stage: TrainingStage,
+    arguments: TrainingArguments,
+    accelerator: Accelerator,
+    push: bool = True,
+    name: str = "training",
 ) -> dict[str, Any]:
     """
     Trains `stage.model` and leaves in `output_dir`: `model/` (averaged weights), `best/` where the stage names a figure,
@@ -475,6 +449,7 @@ def train(
     Args:
         accelerator: from [`make_accelerator`].
         push: send the model's folder where `--push_to_hub` asks for it; a script that makes more of it sends that itself.
+        name: of the progress bar.
 
     Returns:
         `dict`: the last value of every figure, and the run's speed; read from `summary.json` where the run is finished.
@@ -491,7 +466,7 @@ def train(
         return summary
     if arguments.sample_steps:
         check_samples(stage)
-    run = _Run(stage, arguments, accelerator, checkpoint)
+    run = _Run(stage, arguments, accelerator, checkpoint, name)
     start_trackers(accelerator, arguments, run.step)
     run.run()
     accelerator.end_training()

@@ -239,6 +239,26 @@ def cache_semantic_features(
     return len(rows)
 
 
+def cache_spoken_clips(
+    model: FlowDubberSemanticForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    cache: SemanticCache,
+    clips: Sequence[SpokenClip],
+    samples: int,
+    **options: Any,
+) -> int:
+    """States of a dataset's clips: `samples` of each to train on, one of each other; see [`cache_semantic_features`].
+
+    Returns:
+        `int`: number of files that this process wrote.
+    """
+    written = 0
+    for count, training in ((samples, True), (1, False)):
+        targets = [item for item in clips if (item.clip.split == "train") == training]
+        written += cache_semantic_features(model, tokenizer, cache, targets, clips, count, **options)
+    return written
+
+
 def cache_settings(
     model: FlowDubberSemanticForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,

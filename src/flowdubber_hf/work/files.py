@@ -21,12 +21,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 # A folder that is being written or removed has a name that no reader takes for a finished one.
 UNFINISHED = ".unfinished-"
+# Files that are being written now, so that a run that is ended at once leaves none behind.
+_BEGUN: set[Path] = set()
 _MAX_STEM = 50  # characters of a name that its temporary one keeps: with four bytes each, a suffix still fits into 255
 
 
@@ -52,11 +54,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = create_beside(path)
+    _BEGUN.add(temporary)
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk's has no name
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+        _BEGUN.discard(temporary)
+
+
+def remove_begun() -> None:
+    """Removes what this process has begun to write: for a process that ends without unwinding."""
+    for path in tuple(_BEGUN):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def replace_file(path: Path, data: bytes) -> None:

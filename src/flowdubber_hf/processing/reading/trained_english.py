@@ -30,6 +30,9 @@ def _folder() -> Path:
 def _lexicon() -> sqlite3.Connection:
     """The lexicon in memory with an index: its file has none, so that every look-up reads all 120,000 words."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.execute(
+        "PRAGMA temp_store = MEMORY"
+    )  # sorting would go through the temporary folder, which may be full
     connection.execute("ATTACH ? AS wheel", (str(_folder() / "lexicon.db"),))
     connection.execute(
         "CREATE TABLE word_phonemes AS SELECT word, pron_order, role, phonemes FROM wheel.word_phonemes"

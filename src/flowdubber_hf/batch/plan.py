@@ -1,0 +1,276 @@
+"""What a batch is to do: everything that can be refused is, before a model or torch is loaded, and all mistakes are told at once.
+
+What is known of a clip is kept in a record of its own, beside the key of all that its sound depends on: a clip whose record has that
+key, and whose output is the one that was written, is not dubbed again.
+"""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm.auto import tqdm
+
+from ..data.hashing import hash_checkpoint, hash_file, hash_json
+from ..data.workers import world
+from ..models.complete import read_index
+from ..models.sources import local_checkpoint
+from ..version import __version__
+from ..work.files import replace_file
+from ..work.reading import read_record
+from .jobs import BadJobs, DubJob, Problem, check_files_and_text, check_inside, check_sampling, check_takes
+from .listing import ListedJob, place, read_jobs
+
+
+RESULTS_NAME = "dubs.jsonl"
+WORK_NAME = "work"
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What is asked for.
+
+    Attributes:
+        listing: `.jsonl` or `.csv`, see [`~batch.listing.read_jobs`].
+        output: folder of the dubs, made where missing.
+        given: fields of [`DubJob`] for lines that do not have them.
+        suffix: of outputs that the listing does not name: `.mp4`, `.mov`, `.mkv` or `.wav`.
+        model: bundled name, folder or Hub id.
+        device: of the model: cpu, cuda, ... or auto.
+        num_proc: processes.
+        overwrite: replace files in `output` that no earlier run of the same folder wrote.
+        quiet: no progress bars.
+    """
+
+    listing: Path
+    output: Path
+    given: Mapping[str, Any] = field(default_factory=dict)
+    suffix: str = ".mp4"
+    model: str = "flowdubber-grid-tiny"
+    device: str = "auto"
+    num_proc: int = 1
+    overwrite: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, and what identifies its result.
+
+    Attributes:
+        job: to do.
+        line: of the listing.
+        key: of all that the sound depends on.
+        record: file of what is known of the result.
+    """
+
+    job: DubJob
+    line: int
+    key: str
+    record: Path
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """A batch that can begin.
+
+    Attributes:
+        settings: as they were given.
+        tasks: all of them, in the order of the listing.
+        due: those that no earlier run has finished.
+    """
+
+    settings: BatchSettings
+    tasks: tuple[Task, ...]
+    due: tuple[Task, ...]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Planning
+
+
+def plan_batch(settings: BatchSettings) -> BatchPlan:
+    """Reads the listing and looks into every script, voice and clip that is to be used.
+
+    Raises:
+        BadJobs: naming line and field of everything that is wrong.
+        ValueError, ImportError: whatever else forbids the batch, with what to do.
+    """
+    if settings.num_proc < 1:
+        raise ValueError(f"--num-proc must be at least 1, got {settings.num_proc}.")
+    if world()[1] > 1 and settings.num_proc > 1:
+        raise ValueError("accelerate launch starts the processes; leave --num-proc out.")
+    _check_output(settings)
+    if settings.device not in ("auto", "cpu"):
+        from ..pipelines.flowdubber.loading import choose_device  # brings torch
+
+        choose_device(settings.device)
+    problems: list[Problem] = []
+    try:
+        items = read_jobs(settings.listing, settings.output, settings.given, settings.suffix)
+    except BadJobs as error:
+        items, problems = list(error.others), list(error.problems)
+    folder = _model_folder(settings.model)
+    has_language_model = (read_index(folder).get("semantic_model") or [None])[0] is not None
+    items = _without_problems(
+        settings, items, lambda item: _quick_problems(settings, item.job, has_language_model), problems
+    )
+    if items:
+        check_takes(item.job for item in items)
+    tasks = _tasks(settings, items, hash_checkpoint(folder))
+    due = tuple(task for task in tasks if not _is_finished(task))
+    inputs = {_identity(file) for task in tasks for file in _inputs(task.job)}
+    bar = tqdm(due, desc="checking", unit="clip", disable=settings.quiet or not due or world()[0] != 0, leave=False)
+    _without_problems(settings, bar, lambda task: _problems_inside(task, inputs, settings.overwrite), problems)
+    if problems:
+        raise BadJobs(sorted(problems, key=lambda problem: problem.line or 0))
+    return BatchPlan(settings, tasks, due)
+
+
+def _check_output(settings: BatchSettings) -> None:
+    """Refuses a folder in which the run's own files would take the place of others."""
+    output = settings.output
+    results, work = output / RESULTS_NAME, output / WORK_NAME
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"--output {output} is a file; with --batch, give a folder.")
+    listing = settings.listing.resolve()
+    if listing == results.resolve() or listing.is_relative_to(work.resolve()):
+        raise ValueError(
+            f"--batch {settings.listing} lies where --output {output} keeps its own files; choose another folder."
+        )
+    if results.exists() and not work.is_dir():
+        raise ValueError(f"{results} is none of an earlier run's; choose another folder.")
+
+
+def _model_folder(model: str) -> Path:
+    """The files of a checkpoint; torch is imported only where they have to be fetched from the Hub."""
+    folder = local_checkpoint(model)
+    if folder is None:
+        from ..evaluation.sounds import model_folder
+
+        return model_folder(model)
+    return folder
+
+
+Item = TypeVar("Item", ListedJob, "Task")
+
+
+def _without_problems(
+    settings: BatchSettings,
+    items: Iterable[Item],
+    find: Callable[[Item], Iterable[Problem]],
+    problems: list[Problem],
+) -> list[Item]:
+    """The items with which nothing is wrong; what is wrong with the others joins `problems`."""
+    good = []
+    for item in items:
+        found = list(find(item))
+        problems += [place(settings.listing, item.line, problem.message, problem.field) for problem in found]
+        good += [] if found else [item]
+    return good
+
+
+def _quick_problems(settings: BatchSettings, job: DubJob, has_language_model: bool) -> Iterator[Problem]:
+    yield from check_files_and_text(job)
+    yield from check_sampling(job)
+    first = job.output.relative_to(settings.output).parts[0]
+    if first.casefold() in (RESULTS_NAME, WORK_NAME):
+        yield Problem(f"{first} is the name of this run's own files in {settings.output}; choose another.", "output")
+    if has_language_model:
+        return
+    if job.guidance_scale != 1:
+        yield Problem(
+            "it drops the language model's knowledge, and this model has none; set it to 1.", "guidance_scale"
+        )
+    if job.reference_text is not None:
+        yield Problem("it serves the language model, and this model has none; leave it out.", "reference_text")
+
+
+def _problems_inside(task: Task, inputs: Collection[tuple[int, int]], overwrite: bool) -> Iterator[Problem]:
+    yield from _target_problems(task, inputs, overwrite)
+    yield from check_inside(task.job)
+
+
+def _inputs(job: DubJob) -> list[Path]:
+    return [file for file in (job.video, job.reference, job.lexicon) if file is not None]
+
+
+def _tasks(settings: BatchSettings, items: Sequence[ListedJob], model: str) -> tuple[Task, ...]:
+    hashed = lru_cache(maxsize=None)(hash_file)
+    tasks = []
+    for item in items:
+        job = item.job
+        name = job.output.relative_to(settings.output)
+        options = {key: value for key, value in asdict(job).items() if key not in ("video", "reference", "output")}
+        options["lexicon"] = None if job.lexicon is None else hashed(job.lexicon)
+        key = hash_json([__version__, model, options, name.suffix, hashed(job.video), hashed(job.reference)])
+        tasks.append(Task(job, item.line, key, settings.output / WORK_NAME / f"{name}.json"))
+    return tuple(tasks)
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    """Which file a path leads to, whatever it is called."""
+    found = file.stat()
+    return found.st_dev, found.st_ino
+
+
+def _target_problems(task: Task, inputs: Collection[tuple[int, int]], overwrite: bool) -> Iterator[Problem]:
+    output = task.job.output
+    if output.is_dir():
+        yield Problem(f"{output} is a folder.", "output")
+    elif output.exists():
+        if _identity(output) in inputs:
+            yield Problem(f"{output} is one of the inputs; choose another name.", "output")
+        elif not overwrite and not _is_own(task):
+            yield Problem(
+                f"{output} exists and is none of an earlier run's; give --overwrite to replace it.", "output"
+            )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Records
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        return hash_file(file)
+    except OSError:
+        return None
+
+
+def _is_finished(task: Task) -> bool:
+    record = read_record(task.record)
+    return (
+        record.get("key") == task.key
+        and isinstance(record.get("row"), dict)
+        and record.get("digest") == _digest(task.job.output)
+    )
+
+
+def _is_own(task: Task) -> bool:
+    """Whether the output that is there was written by a run of this folder, also by one that was killed right then."""
+    record = read_record(task.record)
+    return record.get("begun", False) or record.get("digest") == _digest(task.job.output)
+
+
+def write_record(task: Task, **known: Any) -> None:
+    """Keeps what is known of a clip."""
+    replace_file(task.record, json.dumps({"key": task.key, **known}, ensure_ascii=False).encode())
+
+
+def row_of(task: Task) -> dict[str, Any]:
+    """A clip's line of the results."""
+    record = read_record(task.record)
+    row = record.get("row") if record.get("key") == task.key else None
+    about = {"line": task.line, "video": str(task.job.video), "output": str(task.job.output)}
+    if isinstance(row, dict):
+        return {**about, "problem": None, **row}
+    return {
+        **about,
+        "problem": str(record.get("problem") or "") or "the process that had this clip did not finish it.",
+    }
