@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -14,6 +15,7 @@ from ..evaluation.takes import WORD_PACKAGES
 from ..extras import absent
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber import FlowDubberPipeline
+from ..work.reading import in_a_line
 from .dubbing import Dubber
 from .events import wire
 from .layout import ASSETS, BUNDLED_MODEL, asset, build_parts, theme
@@ -83,3 +85,47 @@ def launch_settings() -> dict[str, Any]:
         "ssr_mode": False,
         "mcp_server": not absent(["mcp"]),  # gradio's extra `mcp`
     }
+
+
+def serve(
+    model: str,
+    max_seconds: float,
+    host: str,
+    port: int | None,
+    on_ready: Callable[[str], None],
+) -> str:
+    """Serves the page until Ctrl-C.
+
+    Args:
+        model: bundled name, folder or Hub id.
+        max_seconds: longest clip.
+        host: address to listen on.
+        port: to listen on; `None` takes the first free one from 7860.
+        on_ready: is told the page's address when it can be opened.
+
+    Returns:
+        The page's address.
+
+    Raises:
+        ValueError: there is no such model, or the server cannot listen there.
+    """
+    demo = build_demo(build_dubber(model, max_seconds), model)
+    try:
+        _, url, _ = demo.launch(
+            server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **launch_settings()
+        )
+    except OSError as error:
+        raise ValueError(f"the page cannot listen on {host}, port {port or 'any'} ({in_a_line(error)}).") from error
+    on_ready(url)
+    try:
+        _until_interrupted()
+    finally:
+        demo.close(verbose=False)
+    return url
+
+
+def _until_interrupted() -> None:
+    try:
+        Event().wait()
+    except KeyboardInterrupt:  # how a server is ended, no failure
+        return
