@@ -44,7 +44,7 @@ def served_page(port: int) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "flowdubber_hf", "ui", "--port", str(port), "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            line = next((line for line in process.stdout if "http" in line), None)
+            line = next((line for line in process.stdout if "The page is at" in line), None)
             if line is None:
                 raise ValueError("flowdubber ui did not start; what it says stands above.")
             yield re.search(r"http\S+", line)[0], process.pid

@@ -94,10 +94,10 @@ class _Page:
         """A field's message goes as soon as the field is corrected; the browser does it alone."""
         fields, problems = self.parts.fields, self.parts.problems
         changes = {
-            "script": [fields["script"].input],
+            "script": [fields["script"].change],
             "consent": [fields["consent"].change],
             "settings": [fields[name].change for name in ("steps", "guidance_scale", "seed", "takes", "temperature")],
-            "moves": [self.parts.moves.input],
+            "moves": [self.parts.moves.change],
         }
         for name, events in changes.items():
             gr.on(events, None, None, problems[name], js="() => ''", **self.quietly)

@@ -20,20 +20,33 @@ const look = (event, files) => {
   if (event.target.type === "file") event.target.value = "";
   return false;
 };
-document.addEventListener("change", (event) => event.target.type === "file" && inField(event) && look(event, event.target.files), true);
+// Gradio goes by the type alone, so that a file that it does not know, or a video as the voice, is given the type of the field.
+const isOfField = (file) => file.type.startsWith(props.kinds[0]);
+const retyped = (file) => new File([file], file.name, { type: props.kinds[0] + "x-" + file.name.split(".").pop().toLowerCase() });
+const pick = (input, file) => {
+  const picked = new DataTransfer();
+  picked.items.add(isOfField(file) ? file : retyped(file));
+  input.files = picked.files;
+};
+document.addEventListener(
+  "change",
+  (event) => {
+    const input = event.target;
+    if (input.type !== "file" || !inField(event) || !look(event, input.files)) return;
+    if (input.files.length && !isOfField(input.files[0])) pick(input, input.files[0]);
+  },
+  true,
+);
 document.addEventListener(
   "drop",
   (event) => {
     const field = inField(event);
     if (!field || !look(event, event.dataTransfer?.files)) return;
-    // Dropped files are refused by their type; those that are picked are not
     const input = field.querySelector("input[type=file]");
-    const [file] = event.dataTransfer.files;
-    if (!input || !file || props.kinds[0] === file.type.split("/")[0] + "/") return;
-    stop(event);
-    const picked = new DataTransfer();
-    picked.items.add(file);
-    input.files = picked.files;
+    const file = event.dataTransfer?.files[0];
+    if (!input || !file || isOfField(file)) return;
+    stop(event); // what was dropped cannot be changed, so it is picked instead
+    pick(input, file);
     input.dispatchEvent(new Event("change", { bubbles: true }));
   },
   true,
