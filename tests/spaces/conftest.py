@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The Space as it is uploaded: its modules importable, its app loaded once, served once."""
+"""The Space as it is uploaded: its app loaded once, served once."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ from flowdubber_hf.processing.video import write_wav
 pytest.importorskip("gradio", reason="gradio is not installed: pip install '.[space]'")
 
 SPACE = Path(__file__).resolve().parents[2] / "spaces" / "flowdubber"
-sys.path.insert(0, str(SPACE))  # its modules import each other as a Space's do
+sys.path.insert(0, str(SPACE))
 
 
 @pytest.fixture(scope="session")

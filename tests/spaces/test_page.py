@@ -17,14 +17,14 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-import pytest
-
 import page
+import pytest
+from limits import FIELDS, NO_CONSENT, QUEUE_LENGTH
+
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.references import check_reference
 from flowdubber_hf.processing.text import phonemize
 from flowdubber_hf.processing.video import plays_in_browsers, probe_video
-from limits import FIELDS, NO_CONSENT, QUEUE_LENGTH
 
 
 @pytest.fixture

@@ -134,7 +134,8 @@ class _Page:
         """Pressing the button checks first, apart from the line; only what passes is put into it."""
         fields, buttons = self.parts.fields, self.parts.buttons
         inputs, seed = list(fields.values()), fields["seed"]
-        passed = {"outputs": [*self.lines, self.wanted, buttons["stop"]], "show_progress": "hidden", **self.looking}
+        outputs = [*self.lines, self.parts.problems["moves"], self.wanted, buttons["stop"]]
+        passed = {"outputs": outputs, "show_progress": "hidden", **self.looking}
         asked = gr.on(
             [buttons["dub"].click, fields["script"].submit],
             check_handler(self.dubber),
@@ -267,8 +268,8 @@ def check_handler(dubber: Dubber) -> Callable[..., tuple]:
         try:
             dubber.check(request)
         except Problems as found:
-            return (*_problem_texts(found.by_field), gr.skip(), gr.skip())
-        return (*_problem_texts({}), (wanted[0] + 1, request), gr.Button(visible=True))
+            return (*_problem_texts(found.by_field), "", gr.skip(), gr.skip())
+        return (*_problem_texts({}), "", (wanted[0] + 1, request), gr.Button(visible=True))
 
     return check
 
