@@ -153,6 +153,11 @@ def test_moved_words_are_checked_and_become_a_request(dubber, media, store):
     assert "deleted" in move(rows, 7, [take], (1, None))[0]
 
 
+def test_a_request_that_the_server_has_forgotten(dubber, store):
+    (result,) = events.page_handler(dubber, Stops(), store)((0, None), [])
+    assert result[FIELDS.index("settings")] == events.FORGOTTEN
+
+
 def test_a_stopped_dub_shows_nothing_and_leaves_no_folder(dubber, media, folders, store):
     stops = Stops()
 

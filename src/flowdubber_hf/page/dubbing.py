@@ -192,7 +192,7 @@ class Dubber:
             sound=made.dub.audios[0],
             own_sound=own_sound,
             words=words,
-            phoneme_frames=made.dub.paths[0].sum(axis=1).astype(int).tolist(),
+            phoneme_frames=made.dub.phoneme_frames[0].tolist(),
             mouths=made.dub.mouths[0],
             duration=made.dub.durations[0],
             seconds={CHECKING: clock.seconds[CHECKING], **made.seconds, WRITING: clock.seconds[WRITING]},

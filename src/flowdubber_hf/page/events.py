@@ -28,6 +28,7 @@ QUEUE = "dub"  # the page and the API wait in one line: the models serve one vis
 LOOKING = "look"  # another line, for what needs no model: it does not wait for the dubs
 LOOKING_AT_ONCE = 4
 DRAFTING = "draft"
+FORGOTTEN = "So many visitors came that the server has forgotten this request. Press the button again."
 GONE = "The server has deleted the files of this take, as it does after an hour. Make it again."
 
 Wanted = tuple[int, Request | None]  # how many requests this visitor has made, and the last one
@@ -303,6 +304,9 @@ def page_handler(dubber: Dubber, stops: Stops, store: Callable[[str], str]) -> C
         visitor: gr.Request | None = None,
     ) -> Iterator[tuple]:
         request = wanted[1]
+        if request is None:
+            yield (*_problem_texts({"settings": FORGOTTEN}), *unchanged)
+            return
         session = None if visitor is None else visitor.session_hash
         with TemporaryDirectory(prefix="flowdubber-") as folder, stops.listening(session, progress) as report:
             try:

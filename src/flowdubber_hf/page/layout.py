@@ -314,7 +314,11 @@ def _settings(dubber: Dubber) -> dict[str, Any]:
 
 def _seed() -> gr.Number:
     return gr.Number(
-        0, label="Seed", precision=None, info="The same seed gives the same sound; another one, another take."
+        0,
+        label="Seed",
+        precision=None,
+        info="The same seed gives the same sound; another one, another take.",
+        elem_id="seed",
     )
 
 

@@ -23,7 +23,7 @@ from .limits import MAX_CLIP_SECONDS, MAX_FILE_BYTES, QUEUE_LENGTH, TAKES, Reque
 
 
 KEPT_SECONDS = 3600  # uploads and results, before they are deleted from the server
-KEPT_SESSIONS = 100  # visitors whose takes and settings the server remembers; gradio alone would keep 10,000
+KEPT_SESSIONS = 50  # visitors whose takes the server remembers, 0.15 MB each; gradio alone would remember 10,000
 GPU_SECONDS = 15  # for the longest clip and the usual number of steps
 
 
