@@ -11,11 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The Space as it is uploaded: its modules importable, its app loaded once, served once."""
+"""The Space as it is uploaded: its app loaded once, served once."""
 
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -30,8 +34,9 @@ from flowdubber_hf.processing.video import write_wav
 
 pytest.importorskip("gradio", reason="gradio is not installed: pip install '.[space]'")
 
+STARTING_SECONDS = 300  # of a machine with much else to do
 SPACE = Path(__file__).resolve().parents[2] / "spaces" / "flowdubber"
-sys.path.insert(0, str(SPACE))  # its modules import each other as a Space's do
+sys.path.insert(0, str(SPACE))
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +70,43 @@ def url(app: ModuleType) -> Iterator[str]:
     _, address, _ = app.demo.launch(prevent_thread_lock=True, quiet=True, **app.launch_settings())
     yield address
     app.demo.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def own_url(space_folder: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the page served by a process of its own: whatever it does, a browser's waiting has an end."""
+    folder = tmp_path_factory.mktemp("served")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    paths = [str(repository / "src"), os.environ.get("PYTHONPATH", "")]
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "OMP_NUM_THREADS": "1",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_TEMP_DIR": str(folder / "gradio"),
+    }
+    address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + STARTING_SECONDS
+    with (folder / "log.txt").open("wb") as log:
+        server = subprocess.Popen([sys.executable, "app.py"], cwd=space_folder, env=variables, stdout=log, stderr=log)
+    try:
+        while not answers(address):
+            said = (folder / "log.txt").read_text(errors="replace")
+            assert server.poll() is None and time.monotonic() < deadline, f"the page does not start: {said[-2000:]}"
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.kill()
+        server.wait(30)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=20):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -89,16 +89,18 @@ def test_two_visitors_get_their_own_results(url, media, tmp_path):
     assert alone[0][0].read_bytes() != alone[1][0].read_bytes()
 
 
-def test_uploads_and_results_are_deleted_but_not_the_examples(app, client, media):
+def test_uploads_and_results_are_deleted_but_not_the_examples_and_the_first_dub(app, client, media):
     cache = Path(app.demo.GRADIO_CACHE)
     dub(client, media, seed=11)
     before = {path.name for path in cache.rglob("*") if path.is_file()}
     assert {"head.mp4", "dubbed.mp4", "example_1.mp4", "demo_reference.wav"} <= before
+    assert len(list(cache.rglob("dubbed.mp4"))) > 1
     delete_files_created_by_app(app.demo, age=None)  # what runs every ten minutes, with the age of an hour
     left = {path.name for path in cache.rglob("*") if path.is_file()}
     assert left == {
-        "example_1.mp4", "example_2.mp4", "example_3.mp4", "demo_reference.wav", "voice_2.wav", "voice_3.wav",
+        "dubbed.mp4", "example_1.mp4", "example_2.mp4", "example_3.mp4", "demo_reference.wav", "voice_2.wav", "voice_3.wav",
     }  # fmt: skip
+    assert len(list(cache.rglob("dubbed.mp4"))) == 1
 
 
 def test_description(client):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from clips import noise_frames, write_clip
+from clips import head_frames, noise_frames, write_clip
 from flowdubber_hf.processing.video import probe_video
 
 
@@ -33,19 +33,20 @@ FLAGS = [
     "--disable-background-networking",
     "--autoplay-policy=no-user-gesture-required",
 ]
-PATIENCE = 60_000  # ms; a busy machine is no failure
+PATIENCE = 90_000  # ms; a busy machine is no failure
+playwright.expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator["playwright.Browser"]:
     with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        running = driver.chromium.launch(executable_path=chromium, args=FLAGS, timeout=PATIENCE)
         yield running
         running.close()
 
 
 @pytest.fixture
-def open_page(browser, url):
+def open_page(browser, own_url):
     """Opens the page at a size and in a colour scheme; afterwards no error may stand in the console, and no other host asked."""
     contexts, complaints = [], []
 
@@ -58,8 +59,8 @@ def open_page(browser, url):
         page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: message.type == "error" and note("console", message.text))
         page.on("pageerror", lambda error: note("exception", str(error)))
-        page.on("request", lambda request: is_foreign(request.url, url) and note("request", request.url))
-        page.goto(url)
+        page.on("request", lambda request: is_foreign(request.url, own_url) and note("request", request.url))
+        page.goto(own_url)
         page.get_by_role("button", name="Dub the clip").wait_for()
         return page
 
@@ -105,8 +106,14 @@ def open_settings(page, **values: float) -> None:
         set_number(page, "Seed" if name == "seed" else f"number input for {name.capitalize()}", value)
 
 
-def result(page, other_than: str | None = None) -> str:
-    """Address of the dubbed clip, as soon as there is one that can be played."""
+def shown(page) -> str:
+    """Address of the clip that stands there as the dubbed one."""
+    page.locator("#dubbed video").wait_for()
+    return page.evaluate("document.querySelector('#dubbed video').src")
+
+
+def result(page, other_than: str) -> str:
+    """Address of the dubbed clip, as soon as there is another one that can be played."""
     page.wait_for_function(
         "(old) => { const video = document.querySelector('#dubbed video');"
         " return video && video.src && video.src !== old && video.readyState > 0 }",
@@ -135,8 +142,9 @@ def test_a_clip_is_dubbed_played_and_dubbed_again(open_page, media, real_clip):
     page.locator("#voice canvas, #voice .waveform-container").first.wait_for()
     consent(page)
     open_settings(page, steps=1)
+    ready = shown(page)
     press(page)
-    first = result(page)
+    first = result(page, other_than=ready)
     assert page.locator(".problem [role=alert]").count() == 0
 
     duration = page.evaluate("document.querySelector('#dubbed video').duration")
@@ -144,7 +152,8 @@ def test_a_clip_is_dubbed_played_and_dubbed_again(open_page, media, real_clip):
     page.locator("#original video").wait_for()
     assert page.locator("#timeline button").all_inner_texts() == script.split()
     assert page.locator("#timeline img").count() == 2  # before and after: both clips have a sound of their own
-    assert "of work for" in page.locator("#seconds caption").inner_text()
+    assert "of work for" in page.locator("#seconds summary").inner_text()
+    assert not page.locator("#seconds table").is_visible()
 
     page.locator("#timeline button").nth(3).click()  # plays from the word
     page.wait_for_function("document.querySelector('#dubbed video').currentTime > 1.2")
@@ -160,7 +169,19 @@ def test_a_clip_is_dubbed_played_and_dubbed_again(open_page, media, real_clip):
     assert len({fetch(address) for address in (first, second, third)}) == 3
     set_number(page, "Seed", 0)
     press(page)
-    assert fetch(result(page, other_than=third)) == fetch(first)
+    fourth = result(page, other_than=third)
+    assert fetch(fourth) == fetch(first)
+    # Takes of the visit, to go back to
+    takes = page.locator("#takes label")
+    assert takes.count() == 4 and takes.nth(1).inner_text().strip() == f"2: {script} (seed 5)"
+    takes.nth(1).click()
+    assert fetch(result(page, other_than=fourth)) == fetch(second)
+    # What can be taken away
+    for kind, ending in {"video": "mp4", "sound": "wav", "subtitles": "srt", "report": "json"}.items():
+        with page.expect_download() as download:
+            page.locator(f"#download-{kind}").click()
+        assert download.value.suggested_filename == f"dubbed.{ending}"
+        assert Path(download.value.path()).stat().st_size > 0
 
 
 def test_wrong_input_is_told_beside_its_field(open_page, media, tmp_path):
@@ -188,13 +209,20 @@ def test_wrong_input_is_told_beside_its_field(open_page, media, tmp_path):
     }
     for field, text in expected.items():
         playwright.expect(page.locator(f"#{field}-problem [role=alert]")).to_contain_text(text)
+    # Gone as soon as the field is corrected
+    page.get_by_label("Script").fill("now")
+    playwright.expect(page.locator("#script-problem [role=alert]")).to_have_count(0)
+    consent(page)
+    playwright.expect(page.locator("#consent-problem [role=alert]")).to_have_count(0)
+    assert page.locator(".problem [role=alert]").count() == 2
     # Found by the models
     upload(page, "clip", write_clip(tmp_path / "noise.mp4", noise_frames(40, 120, 160)))
     page.locator("#clip video").wait_for()
     playwright.expect(problem).to_have_count(0)
     page.get_by_label("Script").fill("<b>place</b> blue")
     upload(page, "voice", media / "voice.wav")
-    consent(page)
+    page.locator("#voice canvas, #voice .waveform-container").first.wait_for()
+    playwright.expect(page.locator("#voice-problem [role=alert]")).to_have_count(0)
     press(page)
     playwright.expect(problem).to_contain_text("No face was found")
     assert page.locator(".problem [role=alert]").count() == 1
@@ -228,8 +256,9 @@ def test_an_example_by_keyboard_alone(open_page):
     tab_to("have agreed")
     page.keyboard.press("Space")
     tab_to("Dub the clip")
+    ready = shown(page)
     page.keyboard.press("Enter")
-    result(page)
+    result(page, other_than=ready)
     assert all(name.strip() for name in reached), reached
     tab_to("place")
     start = page.evaluate("Number(document.activeElement.dataset.start)")
@@ -245,8 +274,9 @@ def test_on_a_phone(open_page, scheme):
     page.locator("#clip video").wait_for()
     open_settings(page, steps=1)
     consent(page)
+    ready = shown(page)
     press(page)
-    result(page)
+    result(page, other_than=ready)
     assert no_wider_than_the_screen(page)
     # One below the other: fields, button, dub, original
     names = ["clip", "consent", "dub", "dubbed", "original"]
@@ -276,3 +306,92 @@ def test_the_clips_own_sound_takes_the_place_of_a_recording(open_page, media):
     consent(page)
     press(page)
     playwright.expect(page.locator("#voice-problem [role=alert]")).to_contain_text("no sound of its own")
+
+
+def give(page, field: str, file: Path, name: str) -> None:
+    """A file of a kind that the browser has no type for."""
+    data = {"name": name, "mimeType": "", "buffer": file.read_bytes()}
+    page.locator(f"#{field} input[type=file]").set_input_files([data])
+
+
+def test_files_without_a_type_and_a_video_as_the_voice(open_page, media, tmp_path):
+    page = open_page()
+    clip = write_clip(tmp_path / "head.mkv", head_frames()[10:60])
+    give(page, "clip", clip, "head.mkv")
+    page.wait_for_function("document.querySelector('#clip video')?.src.endsWith('.mp4')")
+    upload(page, "voice", media / "head.mp4")
+    page.locator("#voice canvas, #voice .waveform-container").first.wait_for()
+    page.get_by_label("Script").fill("place blorx now")
+    consent(page)
+    playwright.expect(page.locator("#script-note")).to_contain_text('pronunciation of "blorx" is guessed')
+    open_settings(page, steps=1)
+    ready = shown(page)
+    press(page)
+    result(page, other_than=ready)
+    playwright.expect(page.locator("#remarks")).to_contain_text('pronunciation of "blorx" is guessed')
+
+
+def test_words_are_moved_dubs_stopped_and_script_and_settings_kept(open_page):
+    page = open_page()
+    page.locator("#examples button").first.click()
+    page.locator("#clip video").wait_for()
+    consent(page)
+    open_settings(page, steps=1)
+    ready = shown(page)
+    press(page)
+    first = result(page, other_than=ready)
+    page.get_by_role("button", name="Move words").click()
+    set_cell(page, row=0, column=1, text="0.2")
+    page.get_by_role("button", name="Redo with these times").click()
+    second = result(page, other_than=first)
+    assert page.locator("#timeline button").first.get_attribute("data-start") == "0.200"
+    set_cell(page, row=0, column=2, text="0.21")
+    page.get_by_role("button", name="Redo with these times").click()
+    playwright.expect(page.locator("#moves-problem [role=alert]")).to_contain_text("at least 0.04 s")
+    # Stopped: the last take stays
+    set_number(page, "number input for Steps", 50)
+    press(page)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    playwright.expect(page.locator("#remarks")).to_contain_text("Stopped")
+    playwright.expect(page.locator("#stop")).to_have_count(0)
+    assert shown(page) == second and page.locator("#takes label").count() == 2
+    # A seed nobody thought of
+    before = page.get_by_label("Seed", exact=True).input_value()
+    page.get_by_role("button", name="Random seed").click()
+    page.wait_for_function(f"document.querySelector('#seed input').value !== '{before}'")
+    seed = page.get_by_label("Seed", exact=True).input_value()
+    page.get_by_label("Script").fill("set red now")
+    page.get_by_label("Script").blur()
+    page.wait_for_timeout(1000)  # the browser writes what it keeps a moment later
+    page.reload()
+    playwright.expect(page.get_by_label("Script")).to_have_value("set red now")
+    page.get_by_role("button", name="Advanced").click()
+    playwright.expect(page.get_by_label("Seed", exact=True)).to_have_value(seed)
+    playwright.expect(page.get_by_label("number input for Steps")).to_have_value("50")
+    assert not page.get_by_label("have agreed to this dub").is_checked() and page.locator("#clip video").count() == 0
+
+
+def set_cell(page, row: int, column: int, text: str) -> None:
+    page.locator(f"#moves [data-row='{row}'][data-col='{column}']").last.dblclick()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def test_what_is_seen_first(open_page):
+    page = open_page(1280, 900)
+    # Fields and the button without scrolling, and a dub to look at
+    for name in ("clip", "voice", "script", "consent", "dub", "dubbed"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["y"] + box["height"] <= 900, name
+    page.wait_for_function("document.querySelector('#dubbed video')?.readyState > 0")
+    assert page.locator("#timeline button").all_inner_texts() == ["place", "blue", "at", "f", "two", "now"]
+    playwright.expect(page.locator("#remarks")).to_contain_text("An example, made when this page started")
+    # Names and sizes
+    names = page.evaluate("[...document.querySelectorAll('video')].map((video) => video.ariaLabel)")
+    assert sorted(names) == ["Dubbed clip", "Original clip"]
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('button')].filter((one) => one.offsetParent).map((one) => {"
+        " const box = one.getBoundingClientRect(); return [box.width, box.height, one.innerText || one.ariaLabel] })"
+    )
+    assert len(sizes) > 8 and [one for one in sizes if min(one[:2]) < 24] == []

@@ -13,7 +13,10 @@
 # limitations under the License.
 """From a request to a dub, by the bundled model."""
 
+import json
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import av
@@ -22,12 +25,14 @@ import pytest
 
 from clips import noise_frames, video_packets, write_clip
 from components import tiny_pipeline
-from dubbing import CHECKING, STAGES, WRITING, Dubber
 from flowdubber_hf.evaluation import takes
+from flowdubber_hf.page.dubbing import Dubber, write_report
+from flowdubber_hf.page.limits import NO_FACE, Problems, Request
+from flowdubber_hf.page.progress import CHECKING, STAGES, WRITING, Stopped
+from flowdubber_hf.page.serve import gpu_seconds
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.demo import DEMO_SCRIPT
-from flowdubber_hf.processing.video import SYNTHETIC_SPEECH_NOTICE, plays_in_browsers, probe_video
-from limits import NO_FACE, Problems, Request
+from flowdubber_hf.processing.video import SYNTHETIC_SPEECH_NOTICE, plays_in_browsers, probe_video, write_wav
 
 
 @pytest.fixture
@@ -52,6 +57,9 @@ def test_a_dub(dubber, request_of_two_steps, media, tmp_path):
     with av.open(str(dub.video)) as container:
         assert container.metadata["comment"] == SYNTHETIC_SPEECH_NOTICE
     assert dub.original == media / "head.mp4"
+    np.testing.assert_allclose(load_audio(dub.sound_file), dub.sound, atol=1 / 32767)
+    assert dub.subtitles.read_text().startswith("1\n00:00:00,") and DEMO_SCRIPT in dub.subtitles.read_text()
+    assert sum(dub.phoneme_frames) == 300
     assert dub.own_sound is not None and dub.mouths.shape == (75, 96, 96)
     assert [word for word, _, _ in dub.words] == DEMO_SCRIPT.split()
     assert list(dub.seconds) == [CHECKING, *(text for text, _ in STAGES.values()), WRITING]
@@ -101,7 +109,7 @@ def test_a_webcams_recording_is_made_playable(dubber, request_of_two_steps, medi
     webcam = str(media / "webcam.webm")
     dub = dubber.dub(replace(request_of_two_steps, clip=webcam), tmp_path, Told())
     assert plays_in_browsers(dub.original) and plays_in_browsers(dub.video)
-    assert dub.original.parent == tmp_path
+    assert dub.original.is_relative_to(tmp_path) and dub.original.name == "webcam.mp4"
     assert dub.duration == probe_video(media / "webcam.webm").duration
     assert dub.own_sound is None
 
@@ -153,6 +161,64 @@ def test_a_model_without_a_language_model_has_nothing_to_guide(request_of_two_st
     assert bare.dub(request_of_two_steps, tmp_path, Told()).duration == 3.0
 
 
-def test_seconds_of_the_card_follow_the_takes(app, request_of_two_steps):
-    one, four = (app.gpu_seconds(replace(request_of_two_steps, takes=takes)) for takes in (1, 4))
+def test_seconds_of_the_card_follow_the_takes(request_of_two_steps):
+    one, four = (gpu_seconds(replace(request_of_two_steps, takes=takes)) for takes in (1, 4))
     assert four == 4 * one
+
+
+def test_the_report_names_what_was_asked_and_made_but_no_file(dubber, request_of_two_steps, media, tmp_path):
+    dub = dubber.dub(request_of_two_steps, tmp_path, Told())
+    text = write_report(dub, request_of_two_steps, tmp_path / "dubbed.json").read_text()
+    report = json.loads(text)
+    assert (report["script"], report["steps"], report["seed"]) == (DEMO_SCRIPT, 2, 0)
+    assert [word["word"] for word in report["words"]] == DEMO_SCRIPT.split()
+    assert str(media) not in text and str(tmp_path) not in text
+
+
+def test_given_times_are_spoken(dubber, request_of_two_steps, tmp_path):
+    first = dubber.dub(request_of_two_steps, tmp_path, Told())
+    later = list(first.phoneme_frames)
+    later[0], later[-1] = later[0] + 10, later[-1] - 10  # all words 0.1 s later
+    (tmp_path / "moved").mkdir()
+    moved = dubber.dub(replace(request_of_two_steps, phoneme_frames=tuple(later)), tmp_path / "moved", Told())
+    assert moved.phoneme_frames == later
+    assert moved.words[0][1] == pytest.approx(first.words[0][1] + 0.1)
+
+
+def test_remarks_on_the_voice_and_the_script_are_told(dubber, request_of_two_steps, media, tmp_path):
+    clipped = write_wav(tmp_path / "clipped.wav", np.clip(6 * load_audio(media / "voice.wav"), -0.5, 0.5))
+    asked = replace(request_of_two_steps, voice=str(clipped), script="place blorx at f two now")
+    warnings = " ".join(dubber.dub(asked, tmp_path, Told()).warnings)
+    assert "clipped" in warnings and 'pronunciation of "blorx" is guessed' in warnings
+
+
+def test_whoever_asks_the_models_run_in_one_thread(dubber, request_of_two_steps, tmp_path, monkeypatch):
+    """Each thread that computes keeps memory of its own for ever; a server has forty of them."""
+    seen = []
+    original = dubber.pipe.extract_lips
+
+    def noted(*arguments, **options):
+        seen.append(threading.get_ident())
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(dubber.pipe, "extract_lips", noted)
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor(3) as visitors:
+        list(visitors.map(lambda folder: dubber.dub(replace(request_of_two_steps, steps=1), folder, Told()), folders))
+    assert len(seen) == 3 and len(set(seen)) == 1
+
+
+def test_a_report_that_stops_ends_the_dub(dubber, request_of_two_steps, tmp_path):
+    told = []
+
+    def stop(progress, desc):
+        told.append(desc)
+        if desc == STAGES["lips"][0]:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        dubber.dub(request_of_two_steps, tmp_path, stop)
+    assert told[-1] == STAGES["lips"][0]
+    assert not list(tmp_path.iterdir())

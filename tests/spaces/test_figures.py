@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pytest
 
-from figures import draw_seconds, draw_timeline, draw_warnings
+from flowdubber_hf.page.figures import draw_seconds, draw_timeline, draw_warnings
 from flowdubber_hf.processing.demo import demo_speech
 
 
@@ -101,7 +101,8 @@ def test_long_clips_have_whole_seconds():
 
 def test_where_the_time_went():
     table = page(draw_seconds({"Reading the lips": 0.5, "Making <it>": 1.0}, 3.0))
-    assert table.find(".//caption").text == "1.5 s of work for 3.0 s of clip"
+    assert table.find(".//details").get("open") is None
+    assert table.find(".//summary").text == "1.5 s of work for 3.0 s of clip"
     assert [row.text for row in table.findall(".//th")] == ["Reading the lips", "Making <it>"]
     assert [bar.get("style") for bar in table.findall(".//td/span")] == ["width:50.0%", "width:100.0%"]
 

@@ -56,4 +56,4 @@ def test_requirements_name_this_package_with_the_extra(space_folder, repository)
 
 def test_nothing_binary_is_part_of_it(space_folder):
     kinds = {file.suffix for file in space_folder.iterdir() if file.is_file()}
-    assert kinds == {".py", ".js", ".css", ".md", ".txt"}
+    assert kinds == {".py", ".md", ".txt"}

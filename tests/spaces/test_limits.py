@@ -19,11 +19,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import limits
 from clips import noise_frames, write_clip, write_sound
+from flowdubber_hf.page import limits
+from flowdubber_hf.page.limits import Problem, Problems, Request, check_request, for_visitors
 from flowdubber_hf.processing.demo import demo_reference
 from flowdubber_hf.processing.video import write_wav
-from limits import Problem, Problems, Request, check_request, for_visitors
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def good(media):
     return Request(str(media / "head.mp4"), "place blue at f two now", str(media / "voice.wav"), consent=True)
 
 
-def problems(request, max_takes=4):
+def problems(request, max_takes=4, max_seconds=limits.MAX_CLIP_SECONDS):
     with pytest.raises(Problems) as found:
-        check_request(request, "us", max_takes)
+        check_request(request, "us", max_takes, max_seconds)
     return found.value.by_field
 
 
@@ -70,20 +70,21 @@ def test_clips_that_are_none(good, media, tmp_path):
 
 def test_size_length_and_picture_are_limited(good, media, tmp_path, monkeypatch):
     clip = str(media / "head.mp4")
-    monkeypatch.setenv("FLOWDUBBER_MAX_SECONDS", "2")
-    assert "at most 2 s" in problems(good)["clip"]
-    monkeypatch.delenv("FLOWDUBBER_MAX_SECONDS")
+    assert "at most 2 s" in problems(good, max_seconds=2.0)["clip"]
     monkeypatch.setattr(limits, "MAX_PICTURE_SIDE", 300)
     assert "360x288; at most 300 pixels" in problems(good)["clip"]
     monkeypatch.setattr(limits, "MAX_FILE_BYTES", 1000)
     assert "at most 0 MB" in problems(replace(good, clip=clip))["clip"]
 
 
-@pytest.mark.parametrize("value", ["many", "0", "61", "nan"])
-def test_a_wrong_limit_is_said(monkeypatch, value):
-    monkeypatch.setenv("FLOWDUBBER_MAX_SECONDS", value)
-    with pytest.raises(ValueError, match="between 1 and 60"):
-        limits.max_clip_seconds()
+@pytest.mark.parametrize("value", ["many", "0", "61", "nan", None, 60.5])
+def test_a_wrong_limit_is_said(value):
+    with pytest.raises(ValueError, match="--max-seconds must lie between 1 and 60"):
+        limits.check_max_seconds(value, "--max-seconds")
+
+
+def test_a_limit_as_number_or_text():
+    assert limits.check_max_seconds("60", "") == limits.check_max_seconds(60, "") == 60.0
 
 
 @pytest.mark.parametrize(

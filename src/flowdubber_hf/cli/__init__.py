@@ -45,11 +45,12 @@ from .prepare import add_prepare
 from .push import add_push
 from .report import check_report_target, file_stamp, is_standard_output, make_report, write_report
 from .say import add_say
+from .ui import add_ui
 
 
 # The groups of the help's first page.
 COMMANDS = {
-    "dubbing": (add_demo, add_say, add_dub),
+    "dubbing": (add_demo, add_say, add_dub, add_ui),
     "your own data": (add_finetune, add_prepare, add_evaluate),
     "models": (add_models, add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
@@ -72,6 +73,7 @@ ENVIRONMENT = {
 DOCUMENTATION = {
     "docs/cli.md": "this command: many clips at once, config file, reports, completion",
     "docs/text.md": "how a script is read: numbers, abbreviations, names, your own pronunciations",
+    "docs/space.md": "the web page",
     "docs/faq.md": "what people ask",
     "docs/data.md": "your own clips as training data",
     "docs/training.md": "training and fine-tuning",

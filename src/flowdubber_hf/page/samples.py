@@ -16,9 +16,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowdubber_hf.processing.audio import SAMPLING_RATE
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_reference, demo_speech, make_demo, make_talking_head
-from flowdubber_hf.processing.video import mux_audio, write_wav
+from ..processing.audio import SAMPLING_RATE
+from ..processing.demo import DEMO_SCRIPT, demo_reference, demo_speech, make_demo, make_talking_head
+from ..processing.video import mux_audio, write_wav
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 import torch
 
-from flowdubber_hf.evaluation.pictures import mouth_opening
-from flowdubber_hf.processing.audio import N_FFT, SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel
+from ..evaluation.pictures import mouth_opening
+from ..processing.audio import N_FFT, SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel
 
 
 _POINTS_PER_SECOND = 100  # of the waveform's outline
@@ -148,7 +148,7 @@ def _axis(duration: float) -> str:
 
 
 def draw_seconds(seconds: dict[str, float], duration: float) -> str:
-    """Where the time went, as a table with bars.
+    """Where the time went, as a table with bars, folded away.
 
     Args:
         seconds: of each stage, by the name that visitors read.
@@ -163,8 +163,8 @@ def draw_seconds(seconds: dict[str, float], duration: float) -> str:
     )
     return (
         '<p class="unseen" role="status">The dub is ready.</p>'
-        f'<table class="seconds"><caption>{total:.1f} s of work for {duration:.1f} s of clip</caption>'
-        f"<tbody>{rows}</tbody></table>"
+        f"<details><summary>{total:.1f} s of work for {duration:.1f} s of clip</summary>"
+        f'<table class="seconds"><caption class="unseen">Seconds of each stage</caption><tbody>{rows}</tbody></table></details>'
     )
 
 

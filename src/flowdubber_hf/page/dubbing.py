@@ -11,46 +11,39 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From a visitor's request to the dubbed clip, its figures' data and a report."""
+"""From a visitor's request to the dubbed clip, its files, its figures' data and a report."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
-from flowdubber_hf import FlowDubberPipeline
-from flowdubber_hf.evaluation.takes import choose_sound
-from flowdubber_hf.pipelines.flowdubber import FlowDubberPipelineOutput
-from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio, pad_sounds
-from flowdubber_hf.processing.lips import NoFaceError
-from flowdubber_hf.processing.video import plays_in_browsers, transcode_video
-from limits import NO_FACE, Problems, Request, check_request, for_visitors, is_hurried
+from ..evaluation.takes import choose_sound
+from ..pipelines.flowdubber import FlowDubberPipeline
+from ..pipelines.flowdubber.pipeline_output import FlowDubberPipelineOutput
+from ..processing.audio import SAMPLING_RATE, load_audio, pad_sounds
+from ..processing.lips import NoFaceError
+from ..processing.subtitles import srt
+from ..processing.video import plays_in_browsers, transcode_video
+from ..work.files import replace_file
+from .limits import (
+    MAX_CLIP_SECONDS,
+    NO_FACE,
+    Checked,
+    Problems,
+    Request,
+    check_request,
+    for_visitors,
+    is_hurried,
+)
+from .progress import CHECKING, DONE, STAGES, WRITING, Clock, OneThread, Report, TakeProgress
 
 
 SHOWN_SIDE = 1280  # of clips that have to be encoded anew
-
-#: What each stage of the pipeline is to a visitor, and which share of the work is done when it begins.
-STAGES = {
-    "phonemes": ("Reading the script", 0.05),
-    "reference": ("Listening to the voice", 0.07),
-    "lips": ("Reading the lips", 0.10),
-    "semantics": ("Planning the speech", 0.40),
-    "alignment": ("Placing the words", 0.60),
-    "flow": ("Painting the spectrogram", 0.65),
-    "vocoder": ("Making the sound", 0.92),
-}
-CHECKING, WRITING = "Checking what you gave", "Writing the clip"
-
-
-class Report(Protocol):
-    """How progress is told: `gr.Progress`."""
-
-    def __call__(self, progress: float, desc: str) -> Any: ...
 
 
 @dataclass
@@ -60,22 +53,27 @@ class Dub:
     Attributes:
         video: path of the dubbed clip.
         original: path of the clip as browsers play it.
+        sound_file, subtitles: paths of the sound alone (wav) and of what is said (srt).
         sound: `(samples,)` float32 at 16 kHz.
         own_sound: of the clip, the same; `None` where it has none.
         words: (word, start, end) in seconds.
+        phoneme_frames: how many mel frames each phoneme lasts.
         mouths: `(frames, 96, 96)` uint8, 25 a second.
         duration: of the clip in seconds.
         seconds: spent in each stage, by the name that visitors read.
         seed: of the take that was kept.
         takes: `seed`, `kept`, `similarity` and `wrong_words` of each take, where there are several.
-        warnings: what the visitor should know about the clip.
+        warnings: what the visitor should know about the clip, the voice and the script.
     """
 
     video: Path
     original: Path
+    sound_file: Path
+    subtitles: Path
     sound: np.ndarray
     own_sound: np.ndarray | None
     words: list[tuple[str, float, float]]
+    phoneme_frames: list[int]
     mouths: np.ndarray
     duration: float
     seconds: dict[str, float]
@@ -106,23 +104,29 @@ class Takes:
 
 
 class Dubber:
-    """A pipeline as the Space uses it.
+    """A pipeline as the page uses it.
 
     Args:
         pipe: the pipeline.
         max_takes: most takes of which the best may be asked for.
-        on_device (*optional*): decorates the function that runs the models, as `spaces.GPU` does.
+        on_device (*optional*): decorates the function that runs the models, as `spaces.GPU` does; the card is lent to visitors
+            only.
+        max_seconds: longest clip.
     """
 
     def __init__(
         self,
         pipe: FlowDubberPipeline,
         max_takes: int = 1,
-        on_device: Callable[[Callable], Callable] = lambda function: function,
+        on_device: Callable[[Callable], Callable] | None = None,
+        max_seconds: float = MAX_CLIP_SECONDS,
     ):
         self.pipe = pipe
         self.max_takes = max_takes
-        self._try_takes = on_device(self.try_takes)
+        self.max_seconds = max_seconds
+        self.is_lent = on_device is not None
+        self._try_takes = self.try_takes if on_device is None else on_device(self.try_takes)
+        self._in_one_thread = OneThread()
 
     @property
     def temperature(self) -> float:
@@ -130,12 +134,25 @@ class Dubber:
         return self.pipe.vector_field.config.sampling_temperature
 
     @property
+    def accent(self) -> str:
+        """Of the model's phonemes, `us` or `gb`."""
+        return self.pipe.aligner.config.phoneme_accent
+
+    @property
     def can_guide(self) -> bool:
         """Whether there is a language model, whose knowledge guidance sharpens."""
         return self.pipe.semantic_model is not None
 
+    def check(self, request: Request) -> Checked:
+        """All that can be said against a request without the models.
+
+        Raises:
+            Problems: what is wrong, by field.
+        """
+        return check_request(request, self.accent, self.max_takes, self.max_seconds)
+
     def dub(self, request: Request, folder: Path, report: Report) -> Dub:
-        """Dubs a clip.
+        """Dubs a clip; dubs asked for at the same time are made one after the other, in one thread.
 
         Args:
             request: what the visitor asks for.
@@ -145,27 +162,37 @@ class Dubber:
         Raises:
             Problems: what is wrong with the request, by field.
         """
-        clock = _Clock()
+        return self._in_one_thread(self._dub, request, folder, report)
+
+    def _dub(self, request: Request, folder: Path, report: Report) -> Dub:
+        clock = Clock()
         report(0.0, desc=CHECKING)
         with clock.stage(CHECKING):
-            checked = check_request(request, self.pipe.aligner.config.phoneme_accent, self.max_takes)
+            checked = self.check(request)
             clip = playable(Path(request.clip), folder)
         made = self._try_takes(request, clip, checked.voice, report)
         if isinstance(made, dict):
             raise Problems(made)
-        report(0.96, desc=WRITING)
+        report(DONE, desc=WRITING)
         with clock.stage(WRITING):
             video = self.pipe.save_video(made.dub, folder / "dubbed.mp4")
+            sound_file = self.pipe.save_video(made.dub, folder / "dubbed.wav")
             own_sound = _own_sound(clip)
+        words = made.dub.words[0]
+        subtitles = folder / "dubbed.srt"
+        replace_file(subtitles, srt(words).encode())
         warnings = [for_visitors(warning) for warning in made.dub.warnings[0]]
-        if is_hurried(checked.phonemes, checked.info):
+        if request.phoneme_frames is None and is_hurried(checked.phonemes, checked.info):
             warnings.append("The script is long for this clip, so the speech is hurried.")
         return Dub(
             video=video,
             original=clip,
+            sound_file=sound_file,
+            subtitles=subtitles,
             sound=made.dub.audios[0],
             own_sound=own_sound,
-            words=made.dub.words[0],
+            words=words,
+            phoneme_frames=made.dub.phoneme_frames[0].tolist(),
             mouths=made.dub.mouths[0],
             duration=made.dub.durations[0],
             seconds={CHECKING: clock.seconds[CHECKING], **made.seconds, WRITING: clock.seconds[WRITING]},
@@ -196,7 +223,7 @@ class Dubber:
         seeds = [int(request.seed) + number for number in range(count)]
         dubs = []
         for number, seed in enumerate(seeds):
-            told = _Progress(report, number, count, request.steps)
+            told = TakeProgress(report, number, count, request.steps)
             dubs.append(
                 self.pipe(
                     script=request.script,
@@ -207,6 +234,7 @@ class Dubber:
                     guidance_scale=request.guidance_scale if self.can_guide else 1.0,
                     temperature=request.temperature,
                     generator=torch.Generator("cpu").manual_seed(seed),
+                    phoneme_frames=request.phoneme_frames,
                     callback_on_stage=told.stage,
                     callback_on_step_end=told.step,
                 )
@@ -230,44 +258,22 @@ class Dubber:
         return float(torch.nn.functional.cosine_similarity(style[0], style[1], dim=0))
 
 
-class _Progress:
-    """Tells of the stages of a take and of the steps of its flow, never backwards."""
-
-    def __init__(self, report: Report, number: int, count: int, steps: int):
-        self.report, self.number, self.count, self.steps = report, number, count, steps
-        self.done = 0.0
-
-    def stage(self, _: Any, name: str) -> None:
-        text, share = STAGES[name]
-        self._tell(share, text)
-
-    def step(self, _: Any, index: int, timestep: torch.Tensor, tensors: dict) -> dict:
-        (text, start), (_, end) = STAGES["flow"], STAGES["vocoder"]
-        self._tell(start + (end - start) * min(1.0, (index + 1) / self.steps), text)
-        return tensors
-
-    def _tell(self, share: float, text: str) -> None:
-        self.done = max(self.done, share)
-        take = f"Take {self.number + 1} of {self.count}: {text[0].lower()}{text[1:]}" if self.count > 1 else text
-        self.report((self.number + self.done) / self.count * 0.95, desc=take)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = perf_counter()
-        yield
-        self.seconds[name] = perf_counter() - start
+def write_report(dub: Dub, request: Request, path: Path) -> Path:
+    """Writes what was asked for and what was made as JSON; the visitor's files are not named."""
+    names = ("script", "own_sound", "steps", "guidance_scale", "temperature")
+    asked = {name: getattr(request, name) for name in names}
+    asked["moved_words"] = request.phoneme_frames is not None
+    replace_file(path, json.dumps({**asked, **dub.report()}, indent=2, ensure_ascii=False).encode())
+    return path
 
 
 def playable(clip: Path, folder: Path) -> Path:
     """The clip itself if every browser plays it, otherwise a copy in `folder` that they do."""
     if plays_in_browsers(clip):
         return clip
-    return transcode_video(clip, folder / f"{clip.stem}.mp4", max_side=SHOWN_SIDE)
+    own = folder / "shown"  # apart from what else is written: a clip may have any name
+    own.mkdir()
+    return transcode_video(clip, own / f"{clip.stem}.mp4", max_side=SHOWN_SIDE)
 
 
 def _own_sound(clip: Path) -> np.ndarray | None:

@@ -11,23 +11,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the Space takes: limits, and what is wrong with a request, said to the field that it concerns."""
+"""What the page takes: limits, and what is wrong with a request, said to the field that it concerns."""
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
-from flowdubber_hf.processing.references import check_reference
-from flowdubber_hf.processing.text import Phonemization, phonemize
-from flowdubber_hf.processing.video import MAX_VIDEO_SECONDS, VideoInfo, probe_video
+from ..processing.audio import SAMPLING_RATE, load_audio
+from ..processing.references import check_reference
+from ..processing.text import Phonemization, phonemize
+from ..processing.video import MAX_VIDEO_SECONDS, VideoInfo, probe_video
 
 
-MIN_CLIP_SECONDS = 0.4
+MIN_CLIP_SECONDS, MAX_CLIP_SECONDS = 0.4, 20.0  # the latter where nothing else is asked for
 MAX_PICTURE_SIDE = 1920
 MAX_FILE_BYTES = 50_000_000
 MAX_SCRIPT_CHARACTERS = 400
@@ -46,19 +45,22 @@ NO_FACE = "No face was found in this clip. Use one that shows one face from the 
 NO_CONSENT = "Tick this box first: nobody is dubbed, and no voice is copied, without consent."
 
 
-def max_clip_seconds() -> float:
-    """Longest clip in seconds: 20, or what the environment variable FLOWDUBBER_MAX_SECONDS says, at most 60.
+def check_max_seconds(value: object, name: str) -> float:
+    """A limit for the length of clips, in seconds.
+
+    Args:
+        value: number, or text that stands for one.
+        name: of what gave it, for the message.
 
     Raises:
-        ValueError: the variable is no number between 1 and 60.
+        ValueError: no number between 1 and 60.
     """
-    text = os.environ.get("FLOWDUBBER_MAX_SECONDS", "20")
     try:
-        seconds = float(text)
-    except ValueError:
+        seconds = float(value)
+    except (TypeError, ValueError):
         seconds = math.nan
     if not 1 <= seconds <= MAX_VIDEO_SECONDS:
-        raise ValueError(f"FLOWDUBBER_MAX_SECONDS must lie between 1 and {MAX_VIDEO_SECONDS:g}, got {text!r}.")
+        raise ValueError(f"{name} must lie between 1 and {MAX_VIDEO_SECONDS:g}, got {value!r}.")
     return seconds
 
 
@@ -85,6 +87,7 @@ class Request:
         own_sound: take the clip's own sound as the voice.
         consent: everybody seen and heard agreed.
         steps, guidance_scale, seed, takes, temperature: settings.
+        phoneme_frames: how many mel frames each phoneme lasts, where words were moved; otherwise the lips say it.
     """
 
     clip: str | None
@@ -97,6 +100,7 @@ class Request:
     seed: int = 0
     takes: int = 1
     temperature: float | None = None
+    phoneme_frames: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,13 +118,14 @@ class Checked:
     voice: np.ndarray
 
 
-def check_request(request: Request, accent: str, max_takes: int) -> Checked:
+def check_request(request: Request, accent: str, max_takes: int, max_seconds: float = MAX_CLIP_SECONDS) -> Checked:
     """Checks every field, so that a visitor hears of all mistakes at once.
 
     Args:
         request: to be checked.
         accent: of the model's phonemes.
         max_takes: 1 where the best of several cannot be chosen.
+        max_seconds: of the clip.
 
     Raises:
         Problems: with a message for each field that is wrong.
@@ -133,9 +138,9 @@ def check_request(request: Request, accent: str, max_takes: int) -> Checked:
         except Problem as problem:
             problems[field] = str(problem)
 
-    info = tried("clip", check_clip, request.clip)
+    info = tried("clip", check_clip, request.clip, max_seconds)
     phonemes = tried("script", check_script, request.script, accent)
-    if info is not None and phonemes is not None:
+    if info is not None and phonemes is not None and request.phoneme_frames is None:
         tried("script", check_room, phonemes, info)
     if info is not None or not request.own_sound:
         voice = tried("voice", check_voice, request.voice, request.own_sound, request.clip)
@@ -146,7 +151,7 @@ def check_request(request: Request, accent: str, max_takes: int) -> Checked:
     return Checked(info, phonemes, voice)
 
 
-def check_clip(path: str | None) -> VideoInfo:
+def check_clip(path: str | None, max_seconds: float = MAX_CLIP_SECONDS) -> VideoInfo:
     """Decodes the clip once.
 
     Raises:
@@ -156,7 +161,7 @@ def check_clip(path: str | None) -> VideoInfo:
         raise Problem("Upload a clip, record one, or pick an example.")
     check_file(path, "clip")
     try:
-        info = probe_video(path, max_clip_seconds(), MAX_PICTURE_SIDE)
+        info = probe_video(path, max_seconds, MAX_PICTURE_SIDE)
     except ValueError as error:
         raise Problem(for_visitors(error, path, "The clip")) from error
     if info.duration < MIN_CLIP_SECONDS:

@@ -1,0 +1,146 @@
+"""How far a dub is, said to the visitor, and whether the visitor wants it to stop."""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from threading import Event
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+
+CHECKING, WRITING = "Checking what you gave", "Writing the clip"
+DONE = 0.95  # share of the work when the models are through
+#: What each stage of the pipeline is to a visitor, and which share of the work until then is done when it begins: means over the
+#: page's examples and a clip of GRID, twice each but for the first, in processor seconds of one thread, with the bundled model and
+#: the settings that stand there at first. (A clip of 3 s: checking 0.1, lips 0.3, speech 0.6, words 0.1, spectrogram 0.6, writing 0.1.)
+STAGES = {
+    "phonemes": ("Reading the script", 0.05),
+    "reference": ("Listening to the voice", 0.055),
+    "lips": ("Reading the lips", 0.09),
+    "semantics": ("Planning the speech", 0.23),
+    "alignment": ("Placing the words", 0.55),
+    "flow": ("Painting the spectrogram", 0.62),
+    "vocoder": ("Making the sound", 0.98),
+}
+
+Outcome = TypeVar("Outcome")
+
+
+class Report(Protocol):
+    """How progress is told: `gr.Progress`."""
+
+    def __call__(self, progress: float, desc: str) -> Any: ...
+
+
+class Stopped(Exception):
+    """The visitor pressed Stop. No `ValueError`: nothing is wrong."""
+
+
+class Stops:
+    """Who wants to stop: an entry for each visitor whose dub is being made, none for others."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, Event] = {}
+
+    @contextmanager
+    def listening(self, visitor: str | None, report: Report) -> Iterator[Report]:
+        """A report that raises [`Stopped`] as soon as the visitor has asked for it.
+
+        Args:
+            visitor: name of the session; `None` cannot ask.
+            report: is told of progress.
+        """
+        asked = Event()
+        if visitor is not None:
+            self._running[visitor] = asked
+        try:
+            yield _StoppingReport(report, asked)
+        finally:
+            if visitor is not None:
+                self._running.pop(visitor, None)
+
+    def ask(self, visitor: str | None) -> None:
+        """Stops the visitor's dub where one is being made."""
+        asked = self._running.get(visitor or "")
+        if asked is not None:
+            asked.set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+
+class _StoppingReport:
+    def __init__(self, report: Report, asked: Event | None):
+        self._report, self._asked = report, asked
+
+    def __call__(self, progress: float, desc: str) -> Any:
+        if self._asked is not None and self._asked.is_set():
+            raise Stopped
+        return self._report(progress, desc=desc)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, as ZeroGPU's, which nobody can ask."""
+        return {"_report": self._report, "_asked": None}
+
+
+class TakeProgress:
+    """Tells of the stages of a take and of the steps of its flow, never backwards.
+
+    Args:
+        report: is told.
+        number: of the take, from 0.
+        count: of the takes.
+        steps: of the flow.
+    """
+
+    def __init__(self, report: Report, number: int, count: int, steps: int):
+        self.report, self.number, self.count, self.steps = report, number, count, steps
+        self.done = 0.0
+
+    def stage(self, _: Any, name: str) -> None:
+        text, share = STAGES[name]
+        self._tell(share, text)
+
+    def step(self, _: Any, index: int, timestep: torch.Tensor, tensors: dict) -> dict:
+        (text, start), (_, end) = STAGES["flow"], STAGES["vocoder"]
+        self._tell(start + (end - start) * min(1.0, (index + 1) / self.steps), text)
+        return tensors
+
+    def _tell(self, share: float, text: str) -> None:
+        self.done = max(self.done, share)
+        take = f"Take {self.number + 1} of {self.count}: {text[0].lower()}{text[1:]}" if self.count > 1 else text
+        self.report((self.number + self.done) / self.count * DONE, desc=take)
+
+
+class Clock:
+    """Seconds of each named stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.seconds[name] = perf_counter() - start
+
+
+class OneThread:
+    """Runs functions one after the other, always in the same thread.
+
+    Web servers hand each request to any of some forty threads. Every one that computes gets an arena of the allocator, a team of
+    OpenMP and buffers of the libraries of its own, and keeps them.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="flowdubber-page")
+
+    def __call__(self, function: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        """What the function returns or raises; it sees the caller's context, in which gradio keeps whose request it is."""
+        return self._pool.submit(copy_context().run, function, *arguments).result()
