@@ -15,10 +15,12 @@
 
 import os
 import re
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from clips import head_frames, noise_frames, write_clip
@@ -33,20 +35,38 @@ FLAGS = [
     "--disable-background-networking",
     "--autoplay-policy=no-user-gesture-required",
 ]
+LONGEST_SECONDS = 600  # of one test
 PATIENCE = 90_000  # ms; a busy machine is no failure
 playwright.expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=FLAGS, timeout=PATIENCE)
-        yield running
-        running.close()
+@pytest.fixture
+def browser(chromium: str, own_url: str, request: pytest.FixtureRequest) -> Iterator["playwright.Browser"]:
+    """A browser for this test. Some waits of the library have no limit, so one that stops answering is ended from outside."""
+
+    def end() -> None:
+        request.node.hung = own_url
+        for process in psutil.Process().children(recursive=True):
+            if process.name().startswith(("chrom", "node")):
+                process.kill()
+
+    timer = threading.Timer(LONGEST_SECONDS, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        with playwright.sync_playwright() as driver:
+            running = driver.chromium.launch(executable_path=chromium, args=FLAGS, timeout=PATIENCE)
+            yield running
+            running.close()
+    except Exception:
+        if not hasattr(request.node, "hung"):
+            raise
+    finally:
+        timer.cancel()
 
 
 @pytest.fixture
-def open_page(browser, own_url):
+def open_page(browser, own_url, request):
     """Opens the page at a size and in a colour scheme; afterwards no error may stand in the console, and no other host asked."""
     contexts, complaints = [], []
 
@@ -65,9 +85,10 @@ def open_page(browser, own_url):
         return page
 
     yield open_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    if not hasattr(request.node, "hung"):
+        for context in contexts:
+            context.close()
+        assert complaints == []
 
 
 def is_foreign(address: str, url: str) -> bool:
