@@ -32,6 +32,8 @@ from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.processing.text import PAUSES, PHONEMES
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.duration_stage import TimedScript, duration_figures, timed_script
+from flowdubber_hf.training.semantic_duration_stage import SpokenDurations
+from flowdubber_hf.training.semantic_features import SemanticCache
 
 
 FIGURES = {
@@ -41,6 +43,7 @@ FIGURES = {
     "pauses_found": "pauses found ↑",
     "pauses_right": "pauses right ↑",
 }
+ROWS = {"predictor": "predictor", "class means": "class_means", "language model": "semantics"}
 ALL = "all"
 
 
@@ -105,8 +108,25 @@ def load_predictor(model: str) -> nn.Module:
     return predictor
 
 
-def measure(dataset: Sequence[str], model: str, split: str = "val", limit: int | None = None) -> dict[str, dict]:
-    """Figures of `duration_figures` by source, and of all sources together: `scripts`, `predictor` and `class_means` of each.
+def load_tie(model: str, states: SemanticCache) -> SpokenDurations:
+    """The durations that a pipeline or an aligner takes from the language model's speech.
+
+    Raises:
+        ValueError: it takes none.
+    """
+    aligner = load_part("aligner", model)
+    if aligner.semantic_tie is None:
+        raise ValueError(
+            f"the aligner of {model} does not hear the language model; train_durations.py --semantic_features lets it."
+        )
+    return SpokenDurations(aligner, states)
+
+
+def measure(
+    dataset: Sequence[str], model: str, split: str = "val", limit: int | None = None, states: str | None = None
+) -> dict[str, dict]:
+    """Figures of `duration_figures` by source, and of all sources together: `scripts`, `predictor` and `class_means` of each,
+    and with `states` of the language model `semantics`, all on the scripts that have them.
 
     Raises:
         ValueError: no speech to measure on or to take means from, or a model without a predictor.
@@ -116,6 +136,17 @@ def measure(dataset: Sequence[str], model: str, split: str = "val", limit: int |
     held_out = read_scripts(store, split, limit)
     training = read_scripts(store, "train")
     means = ClassMeans([script for scripts in training.values() for script in scripts])
+    spoken = None
+    if states is not None:
+        cache = SemanticCache(states)
+        spoken = load_tie(model, cache)
+        held_out = {
+            source: kept
+            for source, scripts in held_out.items()
+            if (kept := [script for script in scripts if script.name in cache])
+        }
+        if not held_out:
+            raise ValueError(f"{states} has no states of the split {split!r}.")
     every = [script for scripts in held_out.values() for script in scripts]
     groups = {**held_out, **({ALL: every} if len(held_out) > 1 else {})}
     return {
@@ -123,16 +154,19 @@ def measure(dataset: Sequence[str], model: str, split: str = "val", limit: int |
             "scripts": len(scripts),
             "predictor": duration_figures(predictor, scripts),
             "class_means": duration_figures(means, scripts),
+            **({} if spoken is None else {"semantics": duration_figures(spoken, scripts)}),
         }
         for source, scripts in groups.items()
     }
 
 
 def table(measured: Mapping[str, Mapping]) -> str:
-    """Two rows a source, as Markdown."""
+    """Two rows a source, three with the language model, as Markdown."""
     lines = [f"| speech | {' | '.join(FIGURES.values())} |", "|---" * (len(FIGURES) + 1) + "|"]
     for source, found in measured.items():
-        for title, key in (("predictor", "predictor"), ("class means", "class_means")):
+        for title, key in ROWS.items():
+            if key not in found:
+                continue
             cells = " | ".join(f"{found[key][name]:.2f}" for name in FIGURES)
             lines.append(f"| {source} ({found['scripts']}), {title} | {cells} |")
     return "\n".join(lines) + "\n"
@@ -144,8 +178,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="pipeline or aligner: bundled name, folder or Hub id")
     parser.add_argument("--split", default="val", help="speech to measure on")
     parser.add_argument("--limit", type=int, help="only the first clips of each source, to try it out")
+    parser.add_argument(
+        "--semantic_features", help="states of extract_semantic_features.py: durations from the language model, too"
+    )
     args = parser.parse_args(arguments)
-    print(table(measure(args.dataset, args.model, args.split, args.limit)))
+    print(table(measure(args.dataset, args.model, args.split, args.limit, args.semantic_features)))
 
 
 if __name__ == "__main__":

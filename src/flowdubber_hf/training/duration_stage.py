@@ -193,7 +193,10 @@ def duration_figures(predictor: nn.Module, scripts: Sequence[TimedScript]) -> di
     device = next((parameter.device for parameter in predictor.parameters()), torch.device("cpu"))
     for script in scripts:
         batch = {name: value.to(device) for name, value in collate([script], [script.style]).items()}
-        found = predictor(batch["input_ids"], batch["attention_mask"], batch["pause_ids"], batch["style"])
+        if hasattr(predictor, "of_script"):  # needs more than the text
+            found = predictor.of_script(script, batch)
+        else:
+            found = predictor(batch["input_ids"], batch["attention_mask"], batch["pause_ids"], batch["style"])
         mean, seconds = found.mean[0].cpu().numpy(), script.seconds
         spoken = (script.pauses == _SPOKEN) & (seconds >= SHORTEST_SECONDS)
         if spoken.any():

@@ -34,6 +34,7 @@ LIP_READER_FIELDS = {
 }
 
 
+DURATION_SOURCES = ("text", "semantics")
 LIP_NORMALIZATIONS = ("fixed", "clip")
 
 
@@ -74,6 +75,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             against the lips; 0 is none: the lips decide alone.
         duration_hidden_size (`int`, defaults to 128): its width.
         duration_dropout (`float`, defaults to 0.1): its dropout.
+        duration_source (`str`, defaults to `"text"`): where natural durations come from: `"text"`, the predictor, or
+            `"semantics"`, the speech that the language model writes, tied to the phonemes.
         evidence_weight (`float`, defaults to 0.1): of the lips' log-probability in each hundredth of a second against the
             logarithm of durations' likelihood, in the search with durations.
         semantic_hidden_size (`int`, defaults to 896): width of the language model's hidden states.
@@ -116,6 +119,7 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     num_duration_layers: int = 0
     duration_hidden_size: int = 128
     duration_dropout: float | int = 0.1
+    duration_source: str = "text"
     evidence_weight: float | int = 0.1
     semantic_hidden_size: int = 896
     num_semantic_heads: int = 4
@@ -155,6 +159,14 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             raise ValueError(f"`lip_stem_stride` must be 2 or 4, got {self.lip_stem_stride}.")
         if self.path_steps_per_frame not in (1, 2, 4):
             raise ValueError(f"`path_steps_per_frame` must be 1, 2 or 4, got {self.path_steps_per_frame}.")
+        if self.duration_source not in DURATION_SOURCES:
+            raise ValueError(
+                f"`duration_source` must be one of {', '.join(DURATION_SOURCES)}, got {self.duration_source!r}."
+            )
+        if self.duration_source == "semantics" and not self.num_duration_layers:
+            raise ValueError(
+                "`duration_source` semantics needs a predictor beside it: `num_duration_layers` of 1 or more."
+            )
         if not self.lip_stage_sizes:
             raise ValueError("`lip_stage_sizes` needs at least one stage.")
         if self.fusion_kernel_size % 2 == 0:

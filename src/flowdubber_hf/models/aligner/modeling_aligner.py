@@ -41,6 +41,7 @@ from .configuration_aligner import FlowDubberAlignerConfig
 from .durations import FlowDubberDurationPredictor
 from .searches import LEAST_TELLING, AlignerTiming, pauses_of
 from .searches import telling as telling_of
+from .semantic_durations import FlowDubberSemanticTie
 
 
 UPSAMPLING_SLOPE = 0.4
@@ -391,6 +392,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         self.fusion = FlowDubberFusion(config)
         self.ctc_head = nn.Linear(config.hidden_size, config.vocab_size)
         self.duration_predictor = FlowDubberDurationPredictor(config) if config.num_duration_layers else None
+        self.semantic_tie = FlowDubberSemanticTie(config) if config.duration_source == "semantics" else None
         self.post_init()
 
     def take_lip_reader(self, reader: FlowDubberLipReader) -> None:
@@ -424,6 +426,8 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         seen_mask: torch.Tensor | None = None,
         pause_ids: torch.Tensor | None = None,
         cue: bool = False,
+        semantic_features: torch.Tensor | None = None,
+        semantic_mask: torch.Tensor | None = None,
     ) -> FlowDubberAlignerEncoding:
         """
         Ties phonemes to lips.
@@ -445,6 +449,8 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
             pause_ids (`torch.Tensor` of shape `(B, P)`, *optional*): of each phoneme its index in
                 [`~processing.text.PAUSES`], for the natural durations; by default what the phonemes themselves tell.
             cue (`bool`, *optional*, defaults to `False`): a clip that is never seen begins at once, at its natural tempo.
+            semantic_features (`torch.Tensor` of shape `(B, L, semantic_hidden_size)`), semantic_mask (`(B, L)`), *optional*: the
+                language model's states, which give the natural durations where `config.duration_source` says so.
 
         Returns:
             [`FlowDubberAlignerEncoding`].
@@ -459,7 +465,9 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         if lip_features is None and lip_values is None:
             if path is None:
                 pauses = pauses_of(input_ids, attention_mask) if pause_ids is None else pause_ids
-                path = self._natural_path(input_ids, attention_mask, optional_mask, pauses, style, lip_mask, cue)
+                knowledge = (semantic_features, semantic_mask)
+                durations = self.natural_durations(input_ids, attention_mask, pauses, style, *knowledge)
+                path = self._natural_path(attention_mask, optional_mask, pauses, durations, lip_mask, cue)
             return self._encode_without_lips(phonemes, attention_mask, lip_mask, path)
         pictures = lip_values if lip_features is None else lip_features
         if lip_mask is None:
@@ -479,7 +487,8 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         if path is None:
             if pause_ids is None:
                 pause_ids = pauses_of(input_ids, attention_mask)
-            durations = self.natural_durations(input_ids, attention_mask, pause_ids, style)
+            knowledge = (semantic_features, semantic_mask)
+            durations = self.natural_durations(input_ids, attention_mask, pause_ids, style, *knowledge)
             heeded = None
             if durations is not None:
                 telling = telling_of(alignment, attention_mask, seen)

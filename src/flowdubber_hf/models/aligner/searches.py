@@ -85,11 +85,26 @@ class AlignerTiming:
         attention_mask: torch.Tensor,
         pause_ids: torch.Tensor,
         style: torch.Tensor,
+        semantic_features: torch.Tensor | None = None,
+        semantic_mask: torch.Tensor | None = None,
     ) -> Durations | None:
-        """How long each phoneme would last by itself; `None` for an aligner that has no predictor of it."""
+        """How long each phoneme would last by itself; `None` for an aligner that has no predictor of it.
+
+        From the text, or, where `config.duration_source` says so and the language model has spoken, from its speech.
+        """
         if self.duration_predictor is None:
             return None
-        return self.duration_predictor(input_ids, attention_mask.bool(), pause_ids, style)
+        attention_mask = attention_mask.bool()
+        natural = self.duration_predictor(input_ids, attention_mask, pause_ids, style)
+        if self.semantic_tie is None or semantic_features is None:
+            return natural
+        if semantic_mask is None:
+            semantic_mask = semantic_features.new_ones(semantic_features.shape[:2], dtype=torch.bool)
+        similarity = self.semantic_tie(
+            input_ids, attention_mask, semantic_features.to(style.dtype), semantic_mask.bool()
+        )
+        optional = attention_mask & (pause_ids >= PAUSES.index("clause"))
+        return self.semantic_tie.durations(similarity, attention_mask, semantic_mask.bool(), optional, natural)
 
     def search(
         self,
@@ -152,23 +167,21 @@ class AlignerTiming:
 
     def _natural_path(
         self,
-        input_ids: torch.Tensor,
         phoneme_mask: torch.Tensor,
         optional_mask: torch.Tensor | None,
         pause_ids: torch.Tensor,
-        style: torch.Tensor,
+        durations: Durations | None,
         frame_mask: torch.Tensor | None,
         cue: bool,
     ) -> torch.Tensor:
         """The path of natural durations in the time there is, where nothing is seen."""
-        if frame_mask is None or self.duration_predictor is None:
+        if frame_mask is None or durations is None:
             raise ValueError(
                 "without lips the timing comes from natural durations: pass `lip_mask`, to an aligner with a predictor of "
                 "them, or pass `path`."
             )
-        durations = self.natural_durations(input_ids, phoneme_mask, pause_ids, style)
-        nothing = torch.zeros(*input_ids.shape, frame_mask.shape[1], device=input_ids.device)
-        has_evidence = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        nothing = torch.zeros(*phoneme_mask.shape, frame_mask.shape[1], device=phoneme_mask.device)
+        has_evidence = torch.zeros(len(phoneme_mask), dtype=torch.bool, device=phoneme_mask.device)
         return self.search(nothing, phoneme_mask, frame_mask, optional_mask, pause_ids, durations, has_evidence, cue)
 
     def plan(

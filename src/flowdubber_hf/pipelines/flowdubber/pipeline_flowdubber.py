@@ -534,19 +534,20 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
         style: torch.Tensor,
         phoneme_frames: list[np.ndarray] | None = None,
         cue: bool = False,
+        knowledge: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None),
     ) -> Timing:
         """Ties the phonemes of each pass to its frames.
 
         `phoneme_frames` are the clips' own mel frames a phoneme, in place of searched ones; without lip `features` the vector that
         stands for speech without a picture takes the place of the lips, and natural durations alone give the timing, from
-        the clip's start where `cue`.
+        the clip's start where `cue`. `knowledge` is the language model's, a row a pass, and its mask.
         """
-        return Timing(
-            [
-                (group, self._align_group(group, lips, features, style, phoneme_frames, cue))
-                for group in group_passes(passes)
-            ]
-        )
+        groups, first = [], 0
+        for group in group_passes(passes):
+            rows = [None if part is None else part[first : first + len(group)] for part in knowledge]
+            groups.append((group, self._align_group(group, lips, features, style, phoneme_frames, cue, rows)))
+            first += len(group)
+        return Timing(groups)
 
     def _align_group(
         self,
@@ -556,6 +557,7 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
         style: torch.Tensor,
         phoneme_frames: list[np.ndarray] | None,
         cue: bool,
+        knowledge: Sequence[torch.Tensor | None],
     ) -> FlowDubberAlignerEncoding:
         aligner = self._enter(self.aligner)
         phonemizations = [one.phonemization for one in passes]
@@ -582,6 +584,8 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
             seen_mask=None if features is None else cut(lips.seen),
             pause_ids=script["pause_ids"],
             cue=cue,
+            semantic_features=knowledge[0],
+            semantic_mask=knowledge[1],
         )
 
     def _natural_frames(self, one: Pass, style: torch.Tensor, cue: bool) -> np.ndarray:
@@ -908,7 +912,8 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
                     semantic_max_new_tokens,
                 )
         with watch.stage("alignment"):
-            aligned = self.align(passes, lips, lip_features, voices.style, frames_of, cue)
+            knowledge = (features, features_mask)
+            aligned = self.align(passes, lips, lip_features, voices.style, frames_of, cue, knowledge)
             mel_mask = lips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
             prior = self.encode_prior(aligned, features, features_mask, voices.style, lips.mask)
             prior_null = None
