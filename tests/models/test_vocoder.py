@@ -315,3 +315,13 @@ def test_untrained_filters_already_follow_the_mel():
     mel = log_mel(noise)
     again = log_mel(model(mel.transpose(1, 2)))
     assert (again.mean() - mel.mean()).abs() < 1.0
+
+
+def test_a_long_mel_is_made_into_sound_in_pieces(monkeypatch):
+    vocoder = tiny_vocoder()
+    mel = random_mel(2, 150)
+    mask = torch.arange(150) < torch.tensor([[150], [70]])
+    whole, whole_masked = vocoder(mel), vocoder(mel, attention_mask=mask)
+    monkeypatch.setattr("flowdubber_hf.models.vocoder.modeling_vocoder.BLOCK_FRAMES", 32)
+    assert_same_sound(vocoder(mel), whole)
+    assert_same_sound(vocoder(mel, attention_mask=mask), whole_masked)
