@@ -91,20 +91,20 @@ from .timing import check_room, checked_frames, even_frames, flat_lips, hurried_
 
 
 EXAMPLE_DOC_STRING = """
-    Examples:
-        ```py
-        >>> import torch
-        >>> from flowdubber_hf import FlowDubberPipeline
+        Examples:
+            ```py
+            >>> import torch
+            >>> from flowdubber_hf import FlowDubberPipeline
 
-        >>> pipe = FlowDubberPipeline.from_pretrained("flowdubber-grid-tiny")
-        >>> dub = pipe(
-        ...     script="bin blue at f two now",
-        ...     video="clip.mp4",
-        ...     reference_audio="voice.wav",
-        ...     generator=torch.Generator("cpu").manual_seed(0),
-        ... )
-        >>> pipe.save_video(dub, "dubbed.mp4")
-        ```
+            >>> pipe = FlowDubberPipeline.from_pretrained("flowdubber-grid-tiny")
+            >>> dub = pipe(
+            ...     script="bin blue at f two now",
+            ...     video="clip.mp4",
+            ...     reference_audio="voice.wav",
+            ...     generator=torch.Generator("cpu").manual_seed(0),
+            ... )
+            >>> pipe.save_video(dub, "dubbed.mp4")
+            ```
 """
 
 SEMANTIC_TOKENS_PER_SECOND = 50
