@@ -43,22 +43,39 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
 __all__ = ["__version__", *sorted(_MODULES)]
 
-if TYPE_CHECKING:
-    from .models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
-    from .models.lip_reader import FlowDubberLipReader, FlowDubberLipReaderConfig
-    from .models.parts import bundled_checkpoint, load_part
-    from .models.semantic import FlowDubberSemanticConfig, FlowDubberSemanticForConditionalGeneration
-    from .models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
-    from .models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
-    from .models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
-    from .models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
-    from .models.vector_field import FlowDubberVectorField
-    from .models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
-    from .pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput, FlowDubberProcessor
-    from .processing.audio import load_audio, log_mel
-    from .processing.lips import FlowDubberLipFeatureExtractor
-    from .processing.text import PHONEMES, Phonemization, phonemize
-    from .schedulers import FlowMatchMidpointDiscreteScheduler, flow_sigmas
+if TYPE_CHECKING:  # `X as X` tells type checkers that X is public
+    from .models.aligner import FlowDubberAlignerConfig as FlowDubberAlignerConfig
+    from .models.aligner import FlowDubberAlignerModel as FlowDubberAlignerModel
+    from .models.lip_reader import FlowDubberLipReader as FlowDubberLipReader
+    from .models.lip_reader import FlowDubberLipReaderConfig as FlowDubberLipReaderConfig
+    from .models.parts import bundled_checkpoint as bundled_checkpoint
+    from .models.parts import load_part as load_part
+    from .models.semantic import FlowDubberSemanticConfig as FlowDubberSemanticConfig
+    from .models.semantic import (
+        FlowDubberSemanticForConditionalGeneration as FlowDubberSemanticForConditionalGeneration,
+    )
+    from .models.speech_tokenizer import FlowDubberSpeechTokenizer as FlowDubberSpeechTokenizer
+    from .models.speech_tokenizer import FlowDubberSpeechTokenizerConfig as FlowDubberSpeechTokenizerConfig
+    from .models.style import FlowDubberStyleEncoder as FlowDubberStyleEncoder
+    from .models.style import FlowDubberStyleEncoderConfig as FlowDubberStyleEncoderConfig
+    from .models.syncnet import FlowDubberSyncNet as FlowDubberSyncNet
+    from .models.syncnet import FlowDubberSyncNetConfig as FlowDubberSyncNetConfig
+    from .models.utmos import FlowDubberUtmos as FlowDubberUtmos
+    from .models.utmos import FlowDubberUtmosConfig as FlowDubberUtmosConfig
+    from .models.vector_field import FlowDubberVectorField as FlowDubberVectorField
+    from .models.vocoder import FlowDubberVocoder as FlowDubberVocoder
+    from .models.vocoder import FlowDubberVocoderConfig as FlowDubberVocoderConfig
+    from .pipelines.flowdubber import FlowDubberPipeline as FlowDubberPipeline
+    from .pipelines.flowdubber import FlowDubberPipelineOutput as FlowDubberPipelineOutput
+    from .pipelines.flowdubber import FlowDubberProcessor as FlowDubberProcessor
+    from .processing.audio import load_audio as load_audio
+    from .processing.audio import log_mel as log_mel
+    from .processing.lips import FlowDubberLipFeatureExtractor as FlowDubberLipFeatureExtractor
+    from .processing.text import PHONEMES as PHONEMES
+    from .processing.text import Phonemization as Phonemization
+    from .processing.text import phonemize as phonemize
+    from .schedulers import FlowMatchMidpointDiscreteScheduler as FlowMatchMidpointDiscreteScheduler
+    from .schedulers import flow_sigmas as flow_sigmas
 
 
 def __getattr__(name: str) -> Any:

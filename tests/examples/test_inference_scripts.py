@@ -66,7 +66,7 @@ def test_dub_batch_in_two_processes(repository, model, demo, tmp_path):
         (tmp_path / f"{name}.mp4").write_bytes(demo.video.read_bytes())
         rows.append({"video": f"{name}.mp4", "script": DEMO_SCRIPT, "reference": str(demo.reference)})
     (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    options = ["--jobs", tmp_path / "jobs.jsonl", "--output", tmp_path / "dubs", "--model", model, "--batch_size", 2]
+    options = ["--batch", tmp_path / "jobs.jsonl", "--output", tmp_path / "dubs", "--model", model, "--batch_size", 2]
     result = launch(repository, "dub_batch", 2, *map(str, options), "--guidance_scale", "1")
     assert result.returncode == 0, result.stderr[-3000:]
     done = re.findall(r"process (\d): .*?(\w+)\.mp4", result.stdout)
@@ -74,6 +74,32 @@ def test_dub_batch_in_two_processes(repository, model, demo, tmp_path):
     # the same sound, whichever process made it and whatever stood beside it, but for what AAC makes of rounding
     sounds = [load_audio(tmp_path / "dubs" / f"{name}.mp4") for name in ("one", "two", "three")]
     assert np.corrcoef(sounds).min() > 0.98
+
+
+@pytest.mark.parametrize("kind", ["listing", "media inside"])
+def test_dub_dataset(repository, model, demo, tmp_path, kind):
+    datasets = pytest.importorskip("datasets")
+    row = {"video": demo.video.name, "reference": demo.reference.name, "script": DEMO_SCRIPT}
+    if kind == "listing":
+        for file in (demo.video, demo.reference):
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        source = tmp_path / "rows.jsonl"
+        source.write_text(json.dumps(row) + "\n")
+    else:
+        held = {
+            name: {"path": row[name], "bytes": getattr(demo, name).read_bytes()} for name in ("video", "reference")
+        }
+        rows = datasets.Dataset.from_list([{**row, **held}])
+        rows = rows.cast_column("video", datasets.Video()).cast_column("reference", datasets.Audio())
+        source = tmp_path / "data"
+        source.mkdir()
+        rows.to_parquet(source / "train.parquet")
+    options = ["--batch", source, "--output", tmp_path / "dubs", "--model", model, "--guidance_scale", "1"]
+    load_script(repository, "dub_dataset").main(list(map(str, options)))
+    with wave.open(str(tmp_path / "dubs" / "0.wav")) as sound:
+        assert sound.getnframes() == 48000
+    (line,) = (tmp_path / "dubs" / "metadata.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"file_name": "0.wav", "script": DEMO_SCRIPT, "words": DEMO_SCRIPT.split()}
 
 
 def test_swap_scheduler(repository, options, capsys):

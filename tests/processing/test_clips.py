@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from clips import write_clip
-from flowdubber_hf.processing import held
+from flowdubber_hf.processing import clips, held
 from flowdubber_hf.processing.clips import Frames, as_clip, is_picture_list, open_clip
 from flowdubber_hf.processing.held import HeldFile, as_file
 
@@ -153,13 +153,16 @@ def test_a_decoder_gives_its_frames_at_its_own_rate():
     np.testing.assert_array_equal(np.stack(list(open_clip(clip))), np.stack(list(open_clip(Frames(frames, 30.0)))))
 
 
-def test_decoders_that_cannot_be_placed_are_refused():
+def test_decoders_that_cannot_be_placed_are_refused(monkeypatch):
     frames = rgb(60)
     times = np.arange(60) / 30
     with pytest.raises(ValueError, match="do not come at a constant rate; give the file itself"):
         as_clip(Decoder(frames, np.where(times > 1, times + 0.5, times), 30.0))
-    with pytest.raises(ValueError, match=r"lasts 61\.0 s; clips of at most 60 s"):
-        as_clip(Decoder(rgb(61), np.arange(61.0), 1.0))
+    with pytest.raises(ValueError, match=r"lasts 601\.0 s; clips of at most 600 s"):
+        as_clip(Decoder(rgb(601), np.arange(601.0), 1.0))
+    monkeypatch.setattr(clips, "MAX_DECODED_BYTES", 59 * 80)
+    with pytest.raises(ValueError, match="do not fit into memory; give the file itself"):
+        as_clip(Decoder(frames, times, 30.0))
     with pytest.raises(ValueError, match="no frames"):
         as_clip(Decoder(rgb(0), np.zeros(0), 30.0))
 

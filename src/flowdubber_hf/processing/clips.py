@@ -15,6 +15,9 @@ from .frames import MAX_VIDEO_SECONDS, GreyArray, GreyClip, check_fps
 from .held import HeldFile, as_file
 
 
+#: Of a decoder's pictures: a minute of 1080p at 30 a second.
+MAX_DECODED_BYTES = 4_000_000_000
+
 _FORMS = (
     "a path, the bytes of a file, frames (uint8, or floats in [0, 1]) of shape (frames, height, width, 3) or "
     "(frames, 3, height, width), a list of pictures, or a decoder of torchcodec"
@@ -174,12 +177,19 @@ def _decoded(decoder: Any) -> Frames:
             "sentences."
         )
     times: list[float] = []
+    room = MAX_DECODED_BYTES
 
     def pictures() -> Iterable[Any]:
+        nonlocal room
         for number in range(count):
             frame = decoder.get_frame_at(number)
             times.append(float(frame.pts_seconds))
             yield frame.data
+            room -= frame.data.nbytes // 3  # what is kept of it
+            if room < 0:
+                raise ValueError(
+                    "the decoder's frames do not fit into memory; give the file itself, which is read in parts."
+                )
 
     stacked = _stacked(pictures())
     if not _constant(times, rate):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ...processing.clips import as_clip, is_picture_list
 from ...processing.mouth_box import check_turn
 from ...processing.outputs import check_file
 from ...processing.sound import as_sound, is_pair
+from ...processing.text import Lexicon
 from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
 
 
@@ -52,6 +53,32 @@ File: TypeAlias = str | Path | bytes | BinaryIO | Mapping[str, Any]
 VideoInput: TypeAlias = File | np.ndarray | torch.Tensor | VideoDecoder | Sequence[Any]
 #: What [`~processing.sound.load_audio`] takes.
 AudioInput: TypeAlias = File | np.ndarray | torch.Tensor | AudioDecoder | tuple[Any, Any]
+
+
+class DubbingOptions(TypedDict, total=False):
+    """Keywords of [`FlowDubberPipeline.__call__`] beside those that say what is dubbed, for type checkers."""
+
+    reference_text: str | list[str | None] | None
+    mouth_box: Sequence[float] | list[Sequence[float] | None] | None
+    num_inference_steps: int
+    guidance_scale: float
+    temperature: float | None
+    generator: torch.Generator | list[torch.Generator] | None
+    latents: torch.Tensor | None
+    semantic_temperature: float
+    semantic_top_k: int
+    semantic_top_p: float
+    semantic_max_new_tokens: int | None
+    output_type: str
+    callback_on_step_end: Callable[[Any, int, torch.Tensor, dict[str, Any]], dict[str, Any]] | None
+    callback_on_step_end_tensor_inputs: Sequence[str]
+    sigmas: Sequence[float] | None
+    phoneme_frames: Sequence[int] | np.ndarray | list[Any] | None
+    without: Sequence[str]
+    callback_on_stage: Callable[[Any, str], None] | None
+    timing: str
+    lexicon: Lexicon
+    turn: int | None
 
 
 @contextmanager

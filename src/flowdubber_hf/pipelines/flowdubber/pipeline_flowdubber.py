@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ from ...schedulers import (
     set_flow_timesteps,
 )
 from ...work.reading import in_a_line
-from .inputs import AudioInput, DubbingInputs, VideoInput, each, naming
+from .inputs import AudioInput, DubbingInputs, DubbingOptions, VideoInput, each, naming
 from .loading import (
     check_components,
     check_folder,
@@ -91,20 +91,20 @@ from .timing import check_room, checked_frames, even_frames, flat_lips, hurried_
 
 
 EXAMPLE_DOC_STRING = """
-    Examples:
-        ```py
-        >>> import torch
-        >>> from flowdubber_hf import FlowDubberPipeline
+        Examples:
+            ```py
+            >>> import torch
+            >>> from flowdubber_hf import FlowDubberPipeline
 
-        >>> pipe = FlowDubberPipeline.from_pretrained("flowdubber-grid-tiny")
-        >>> dub = pipe(
-        ...     script="bin blue at f two now",
-        ...     video="clip.mp4",
-        ...     reference_audio="voice.wav",
-        ...     generator=torch.Generator("cpu").manual_seed(0),
-        ... )
-        >>> pipe.save_video(dub, "dubbed.mp4")
-        ```
+            >>> pipe = FlowDubberPipeline.from_pretrained("flowdubber-grid-tiny")
+            >>> dub = pipe(
+            ...     script="bin blue at f two now",
+            ...     video="clip.mp4",
+            ...     reference_audio="voice.wav",
+            ...     generator=torch.Generator("cpu").manual_seed(0),
+            ... )
+            >>> pipe.save_video(dub, "dubbed.mp4")
+            ```
 """
 
 SEMANTIC_TOKENS_PER_SECOND = 50
@@ -214,6 +214,16 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
     Raises:
         ValueError: parts whose settings disagree.
     """
+
+    style_encoder: FlowDubberStyleEncoder
+    lip_feature_extractor: FlowDubberLipFeatureExtractor
+    aligner: FlowDubberAlignerModel
+    vector_field: FlowDubberVectorField
+    scheduler: SchedulerMixin
+    vocoder: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase | None
+    speech_tokenizer: FlowDubberSpeechTokenizer | None
+    semantic_model: FlowDubberSemanticForConditionalGeneration | None
 
     model_cpu_offload_seq = "style_encoder->speech_tokenizer->semantic_model->aligner->vector_field->vocoder"
     _optional_components = ["tokenizer", "speech_tokenizer", "semantic_model"]  # noqa: RUF012
@@ -745,6 +755,32 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
         return sounds
 
     # ------------------------------------------------------------------------------------------------ the call
+
+    @overload
+    def __call__(
+        self,
+        script: str | list[str],
+        video: VideoInput | list[VideoInput],
+        reference_audio: AudioInput | list[AudioInput],
+        fps: float | None = ...,
+        reference_sampling_rate: int | None = ...,
+        *,
+        return_dict: Literal[True] = ...,
+        **options: Unpack[DubbingOptions],
+    ) -> FlowDubberPipelineOutput: ...
+
+    @overload
+    def __call__(
+        self,
+        script: str | list[str],
+        video: VideoInput | list[VideoInput],
+        reference_audio: AudioInput | list[AudioInput],
+        fps: float | None = ...,
+        reference_sampling_rate: int | None = ...,
+        *,
+        return_dict: Literal[False],
+        **options: Unpack[DubbingOptions],
+    ) -> tuple[Any, ...]: ...
 
     @torch.no_grad()
     @replace_example_docstring(EXAMPLE_DOC_STRING)
