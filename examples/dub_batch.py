@@ -23,7 +23,7 @@
 
 For everyday use there is a command that also checks the listing first, goes on after a clip that fails and after a stop, and
 knows what is done already: `flowdubber dub --batch jobs.jsonl --output dubs`. This script shows how to build such a thing into a
-program of one's own: the pipeline takes lists, and each clip has a generator of its own, so that its sound is the same whatever
+program of your own: the pipeline takes lists, and each clip has a generator of its own, so that its sound is the same whatever
 clips stand beside it.
 """
 
