@@ -24,8 +24,8 @@ bundled weights, which must not travel without them, and the sections of README.
 
 import argparse
 import json
-import re
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
