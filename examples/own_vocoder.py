@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Put a vocoder of one's own into the pipeline: transformers' `SpeechT5HifiGan` on this package's mel spectrograms.
+"""Put your own vocoder into the pipeline: transformers' `SpeechT5HifiGan` on this package's mel spectrograms.
 
     flowdubber demo demo
     python examples/own_vocoder.py --recordings voices/*.wav --output outputs/hifigan --steps 2000 \\
@@ -23,7 +23,7 @@ learns from recordings by the spectral distance of its sound from theirs, withou
 see the parts fit, not enough to like the sound. Better ones: `flowdubber convert hifigan` brings the 16 kHz vocoder of the method's
 siblings, `train_vocoder.py` trains the bundled kind.
 
-To keep the result as a model of one's own: `flowdubber assemble my-model --base flowdubber-grid-tiny --vocoder outputs/hifigan`.
+To keep the result as a model of your own: `flowdubber assemble my-model --base flowdubber-grid-tiny --vocoder outputs/hifigan`.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fine-tunes the bundled checkpoint, or another pipeline, on one's own clips. One command, on a CPU or a GPU:
+# Fine-tunes the bundled checkpoint, or another pipeline, on your own clips. One command, on a CPU or a GPU:
 #
 #   examples/recipes/finetune.sh CLIPS OUT [more options of train_dubber.py]
 #

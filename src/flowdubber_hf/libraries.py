@@ -25,7 +25,7 @@ def quiet() -> None:
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-    # What they are going to change is for who writes the code.
+    # Deprecation warnings are for developers, not for users.
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 

@@ -141,6 +141,17 @@ def test_subtitles(repository, options, demo, tmp_path, capsys):
     assert (tmp_path / "out" / "alignment.png").stat().st_size > 5000
 
 
+def test_picture_and_small_clip_of_a_dub(repository, options, tmp_path):
+    pytest.importorskip("matplotlib")
+    script = load_script(repository, "draw_dub")
+    script.main([*options, "--picture", str(tmp_path / "dub.png"), "--clip", str(tmp_path / "dub.mp4")])
+    clip = probe_video(tmp_path / "dub.mp4")
+    assert (max(clip.width, clip.height), clip.duration) == (script.CLIP_SIDE, pytest.approx(3, abs=0.05))
+    assert (tmp_path / "dub.png").stat().st_size > 5000
+    for name, most in (("dub.png", 300_000), ("dub.mp4", 300_000)):  # those of the README
+        assert (repository / "docs" / name).stat().st_size < most
+
+
 def test_lines_of_subtitles(repository):
     script = load_script(repository, "subtitles")
     words = [(f"word{index:02}", index * 0.3, index * 0.3 + 0.3) for index in range(8)] + [("late", 9.0, 9.4)]

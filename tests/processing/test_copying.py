@@ -19,6 +19,7 @@ from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.frames import GreyClip, iter_frames, probe_video
 from flowdubber_hf.processing.mux import check_copy, mux_audio
 from flowdubber_hf.processing.outputs import why
+from flowdubber_hf.processing.text_tracks import convert_text
 
 
 SUFFIXES = (".mp4", ".mov", ".mkv")
@@ -239,6 +240,47 @@ def test_joined_streams_whose_times_overlap(tmp_path):
 # everything else that a clip holds --------------------------------------------------------------------------------------
 
 
+def subtitle_lines(path: Path) -> list[tuple[str, float, float]]:
+    """Text, start and duration in seconds of the first subtitles, gaps left out."""
+    lines = []
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[0]
+        timed = stream.codec_context.codec.canonical_name == "mov_text"
+        for packet in container.demux(stream):
+            text = bytes(packet)[2 if timed else 0 :].decode()
+            if text:
+                lines.append(
+                    (text, *(round(float(time * packet.time_base), 2) for time in (packet.pts, packet.duration)))
+                )
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "codec", "expected"),
+    [
+        ("subrip", b"<i>Two</i>\r\nlines {\\an8}", "mov_text", b"\0\x09Two\nlines"),
+        ("subrip", "é".encode() * 40000, "mov_text", b"\xff\xfe" + "é".encode() * 32767),
+        ("mov_text", b"\0\5hello\0\0\0\x0estyl", "subrip", b"hello"),
+        ("mov_text", b"\0\6\xfe\xff\0h\0i", "subrip", b"hi"),
+        ("mov_text", b"\0\0", "subrip", None),
+        ("mov_text", b"", "subrip", None),
+        ("mov_text", b"\xff\xffcut off", "subrip", b"cut off"),
+        ("subrip", b"\xff", "mov_text", b"\0\3\xef\xbf\xbd"),
+    ],
+)
+def test_words_of_subtitles_in_another_codec(source, data, codec, expected):
+    packet = av.Packet(data)
+    packet.pts, packet.duration, packet.time_base = 200, 300, Fraction(1, 1000)
+    found = convert_text(packet, source, codec)
+    assert (None if found is None else bytes(found)) == expected
+    assert found is None or (found.pts, found.dts, found.duration, found.time_base) == (
+        200,
+        200,
+        300,
+        packet.time_base,
+    )
+
+
 TAGS = {"title": "Das Boot", "artist": "Ana", "date": "2020", "genre": "Test"}
 CHAPTERS = [
     {"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}},
@@ -279,16 +321,17 @@ def rich_clip(path: Path, subtitles: str = "mov_text", tags: dict[str, str] | No
 
 
 @pytest.mark.parametrize(
-    ("source", "subtitles", "suffix", "lost"),
+    ("source", "subtitles", "suffix", "changed"),
     [
         ("a.mov", "mov_text", ".mov", ()),
         ("a.mov", "mov_text", ".mp4", ()),
         ("a.mkv", "subrip", ".mkv", ()),
-        ("a.mov", "mov_text", ".mkv", ("subtitles 3 (mov_text, ita)",)),
-        ("a.mkv", "subrip", ".mp4", ("subtitles 3 (srt, ita)",)),
+        ("a.mov", "mov_text", ".mkv", ("mkv holds the subtitles 3 (mov_text, ita) as subrip",)),
+        ("a.mkv", "subrip", ".mp4", ("mp4 holds the subtitles 3 (srt, ita) as mov_text",)),
+        ("a.mkv", "subrip", ".mov", ("mov holds the subtitles 3 (srt, ita) as mov_text",)),
     ],
 )
-def test_tracks_chapters_and_tags_are_kept_or_named(tmp_path, source, subtitles, suffix, lost):
+def test_tracks_chapters_and_tags_are_kept(tmp_path, source, subtitles, suffix, changed):
     output, warnings = dub(rich_clip(tmp_path / source, subtitles), tmp_path / f"out{suffix}", comment="dubbed")
     with av.open(str(output)) as container:
         found = {name.lower(): value for name, value in container.metadata.items()}
@@ -299,12 +342,14 @@ def test_tracks_chapters_and_tags_are_kept_or_named(tmp_path, source, subtitles,
         assert tags["timecode"] == "01:00:00:00"
         # the default sound, in German, has made room for the English dub
         assert [stream.language for stream in container.streams.audio] == ["eng", "spa"]
-        assert len(container.streams.subtitles) == (0 if lost else 1)
+        (text,) = container.streams.subtitles
+        assert text.language == "ita"
         titles = [chapter["metadata"]["title"] for chapter in container.chapters()]
         starts = [float(chapter["start"] * chapter["time_base"]) for chapter in container.chapters()]
     assert titles == ["one", "two"] and starts == pytest.approx([0, 0.4], abs=0.001)
-    assert bool(warnings) == bool(lost) and len(warnings) <= 1
-    assert all(name in warnings[0] for name in lost)
+    assert subtitle_lines(output) == [("hello", 0.2, 0.3)]
+    assert len(warnings) == len(changed)
+    assert all(words in warning for words, warning in zip(changed, warnings, strict=True))
     np.testing.assert_allclose(
         load_audio(output)[BEEP + 100 : BEEP + 700].std(), 0.35, atol=0.05
     )  # players take the dub

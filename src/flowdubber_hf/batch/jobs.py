@@ -255,7 +255,7 @@ def _voice_problem(reference: Path) -> str | None:
 
 
 def check_takes(jobs: Iterable[DubJob]) -> None:
-    """Raises `ImportError` where takes are to be chosen from and what chooses is not installed."""
+    """Raises `ImportError` if one job's `best_of` is above 1 and the packages that rank takes are missing."""
     most = max(job.best_of for job in jobs)
     if most > 1:
         from ..evaluation.takes import require_selection

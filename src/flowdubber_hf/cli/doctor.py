@@ -35,7 +35,7 @@ def add_doctor(commands: Any) -> None:
         summary="check a model or a part: files, settings, a trial of each part",
         description="Loads a model, or single parts of one, compares every setting with the others, looks for damaged files and "
         "values that are not finite, and tries each part out: tokenises a voice and makes it again, vocodes its mel, lets the "
-        "language model speak, reads the drawn demo head's lips, dubs it. Prints what is right (ok), what to look at (note) and "
+        "language model speak, reads the drawn demo head's lips, dubs it. Prints what is right (ok), what is good to know for whoever trains it and no damage (note) and "
         "what cannot work (wrong); the exit code is 0 where nothing is wrong and 1 otherwise. It does not tell how good the "
         "speech is: flowdubber evaluate does.",
         examples=[
@@ -98,7 +98,9 @@ def _doctor(arguments: argparse.Namespace) -> Result:
             write_wav(arguments.sounds / f"{name}.wav", sound.numpy(), SAMPLING_RATE, overwrite=arguments.overwrite)
     counts = {level: sum(finding.level == level for finding in checkup.findings) for level in LEVELS}
     if not arguments.quiet:
-        print(f"{counts['ok']} ok, {counts['note']} to look at, {counts['wrong']} wrong")
+        print(f"{counts['ok']} ok, {counts['note']} to know, {counts['wrong']} wrong")
+        if counts["note"] and not counts["wrong"]:
+            print("nothing is damaged: notes tell whoever trains the model what it does not do well yet")
     findings = [
         {"part": one.part, "level": one.level, "message": one.text, "values": dict(one.values)}
         for one in checkup.findings

@@ -39,7 +39,7 @@ def add_evaluate(commands: Any) -> None:
         "same command again after a stop: finished clips are kept.",
         examples=[
             (
-                "Dub one's own clips of the split dev in their speakers' voices, and measure",
+                "Dub your own clips of the split dev in their speakers' voices, and measure",
                 "flowdubber evaluate --data my_clips --output outputs/scores",
             ),
             (

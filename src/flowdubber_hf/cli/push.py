@@ -39,7 +39,7 @@ def add_push(commands: Any) -> None:
         examples=[
             ("Look at what would be sent of the bundled model", "flowdubber push --repo USER/my-dubber"),
             (
-                "Send a model of one's own, for oneself first",
+                "Send a model of your own, for you alone at first",
                 "flowdubber push outputs/dubber/pipeline --repo USER/my-dubber --private --yes",
             ),
             (

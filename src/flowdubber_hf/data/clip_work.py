@@ -14,7 +14,7 @@
 """What is computed for one clip, part by part, each kept on the disk under a name made of everything it depends on.
 
 A part's record is a small JSON file that is written last and under a temporary name first: a record that exists is
-complete, another setting or another recording has another name, and a run that was killed goes on behind its last record.
+complete, another setting or another recording has another name, and an interrupted run resumes after its last record.
 """
 
 import json

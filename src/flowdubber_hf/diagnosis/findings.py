@@ -35,7 +35,7 @@ class Finding:
     """
     Attributes:
         part: of the model, or `model` for what concerns several.
-        level: `ok`; `note`, to be looked at by whoever made the model; `wrong`, it cannot work so.
+        level: `ok`; `note`, nothing broken, but good to know for whoever trains the model; `wrong`, it cannot work so.
         text: a sentence.
         values: figures, of types that JSON has.
     """
@@ -109,5 +109,5 @@ def judge_tokens(part: str, what: str, tokens: Sequence[int], codes: int, in_tim
     if in_time and len(tokens) >= 10 and (len(shares) == 1 or run > len(tokens) / 2):
         return Finding(part, WRONG, f"{told}; it is stuck.", values)
     if len(tokens) >= 10 and entropy < most / 3:
-        return Finding(part, NOTE, f"{told}; few codes are used.", values)
+        return Finding(part, NOTE, f"{told}; few codes are used, as by small models; nothing is damaged.", values)
     return Finding(part, OK, f"{told}.", values)

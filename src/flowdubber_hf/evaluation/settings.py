@@ -122,7 +122,7 @@ class EvaluateSettings:
 
 
 def check_takes(count: int) -> None:
-    """Raises `ValueError` for a number of takes that nobody would wait for."""
+    """Raises `ValueError` if the number of takes is above the limit."""
     if not 1 <= count <= MAX_TAKES:
         raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {count}.")
 

@@ -34,7 +34,7 @@ _SUFFIXES: Mapping[str, frozenset[str]] = {
     "dataset": _TEXTS | _MEDIA | {".parquet", ".jsonl", ".csv", ".tsv"},
     "space": _TEXTS | _MEDIA | {".py", ".toml", ".yaml", ".yml", ".css", ".js", ".html", ".ipynb", ".safetensors"},
 }
-# What a folder holds that is nobody else's business: told, and left at home.
+# Files that are reported but never uploaded.
 _LEFT_OUT: Mapping[str, tuple[str, ...]] = {"dataset": ("work",)}
 _COMPILED = "__pycache__"
 _OTHER_WEIGHTS = frozenset([".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack", ".onnx"])

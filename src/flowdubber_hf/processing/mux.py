@@ -10,8 +10,8 @@ thrown away. So it is known before the work whether a clip can be copied, and wh
 import heapq
 import io
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from .media import FrameReader, create_media, decode_time, open_media, open_vide
 from .outputs import check_file, new_file
 from .sound import SAMPLING_RATE
 from .survey import Survey, describe_stream, further_streams, kept_tags, survey_pictures
+from .text_tracks import convert_text, other_codec
 from .wav import check_waveform
 
 
@@ -57,6 +58,7 @@ class CopyPlan:
         tag: four letters by which the container tells the pictures' codec; `None` leaves them to it.
         encode: why the pictures are encoded anew; `None` where they are copied.
         streams: numbers of the further streams that are copied.
+        texts: of those, subtitles whose words go into another codec, and which.
         free_tags: every tag is written, as QuickTime does, and not the usual ones only.
         warnings: what will be missing, or different.
     """
@@ -65,6 +67,7 @@ class CopyPlan:
     tag: str | None
     encode: str | None
     streams: tuple[int, ...] = ()
+    texts: Mapping[int, str] = field(default_factory=dict)
     free_tags: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -184,22 +187,37 @@ def _encoding(path: Path, survey: Survey, suffix: str, transcode: bool) -> CopyP
 def _with_the_rest(path: Path, survey: Survey, plan: CopyPlan) -> CopyPlan:
     """The plan with the further streams and tags that the container takes, and a warning that lists the others."""
     with open_media(path) as container:
-        streams = [(stream.index, describe_stream(stream)) for stream in further_streams(container)]
+        streams = [
+            (stream.index, describe_stream(stream), other_codec(stream, plan.muxer))
+            for stream in further_streams(container)
+        ]
         tags = kept_tags(container.metadata)
-    held, lost = [], []
-    for index, description in streams:
-        try:
-            _try(path, survey, replace(plan, streams=(index,)), pictures=_FEW)
+    held, texts, lost, told = [], {}, [], []
+    for index, description, codec in streams:
+        if _takes(path, survey, replace(plan, streams=(index,))):
             held.append(index)
-        except _Refused:
+        elif codec is not None and _takes(path, survey, replace(plan, streams=(index,), texts={index: codec})):
+            held.append(index)
+            texts[index] = codec
+            told.append(f"{_name(plan)} holds the {description} as {codec}: words and times, no styles.")
+        else:
             lost.append(description)
-    plan = replace(plan, streams=tuple(held), free_tags=any(name.startswith(_QUICKTIME_TAGS) for name in tags))
+    plan = replace(
+        plan, streams=tuple(held), texts=texts, free_tags=any(name.startswith(_QUICKTIME_TAGS) for name in tags)
+    )
     lost += _lost_tags(path, survey, plan, tags)
     if lost:
-        plan = replace(
-            plan, warnings=(*plan.warnings, f"{_name(plan)} cannot hold these of the clip: {'; '.join(lost)}.")
-        )
-    return plan
+        told.append(f"{_name(plan)} cannot hold these of the clip: {'; '.join(lost)}.")
+    return replace(plan, warnings=(*plan.warnings, *told))
+
+
+def _takes(path: Path, survey: Survey, plan: CopyPlan) -> bool:
+    """Whether FFmpeg writes what a plan says, tried with a few pictures."""
+    try:
+        _try(path, survey, plan, pictures=_FEW)
+    except _Refused:
+        return False
+    return True
 
 
 def _name(plan: CopyPlan) -> str:
@@ -209,7 +227,7 @@ def _name(plan: CopyPlan) -> str:
 def _lost_tags(path: Path, survey: Survey, plan: CopyPlan, tags: dict[str, str]) -> list[str]:
     """Tags of the file that are not found again in what the container writes of them."""
     written = io.BytesIO()
-    _try(path, survey, replace(plan, streams=()), written, pictures=_FEW)
+    _try(path, survey, replace(plan, streams=(), texts={}), written, pictures=_FEW)
     written.seek(0)
     with open_media(written, plan.muxer) as container:
         found = {name.lower() for name in container.metadata}
@@ -302,10 +320,10 @@ def _write(
             track.metadata["language"] = _DUB_LANGUAGE
             packets.append(encode_sound(*sound, track))
         for index in plan.streams:
-            targets[index] = _further_stream(target, container.streams[index])
+            targets[index] = _further_stream(target, container.streams[index], plan.texts.get(index))
         _set_chapters(target, container, start)
         seconds = None if sound is None else Fraction(len(sound[0]), sound[1])
-        packets.append(_copied_packets(container, video, survey, targets, seconds, pictures))
+        packets.append(_copied_packets(container, video, survey, targets, plan.texts, seconds, pictures))
         for packet in heapq.merge(*packets, key=decode_time):
             target.mux(packet)
 
@@ -339,8 +357,13 @@ def _copied_stream(
     return picture
 
 
-def _further_stream(target: av.container.OutputContainer, source: av.stream.Stream) -> av.stream.Stream:
-    stream = target.add_stream_from_template(source, opaque=True)
+def _further_stream(
+    target: av.container.OutputContainer, source: av.stream.Stream, text_codec: str | None
+) -> av.stream.Stream:
+    if text_codec is None:
+        stream = target.add_stream_from_template(source, opaque=True)
+    else:
+        stream = target.add_mux_stream(text_codec)
     stream.metadata.update(kept_tags(source.metadata))
     stream.disposition = source.disposition & ~Disposition.default
     return stream
@@ -364,11 +387,12 @@ def _copied_packets(
     video: av.VideoStream,
     survey: Survey,
     targets: dict[int, av.stream.Stream],
+    texts: Mapping[int, str],
     seconds: Fraction | None,
     pictures: int | None,
 ) -> Iterator[av.Packet]:
     """Packets for `targets`, bytes untouched, times moved so that the first picture shows at 0; no track but the pictures'
-    begins earlier or goes on after `seconds`."""
+    begins earlier or goes on after `seconds`. Subtitles of `texts` change their codec."""
     start = survey.start * video.time_base
     wanted = [stream for stream in container.streams if stream.index in targets or stream is video]
     latest: dict[int, int] = {}
@@ -393,6 +417,11 @@ def _copied_packets(
             packet.pts is None or packet.pts < 0 or (seconds is not None and packet.pts * packet.time_base >= seconds)
         ):
             continue
+        if index in texts:
+            source = container.streams[index].codec_context.codec.canonical_name
+            packet = convert_text(packet, source, texts[index])
+            if packet is None:
+                continue
         if packet.dts is not None:  # joined streams may overlap
             packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
             packet.pts = max(packet.pts, packet.dts)

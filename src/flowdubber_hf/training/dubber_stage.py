@@ -245,7 +245,9 @@ class LipFeatures:
         missing = [clip for clip in clips if not self.path(clip.id).is_file()]
         mine = missing[accelerator.process_index :: accelerator.num_processes]
         accelerator.wait_for_everyone()  # all have made the same list
-        for clip in tqdm(mine, desc="lip features", disable=not accelerator.is_local_main_process, leave=False):
+        for clip in tqdm(
+            mine, desc="lip features", unit="clip", disable=not accelerator.is_local_main_process, leave=False
+        ):
             crops = self.store.crops(clip.id)
             generator = np.random.default_rng((hash_of(clip.id), self.seed))
             # One view at a time: a long clip's crops are large.

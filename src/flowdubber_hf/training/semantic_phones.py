@@ -18,7 +18,7 @@ is a trained speech tokenizer. It is learned in this order:
 
 1. `spelling`: each phoneme once. Every code asks for the text, so the model learns to read within a few hundred steps. At
    50 codes a second nine of ten only repeat the one before, and a small model lives off those for thousands of steps: its
-   loss falls, and another clip's text costs it nothing.
+   loss falls, and does not get worse when the text belongs to another clip.
 2. `phones`: the state of a phoneme (its beginning, middle or end) every 20 ms: durations. It can be left out.
 3. `tokens`: speech codes, each with the mean embedding of the states with which it occurs.
 """

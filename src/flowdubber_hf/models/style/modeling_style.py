@@ -89,7 +89,7 @@ class FlowDubberStyleEncoder(BundledNames, PreTrainedModel):
     main_input_name = "input_values"
     input_modalities = ("audio",)
     supports_gradient_checkpointing = False
-    # Half precision is for the disk: the power mel spans ten decades.
+    # Weights may be stored in half precision but must run in float32: the power mel spans ten decades.
     _keep_in_fp32_modules_strict = ("lstm", "linear")
 
     def __init__(self, config: FlowDubberStyleEncoderConfig):

@@ -122,7 +122,7 @@ class FlowDubberSyncNet(BundledNames, PreTrainedModel):
     main_input_name = "pixel_values"
     input_modalities = ("video", "audio")
     supports_gradient_checkpointing = False
-    # Half precision is for the disk: distances between neighbouring offsets are small.
+    # Weights may be stored in half precision but must run in float32: distances between neighbouring offsets are small.
     _keep_in_fp32_modules_strict = ("lips", "audio")
 
     def __init__(self, config: FlowDubberSyncNetConfig):

@@ -194,7 +194,7 @@ class FlowDubberVocoderPreTrainedModel(BundledNames, PreTrainedModel):
     main_input_name = "spectrogram"
     input_modalities = ("audio",)
     supports_gradient_checkpointing = False
-    # Half precision is for the disk: gains are exponentials of the network's output, and rounding them is heard.
+    # Weights may be stored in half precision but must run in float32: gains are exponentials of the network's output, and rounding them is heard.
     _keep_in_fp32_modules_strict = ("pitch_net", "filter_net")
 
     @torch.no_grad()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where a checkpoint comes from, and whether it is whole, safe to read and at one with itself."""
+"""Where a checkpoint comes from, and whether it is complete, safe to read and consistent."""
 
 import math
 import os
