@@ -104,7 +104,12 @@ def add_push(commands: Any) -> None:
         "--token", metavar="TOKEN", help="in place of HF_TOKEN; others on this machine can see it in the command line"
     )
     output = push.add_argument_group("output").add_argument
-    output("--output", type=Path, metavar="FOLDER", help="keep what is sent of a model in this folder, to look at")
+    output(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what is sent of a model or a Space in this folder, to look at",
+    )
     running = add_running_options(push, quiet="no list of files, no progress bar, no last line")
     choice = running.add_mutually_exclusive_group()
     choice.add_argument("--yes", action="store_true", help="send it")
@@ -126,7 +131,7 @@ def _push(arguments: argparse.Namespace) -> Result:
         token=arguments.token,
         delete=tuple(arguments.delete),
     )
-    if arguments.output is not None and target.repo_type != "model":
+    if arguments.output is not None and target.repo_type == "dataset":
         raise ValueError(f"--output: a {target.repo_type} is sent as it lies in its folder.")
     if target.repo_type == "model":
         local_checkpoint(arguments.source)

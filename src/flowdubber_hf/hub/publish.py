@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..models.sources import INDEX_FILE, fetch, local_checkpoint
 from .contents import Contents, read_contents
+from .spaces import stage_space
 from .upload import Sent, Target, send
 
 
@@ -30,7 +31,8 @@ def stage(
     source: "str | Path | FlowDubberPipeline", folder: Path, target: Target, card: Path | None = None
 ) -> Contents:
     """
-    Makes ready what is sent: a pipeline or one model is written to `folder`, a dataset or a Space is taken as it is.
+    Makes ready what is sent: a pipeline or one model is written to `folder`, a dataset is taken as it is, and so is a Space, unless
+    it needs this package, which then goes along.
 
     Args:
         source: a pipeline, or a bundled name, folder or Hub id of a pipeline or a model; folder of a dataset or a Space.
@@ -44,6 +46,8 @@ def stage(
     if target.repo_type != "model":
         if card is not None:
             raise ValueError(f"the card of a {target.repo_type} is the README.md in its folder.")
+        if target.repo_type == "space":
+            return stage_space(Path(source), folder)
         return read_contents(Path(source), target.repo_type)
     from .staging import stage_for_hub, stage_model_for_hub  # brings torch
 
