@@ -16,12 +16,14 @@ from typing import Any, BinaryIO, Protocol, TypeAlias, TypedDict, TypeVar
 import numpy as np
 import torch
 
-from ...processing.clips import as_clip, is_picture_list
+from ...processing.clips import Frames, as_clip, is_picture_list
+from ...processing.held import HeldFile
 from ...processing.mouth_box import check_turn
 from ...processing.outputs import check_file
 from ...processing.sound import as_sound, is_pair
 from ...processing.text import Lexicon
 from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
+from .prepared import PreparedClip, PreparedVoice
 
 
 OUTPUT_TYPES = ("np", "pt", "latent")
@@ -50,9 +52,9 @@ class AudioDecoder(Protocol):
 
 File: TypeAlias = str | Path | bytes | BinaryIO | Mapping[str, Any]
 #: What [`~processing.clips.as_clip`] takes.
-VideoInput: TypeAlias = File | np.ndarray | torch.Tensor | VideoDecoder | Sequence[Any]
+VideoInput: TypeAlias = File | np.ndarray | torch.Tensor | VideoDecoder | Sequence[Any] | PreparedClip
 #: What [`~processing.sound.load_audio`] takes.
-AudioInput: TypeAlias = File | np.ndarray | torch.Tensor | AudioDecoder | tuple[Any, Any]
+AudioInput: TypeAlias = File | np.ndarray | torch.Tensor | AudioDecoder | tuple[Any, Any] | PreparedVoice
 
 
 class DubbingOptions(TypedDict, total=False):
@@ -197,7 +199,7 @@ class DubbingInputs:
         each("script", self.script, _check_script)
         self.video = each("video", self.video, partial(_checked_video, fps=self.fps))
         self.reference_audio = each(
-            "reference_audio", self.reference_audio, partial(_checked_sound, rate=self.reference_sampling_rate)
+            "reference_audio", self.reference_audio, partial(checked_sound, rate=self.reference_sampling_rate)
         )
         each("reference_text", self.reference_text, _check_reference_text)
         each("mouth_box", self.mouth_box, _check_mouth_box)
@@ -206,12 +208,11 @@ class DubbingInputs:
     def _check_parts(self) -> None:
         if isinstance(self.without, str) or not set(self.without) <= set(PARTS):
             raise ValueError(f"`without` must be a list of some of {', '.join(PARTS)}, got {self.without!r}.")
-        if self.timing not in TIMINGS:
-            raise ValueError(f"`timing` must be one of {', '.join(TIMINGS)}, got {self.timing!r}.")
-        if self.timing == "cue" and any(box is not None for box in self.mouth_box):
-            raise ValueError(
-                "`mouth_box` says where lips are read, and timing='cue' reads none; leave one of them out."
-            )
+        _check_timing(self.timing, self.mouth_box)
+        for row, (clip, box) in enumerate(zip(self.video, self.mouth_box, strict=True)):
+            if isinstance(clip, PreparedClip) and (box is not None or self.turn is not None):
+                with naming("video", self.video, row):
+                    raise ValueError("`mouth_box` and `turn` belong to `prepare_clip`; this clip is read already.")
 
     def _check_sampling(self, has_language_model: bool) -> None:
         steps, guidance, temperature = self.num_inference_steps, self.guidance_scale, self.temperature
@@ -273,14 +274,44 @@ def _check_script(text: Any) -> None:
         raise ValueError("the script is empty; give the words to be spoken.")
 
 
+def checked_clip(
+    video: Any, fps: float | None, mouth_box: Any, turn: int | None, timing: str
+) -> Path | HeldFile | Frames | PreparedClip:
+    """One clip to be read, with what is said of it.
+
+    Raises:
+        ValueError: saying what is wrong and what to do.
+    """
+    _check_mouth_box(mouth_box)
+    check_turn(turn)
+    _check_timing(timing, [mouth_box])
+    return _checked_video(video, fps)
+
+
+def _check_timing(timing: str, mouth_boxes: Sequence[Any]) -> None:
+    if timing not in TIMINGS:
+        raise ValueError(f"`timing` must be one of {', '.join(TIMINGS)}, got {timing!r}.")
+    if timing == "cue" and any(box is not None for box in mouth_boxes):
+        raise ValueError("`mouth_box` says where lips are read, and timing='cue' reads none; leave one of them out.")
+
+
 def _checked_video(clip: Any, fps: float | None) -> Any:
+    if isinstance(clip, PreparedClip):
+        return clip
     found = as_clip(clip, fps)
     if isinstance(found, Path):
         check_file(found, "video file", "give a video file")
     return found
 
 
-def _checked_sound(sound: Any, rate: float | None) -> Any:
+def checked_sound(sound: Any, rate: float | None) -> Any:
+    """One voice to be heard.
+
+    Raises:
+        ValueError: saying what is wrong and what to do.
+    """
+    if isinstance(sound, PreparedVoice):
+        return sound
     found = as_sound(sound, rate)
     if isinstance(found, Path):
         check_file(found, "reference file", "give a recording")

@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
@@ -51,7 +50,7 @@ from ...processing.audio import (
     pad_sounds,
     with_headroom,
 )
-from ...processing.clips import as_clip
+from ...processing.clips import Frames
 from ...processing.held import HeldFile
 from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.references import check_reference, level_voice
@@ -66,7 +65,16 @@ from ...schedulers import (
     set_flow_timesteps,
 )
 from ...work.reading import in_a_line
-from .inputs import AudioInput, DubbingInputs, DubbingOptions, VideoInput, each, naming
+from .inputs import (
+    AudioInput,
+    DubbingInputs,
+    DubbingOptions,
+    VideoInput,
+    checked_clip,
+    checked_sound,
+    each,
+    naming,
+)
 from .loading import (
     check_components,
     check_folder,
@@ -87,6 +95,7 @@ from .passes import (
     whole_clip,
 )
 from .pipeline_output import FlowDubberPipelineOutput
+from .prepared import Clips, PreparedClip, PreparedVoice, pad_clips
 from .timing import check_room, checked_frames, even_frames, flat_lips, hurried_words, spoken_words
 
 
@@ -167,32 +176,6 @@ class _Stopwatch:
 
     def total(self) -> dict[str, float]:
         return {**self.seconds, "total": time.perf_counter() - self._start}
-
-
-@dataclass
-class _Lips:
-    """Mouth pictures of a batch, right-padded, and what is known of each clip."""
-
-    values: torch.Tensor | None  # (B, F, 88, 88); None where nothing was looked at
-    crops: list[np.ndarray | None]  # (F, 96, 96) uint8 each, what `values` were made of
-    mask: torch.Tensor  # (B, F)
-    seen: torch.Tensor  # (B, F), frames that show the speaker
-    num_samples: list[int]  # of the dubs
-    durations: list[float]  # seconds
-    warnings: list[list[str]]
-
-    @property
-    def num_frames(self) -> list[int]:
-        return self.mask.sum(dim=1).tolist()
-
-
-@dataclass
-class _Voices:
-    """What is taken from the references: GE2E style, and the speech tokenizer's codes if there is a language model."""
-
-    style: torch.Tensor  # (B, 256)
-    global_tokens: torch.Tensor | None = None  # (B, 32)
-    semantic_tokens: list[torch.Tensor] | None = None  # each (L,)
 
 
 class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPipeline):
@@ -373,57 +356,97 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
             hook.pre_forward(model)
         return model
 
-    def encode_reference(self, sounds: list[np.ndarray], device: torch.device) -> _Voices:
-        """Style vectors `(B, 256)` and, with a language model, the speech tokenizer's codes of `(samples,)` sounds."""
-        values, mask = (tensor.to(device) for tensor in pad_sounds(sounds))
-        style = self._enter(self.style_encoder)(values.to(self.style_encoder.dtype), attention_mask=mask).style
+    @torch.no_grad()
+    def prepare_clip(
+        self,
+        video: VideoInput,
+        fps: float | None = None,
+        mouth_box: Sequence[float] | None = None,
+        turn: int | None = None,
+        timing: str = "lips",
+    ) -> PreparedClip:
+        """Reads a clip once, for any number of dubs: a call takes the result as `video`.
+
+        Args:
+            video, fps, mouth_box, turn, timing: of one clip, as a call takes them; `timing="cue"` looks for no face.
+
+        Raises:
+            ValueError: as a call; `NoFaceError`: no face in any frame.
+        """
+        source = checked_clip(video, fps, mouth_box, turn, timing)
+        clip = self._read_clip(source, mouth_box, turn, look=timing == "lips")
+        self.maybe_free_model_hooks()
+        return clip
+
+    @torch.no_grad()
+    def prepare_voice(self, reference_audio: AudioInput, reference_sampling_rate: int | None = None) -> PreparedVoice:
+        """Listens to a voice once, for any number of dubs: a call takes the result as `reference_audio`.
+
+        Args:
+            reference_audio, reference_sampling_rate: of one voice, as a call takes them.
+
+        Raises:
+            ValueError: as a call.
+        """
+        voice = self._hear_voice(checked_sound(reference_audio, reference_sampling_rate))
+        self.maybe_free_model_hooks()
+        return voice
+
+    def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice) -> PreparedVoice:
+        if isinstance(source, PreparedVoice):
+            return source
+        sound = load_audio(source)
+        remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
+        values, mask = (tensor.to(self._execution_device) for tensor in pad_sounds([level_voice(sound)]))
+        encoder = self._enter(self.style_encoder)
+        style = encoder(values.to(encoder.dtype), attention_mask=mask).style[0]
         if self.speech_tokenizer is None:
-            return _Voices(style)
+            return PreparedVoice(style, warnings=tuple(remarks))
         tokenizer = self._enter(self.speech_tokenizer)
         codes = tokenizer.encode(values.to(tokenizer.dtype), attention_mask=mask)
-        semantic = [row[keep.bool()] for row, keep in zip(codes.semantic_tokens, codes.semantic_mask, strict=True)]
-        return _Voices(style, codes.global_tokens, semantic)
+        spoken = codes.semantic_tokens[0][codes.semantic_mask[0].bool()]
+        return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks))
 
-    def extract_lips(
+    def _read_clips(self, given: DubbingInputs, look: bool, encode: bool) -> list[PreparedClip]:
+        """Each clip of a call; what stands there several times is read once."""
+        read: dict[tuple[int, Any], PreparedClip] = {}
+        rows = []
+        for row, (clip, box) in enumerate(zip(given.video, given.mouth_box, strict=True)):
+            key = (id(clip), None if box is None else tuple(box))
+            if key not in read:
+                with naming("video", given.video, row):
+                    read[key] = self._read_clip(clip, box, given.turn, look, encode)
+            rows.append(read[key])
+        return rows
+
+    def _read_clip(
         self,
-        video: list[Any],
-        fps: float | None,
-        mouth_box: list[Any],
-        device: torch.device,
-        turn: int | None = None,
-        look: bool = True,
-    ) -> _Lips:
-        """Mouth pictures of all clips, right-padded to `(B, F, 88, 88)`; without `look` nothing but their lengths is read."""
-        found = []
-        for row, (clip, box) in enumerate(zip(video, mouth_box, strict=True)):
-            with naming("video", video, row):
-                source = as_clip(clip, fps)
-                if look:
-                    found.append(self.lip_feature_extractor(source, mouth_box=box, turn=turn))
-                else:
-                    found.append(self.lip_feature_extractor.measure(source))
-        lengths = torch.tensor([int(one["num_frames"]) for one in found], device=device)
-        mask = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
-        values, seen = None, torch.zeros_like(mask)
-        if look:
-            rows = [torch.as_tensor(one["lip_values"])[0] for one in found]
-            values = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
-            for row, one in enumerate(found):
-                seen[row, : len(one["found"])] = torch.as_tensor(one["found"])
-        return _Lips(
-            values=values,
-            crops=[np.asarray(one["crops"]) if look else None for one in found],
-            mask=mask,
-            seen=seen,
-            num_samples=[int(one["num_samples"]) for one in found],
-            durations=[float(one["duration"]) for one in found],
-            warnings=[list(one["warnings"]) for one in found],
-        )
+        source: Path | HeldFile | Frames | PreparedClip,
+        mouth_box: Sequence[float] | None,
+        turn: int | None,
+        look: bool,
+        encode: bool = True,
+    ) -> PreparedClip:
+        """Lengths alone without `look`; mouth pictures without features where they are not to be encoded."""
+        if isinstance(source, PreparedClip):
+            if encode and look and source.features is None:
+                raise ValueError("`video` was prepared with timing='cue', which reads no lips; prepare it without.")
+            return source
+        path = source if isinstance(source, Path) else None
+        extractor = self.lip_feature_extractor
+        found = extractor(source, mouth_box=mouth_box, turn=turn) if look else extractor.measure(source)
+        lengths = (int(found["num_frames"]), int(found["num_samples"]), float(found["duration"]))
+        if not look:
+            return PreparedClip(*lengths, tuple(found["warnings"]), path)
+        seen = torch.as_tensor(found["found"])
+        features = self.encode_lips(found["lip_values"], seen) if encode else None
+        return PreparedClip(*lengths, tuple(found["warnings"]), path, np.asarray(found["crops"]), seen, features)
 
-    def encode_lips(self, lips: _Lips) -> torch.Tensor:
-        """The lip encoder's features `(B, F, hidden)`."""
+    def encode_lips(self, lip_values: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """The lip encoder's features `(F, hidden)` of a clip's normalised crops `(1, F, 88, 88)`; `seen` `(F,)` is bool."""
         aligner = self._enter(self.aligner)
-        return aligner.lip_encoder(lips.values.to(aligner.dtype), lips.mask & lips.seen)
+        values = torch.as_tensor(lip_values).to(self._execution_device, aligner.dtype)
+        return aligner.lip_encoder(values, seen[None].to(values.device))[0]
 
     def _spoken_words(self, text: str) -> list[str]:
         return phonemize(text, self.aligner.config.phoneme_accent).words
@@ -433,7 +456,7 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
         scripts: list[str],
         passes: list[Pass],
         reference_text: list[str | None],
-        voices: _Voices,
+        voices: Sequence[PreparedVoice],
         generator: torch.Generator | list[torch.Generator] | None,
         temperature: float,
         top_k: int,
@@ -452,8 +475,8 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
                     self.tokenizer,
                     prompt_text(config, written, one.phonemization.words),
                     None if text is None else prompt_text(config, text, self._spoken_words(text)),
-                    voices.global_tokens[one.clip],
-                    voices.semantic_tokens[one.clip],
+                    voices[one.clip].global_tokens,
+                    voices[one.clip].semantic_tokens,
                     config.prompt_separator,
                 )
             )
@@ -495,28 +518,27 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
     def plan_passes(
         self,
         phonemizations: list[Phonemization],
-        lips: _Lips,
-        features: torch.Tensor | None,
+        clips: Clips,
         style: torch.Tensor,
         phoneme_frames: list[np.ndarray] | None = None,
         cue: bool = False,
     ) -> list[Pass]:
         """What the aligner and the language model read at a time: a clip whole, a long one in passes."""
         passes = []
-        for row, (phonemization, frames) in enumerate(zip(phonemizations, lips.num_frames, strict=True)):
+        for row, (phonemization, frames) in enumerate(zip(phonemizations, clips.num_frames, strict=True)):
             if frames <= WHOLE_SECONDS * VIDEO_FRAME_RATE:
                 passes.append(whole_clip(row, phonemization, frames))
             elif phoneme_frames is not None:
                 counts = np.diff(np.cumsum(phoneme_frames[row]) // MEL_FRAMES_PER_VIDEO_FRAME, prepend=0)
                 passes += split_clip(row, phonemization, counts, natural=False)
             else:
-                of_lips = None if features is None else features[row : row + 1, :frames]
+                of_lips = None if clips.features is None else clips.features[row : row + 1, :frames]
                 plan = self._enter(self.aligner).plan(
                     **self._script_inputs([phonemization]),
                     style=style[row : row + 1].to(self.aligner.dtype),
                     lip_features=of_lips,
-                    lip_mask=lips.mask[row : row + 1, :frames],
-                    seen_mask=lips.seen[row : row + 1, :frames],
+                    lip_mask=clips.mask[row : row + 1, :frames],
+                    seen_mask=clips.seen[row : row + 1, :frames],
                     cue=cue,
                 )
                 counts = plan.frames[0].cpu().numpy()
@@ -539,8 +561,7 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
     def align(
         self,
         passes: list[Pass],
-        lips: _Lips,
-        features: torch.Tensor | None,
+        clips: Clips,
         style: torch.Tensor,
         phoneme_frames: list[np.ndarray] | None = None,
         cue: bool = False,
@@ -548,22 +569,21 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
     ) -> Timing:
         """Ties the phonemes of each pass to its frames.
 
-        `phoneme_frames` are the clips' own mel frames a phoneme, in place of searched ones; without lip `features` the vector that
+        `phoneme_frames` are the clips' own mel frames a phoneme, in place of searched ones; without the clips' features the vector that
         stands for speech without a picture takes the place of the lips, and natural durations alone give the timing, from
         the clip's start where `cue`. `knowledge` is the language model's, a row a pass, and its mask.
         """
         groups, first = [], 0
         for group in group_passes(passes):
             rows = [None if part is None else part[first : first + len(group)] for part in knowledge]
-            groups.append((group, self._align_group(group, lips, features, style, phoneme_frames, cue, rows)))
+            groups.append((group, self._align_group(group, clips, style, phoneme_frames, cue, rows)))
             first += len(group)
         return Timing(groups)
 
     def _align_group(
         self,
         passes: list[Pass],
-        lips: _Lips,
-        features: torch.Tensor | None,
+        clips: Clips,
         style: torch.Tensor,
         phoneme_frames: list[np.ndarray] | None,
         cue: bool,
@@ -587,11 +607,11 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
             script["input_ids"],
             script["attention_mask"],
             optional,
-            lip_mask=cut(lips.mask),
+            lip_mask=cut(clips.mask),
             style=style[[one.clip for one in passes]].to(aligner.dtype),
-            lip_features=None if features is None else cut(features),
+            lip_features=None if clips.features is None else cut(clips.features),
             path=None if path is None else path.to(self._execution_device, aligner.dtype),
-            seen_mask=None if features is None else cut(lips.seen),
+            seen_mask=None if clips.features is None else cut(clips.seen),
             pause_ids=script["pause_ids"],
             cue=cue,
             semantic_features=knowledge[0],
@@ -894,8 +914,7 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
             turn=turn,
         )
         given.check(self.semantic_model is not None, self._callback_tensor_inputs)
-        scripts, videos, references = given.script, given.video, given.reference_audio
-        reference_texts, boxes, frames_of = given.reference_text, given.mouth_box, given.phoneme_frames
+        scripts, frames_of = given.script, given.phoneme_frames
         if temperature is None:
             temperature = self.vector_field.config.sampling_temperature
         self._guidance_scale = 1.0 if "semantics" in without else float(guidance_scale)
@@ -908,38 +927,33 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
             accent = self.aligner.config.phoneme_accent
             phonemizations = each("script", scripts, lambda text: phonemize(text, accent, lexicon))
         with watch.stage("reference"):
-            loaded = each("reference_audio", references, self._load_reference)
-            sounds = [sound for sound, _ in loaded]
+            voices = each("reference_audio", given.reference_audio, self._hear_voice)
+            style = torch.stack([voice.style for voice in voices]).to(device)
+        if "style" in without:
+            style = torch.zeros_like(style)
         with watch.stage("lips"):
-            lips = self.extract_lips(videos, fps, boxes, device, turn, look=timing == "lips")
-        for warnings, (_, remarks) in zip(lips.warnings, loaded, strict=True):
-            warnings += remarks
+            clips = pad_clips(self._read_clips(given, timing == "lips", read_lips), read_lips, device)
         if frames_of is None:
-            for row, fit in enumerate(zip(phonemizations, lips.num_frames, strict=True)):
+            for row, fit in enumerate(zip(phonemizations, clips.num_frames, strict=True)):
                 with naming("script", scripts, row):
                     check_room(*fit)
-        num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in lips.num_frames]
+        num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * frames for frames in clips.num_frames]
         # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
         latents = self.prepare_latents(num_mel_frames, temperature, generator, latents, device)
-        with watch.stage("reference"):
-            voices = self.encode_reference(sounds, device)
-        if "style" in without:
-            voices.style = torch.zeros_like(voices.style)
-        with watch.stage("lips"):
-            lip_features = self.encode_lips(lips) if read_lips else None
+        remarks = [[*clip.warnings, *voice.warnings] for clip, voice in zip(clips.rows, voices, strict=True)]
         cue = timing == "cue"
         if not read_lips and frames_of is None and self.aligner.duration_predictor is None:
             frames_of = [even_frames(*row) for row in zip(phonemizations, num_mel_frames, strict=True)]
         if frames_of is not None:
             frames_of = [checked_frames(*row) for row in zip(phonemizations, frames_of, num_mel_frames, strict=True)]
-        passes = self.plan_passes(phonemizations, lips, lip_features, voices.style, frames_of, cue)
+        passes = self.plan_passes(phonemizations, clips, style, frames_of, cue)
         features, features_mask = None, None
         if self.semantic_model is not None and "semantics" not in without:
             with watch.stage("semantics"):
                 features, features_mask = self.generate_semantics(
                     scripts,
                     passes,
-                    reference_texts,
+                    given.reference_text,
                     voices,
                     generator,
                     semantic_temperature,
@@ -949,18 +963,18 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
                 )
         with watch.stage("alignment"):
             knowledge = (features, features_mask)
-            aligned = self.align(passes, lips, lip_features, voices.style, frames_of, cue, knowledge)
-            mel_mask = lips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
-            prior = self.encode_prior(aligned, features, features_mask, voices.style, lips.mask)
+            aligned = self.align(passes, clips, style, frames_of, cue, knowledge)
+            mel_mask = clips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
+            prior = self.encode_prior(aligned, features, features_mask, style, clips.mask)
             prior_null = None
             if self.do_classifier_free_guidance:
-                prior_null = self.encode_prior(aligned, None, None, voices.style, lips.mask)
+                prior_null = self.encode_prior(aligned, None, None, style, clips.mask)
         with watch.stage("flow"):
             latents = self.sample_mel(
                 latents,
                 prior,
                 prior_null,
-                voices.style,
+                style,
                 mel_mask,
                 flow_sigmas(num_inference_steps, self.scheduler.config.get("sway", 0.0)) if sigmas is None else sigmas,
                 callback_on_step_end,
@@ -970,49 +984,42 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
         if output_type != "latent":
             with watch.stage("vocoder"):
                 remark = _TOO_LOUD.format(temperature=temperature)
-                audios = self.decode(
-                    latents, num_mel_frames, lips.num_samples, lambda row: lips.warnings[row].append(remark)
-                )
+                num_samples = [clip.num_samples for clip in clips.rows]
+                audios = self.decode(latents, num_mel_frames, num_samples, lambda row: remarks[row].append(remark))
             if output_type == "np":
                 audios = [sound.numpy() for sound in audios]
         self.maybe_free_model_hooks()
-        output = self._output(audios, phonemizations, lips, aligned, videos, watch)
+        output = self._output(audios, phonemizations, clips.rows, remarks, aligned, watch)
         return output if return_dict else output.to_tuple()
-
-    @staticmethod
-    def _load_reference(source: Path | HeldFile | Sound) -> tuple[np.ndarray, list[str]]:
-        """A voice at its usual level, and what is wrong with its recording."""
-        sound = load_audio(source)
-        remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
-        return level_voice(sound), remarks
 
     def _output(
         self,
         audios: Any,
         phonemizations: list[Phonemization],
-        lips: _Lips,
+        clips: Sequence[PreparedClip],
+        remarks: list[list[str]],
         aligned: Timing,
-        videos: list[Any],
         watch: _Stopwatch,
     ) -> FlowDubberPipelineOutput:
         frames = aligned.phoneme_frames([len(one.phonemes) for one in phonemizations])
-        words = [spoken_words(*row) for row in zip(frames, phonemizations, lips.durations, strict=True)]
+        durations = [clip.duration for clip in clips]
+        words = [spoken_words(*row) for row in zip(frames, phonemizations, durations, strict=True)]
         flat = flat_lips(aligned, len(phonemizations))
         return FlowDubberPipelineOutput(
             audios=audios,
             sampling_rate=self.sampling_rate,
             words=words,
-            durations=lips.durations,
+            durations=durations,
             phonemes=[list(one.phonemes) for one in phonemizations],
             alignments=aligned.maps(len(phonemizations)),
             phoneme_frames=frames,
             warnings=[
                 [*one.warnings, *found, *still, *hurried_words(one, said)]
-                for one, found, still, said in zip(phonemizations, lips.warnings, flat, words, strict=True)
+                for one, found, still, said in zip(phonemizations, remarks, flat, words, strict=True)
             ],
             timings=watch.total(),
-            videos=[clip if isinstance(clip, Path) else None for clip in videos],
-            mouths=lips.crops,
+            videos=[clip.source for clip in clips],
+            mouths=[clip.crops for clip in clips],
         )
 
     # ------------------------------------------------------------------------------------------------ writing
