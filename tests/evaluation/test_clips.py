@@ -14,6 +14,7 @@
 """Which clips are evaluated, whose voice they take, and which file of another system is whose."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -50,6 +51,22 @@ def references(clips):
 @pytest.fixture
 def corpus(tmp_path):
     return tree(tmp_path / "data", ["s1/b", "s2/x", "s1/a", "s1/c"])
+
+
+def test_the_first_command_of_the_page_fits_the_example_of_the_other(repository, tmp_path):
+    """docs/evaluation.md begins with what docs/data.md makes: the split is there, and its clip has a voice to take."""
+    page = (repository / "docs/evaluation.md").read_text(encoding="utf-8")
+    command = re.search(r"^flowdubber evaluate .*$", page, re.MULTILINE)[0]
+    split, setting = re.search(r"--split (\w+) --setting (\d)", command).groups()
+    example = re.search(r"```json\n(.*?)```", (repository / "docs/data.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    for row in map(json.loads, example.splitlines()):
+        file = tmp_path / (row.get("video") or row["audio"])
+        file.parent.mkdir(exist_ok=True)
+        write_voice(file) if file.suffix == ".wav" else file.touch()
+    (tmp_path / "metadata.jsonl").write_text(example)
+    clips, recordings = read_clips(tmp_path, split)
+    paired = pair_clips(clips, int(setting), tmp_path, recordings)
+    assert [clip.name for clip in paired.clips] == ["anna_002"] and paired.clips[0].reference.path.is_file()
 
 
 def test_clips_are_in_the_order_of_their_names(corpus):
