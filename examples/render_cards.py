@@ -24,7 +24,6 @@ bundled weights, which must not travel without them, and the sections of README.
 
 import argparse
 import json
-import re
 import math
 import re
 from collections.abc import Mapping
