@@ -72,33 +72,29 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Du
 def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelineOutput, list[dict[str, Any]]]:
     """The dub, or the best of several from one seed after the other, and what each take was like."""
     seeds = range(job.seed, job.seed + job.best_of)
-    dubs = [
-        pipe(
-            script=job.script,
-            video=job.video,
-            reference_audio=job.reference,
-            reference_text=job.reference_text,
-            lexicon=lexicon_of(job.lexicon),
-            mouth_box=job.mouth_box,
-            num_inference_steps=job.steps,
-            guidance_scale=job.guidance_scale,
-            temperature=job.temperature,
-            turn=job.turn,
-            timing=job.timing,
-            generator=torch.Generator("cpu").manual_seed(seed),
-        )
-        for seed in seeds
-    ]
-    if len(dubs) == 1:
-        return dubs[0], []
+    # One call for all takes: clip and voice are read once, and the language model writes all of them side by side.
+    dub = pipe(
+        script=[job.script] * len(seeds),
+        video=[job.video] * len(seeds),
+        reference_audio=[job.reference] * len(seeds),
+        reference_text=[job.reference_text] * len(seeds),
+        lexicon=lexicon_of(job.lexicon),
+        mouth_box=[job.mouth_box] * len(seeds),
+        num_inference_steps=job.steps,
+        guidance_scale=job.guidance_scale,
+        temperature=job.temperature,
+        turn=job.turn,
+        timing=job.timing,
+        generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
+    )
+    if len(seeds) == 1:
+        return dub, []
 
     from ..evaluation.takes import choose_sound  # brings the judges of voice and words
 
-    chosen, takes = choose_sound([dub.audios[0] for dub in dubs], load_audio(job.reference), job.script)
+    chosen, takes = choose_sound(dub.audios, load_audio(job.reference), job.script)
     rows = zip(seeds, takes, strict=True)
-    best = dubs[chosen]
-    best.timings = {stage: sum(dub.timings[stage] for dub in dubs) for stage in best.timings}
-    return best, [{"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows]
+    return dub.take(chosen), [{"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows]
 
 
 def describe(job: DubJob, done: Dubbed, model: str, device: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def add_ui(commands: Any) -> None:
         type=float,
         default=_DEFAULT_SECONDS,
         metavar="S",
-        help="longest clip in seconds, 1 to 60 (default %(default)g)",
+        help="longest clip in seconds, 1 to 600 (default %(default)g)",
     )
     server = ui.add_argument_group("server").add_argument
     server("--host", default=LOCAL_HOST, metavar="ADDRESS", help="address to listen on (default %(default)s)")
