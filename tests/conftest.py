@@ -34,12 +34,28 @@ os.environ.pop("HF_TOKEN", None)
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
 sys.path.insert(0, str(Path(__file__).parent))  # for `components`; pytest's importlib mode adds no path itself
 
+LONGEST_DIFFERENCE = 5000  # characters or bytes
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-cases", type=int, default=2000, help="damaged inputs that tests/fuzz tries in all")
     parser.addoption("--case", default=None, help="one of them, as its failure names it: target:number")
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Long texts and files that differ are told by their first difference: pytest's own comparison of them takes hours."""
+    if op != "==" or type(left) is not type(right) or not isinstance(left, (str, bytes)):
+        return None
+    if max(len(left), len(right)) <= LONGEST_DIFFERENCE:
+        return None
+    place = next((at for at, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]), -1)
+    shown = slice(max(0, place - 40), place + 40)
+    return [
+        f"{type(left).__name__} of {len(left)} and {len(right)}, the first difference at {place}",
+        f"left  {left[shown]!r}",
+        f"right {right[shown]!r}",
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

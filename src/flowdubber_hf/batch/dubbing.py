@@ -14,7 +14,7 @@
 """A job done: the dub, or the best of several takes, written and described."""
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -72,29 +72,35 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Du
 def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelineOutput, list[dict[str, Any]]]:
     """The dub, or the best of several from one seed after the other, and what each take was like."""
     seeds = range(job.seed, job.seed + job.best_of)
-    # One call for all takes: clip and voice are read once, and the language model writes all of them side by side.
-    dub = pipe(
-        script=[job.script] * len(seeds),
-        video=[job.video] * len(seeds),
-        reference_audio=[job.reference] * len(seeds),
-        reference_text=[job.reference_text] * len(seeds),
-        lexicon=lexicon_of(job.lexicon),
-        mouth_box=[job.mouth_box] * len(seeds),
-        num_inference_steps=job.steps,
-        guidance_scale=job.guidance_scale,
-        temperature=job.temperature,
-        turn=job.turn,
-        timing=job.timing,
-        generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
-    )
-    if len(seeds) == 1:
-        return dub, []
+    clip = pipe.prepare_clip(job.video, mouth_box=job.mouth_box, turn=job.turn, timing=job.timing)
+    voice = pipe.prepare_voice(job.reference)
+    dubs = [
+        pipe(
+            script=job.script,
+            video=clip,
+            reference_audio=voice,
+            reference_text=job.reference_text,
+            lexicon=lexicon_of(job.lexicon),
+            num_inference_steps=job.steps,
+            guidance_scale=job.guidance_scale,
+            temperature=job.temperature,
+            timing=job.timing,
+            generator=torch.Generator("cpu").manual_seed(seed),
+        )
+        for seed in seeds
+    ]
+    read = {"lips": clip.seconds, "reference": voice.seconds, "total": clip.seconds + voice.seconds}
+    timings = {stage: sum(dub.timings[stage] for dub in dubs) + read.get(stage, 0.0) for stage in dubs[0].timings}
+    if len(dubs) == 1:
+        return replace(dubs[0], timings=timings), []
 
     from ..evaluation.takes import choose_sound  # brings the judges of voice and words
 
-    chosen, takes = choose_sound(dub.audios, load_audio(job.reference), job.script)
+    chosen, takes = choose_sound([dub.audios[0] for dub in dubs], load_audio(job.reference), job.script)
     rows = zip(seeds, takes, strict=True)
-    return dub.take(chosen), [{"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows]
+    return replace(dubs[chosen], timings=timings), [
+        {"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows
+    ]
 
 
 def describe(job: DubJob, done: Dubbed, model: str, device: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
@@ -374,9 +375,10 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
             ValueError: as a call; `NoFaceError`: no face in any frame.
         """
         source = checked_clip(video, fps, mouth_box, turn, timing)
+        start = time.perf_counter()
         clip = self._read_clip(source, mouth_box, turn, look=timing == "lips")
         self.maybe_free_model_hooks()
-        return clip
+        return replace(clip, seconds=time.perf_counter() - start)
 
     @torch.no_grad()
     def prepare_voice(self, reference_audio: AudioInput, reference_sampling_rate: int | None = None) -> PreparedVoice:
@@ -388,9 +390,10 @@ class FlowDubberPipeline(PathlessConfigMixin, VectorFieldLoraMixin, DiffusionPip
         Raises:
             ValueError: as a call.
         """
+        start = time.perf_counter()
         voice = self._hear_voice(checked_sound(reference_audio, reference_sampling_rate))
         self.maybe_free_model_hooks()
-        return voice
+        return replace(voice, seconds=time.perf_counter() - start)
 
     def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice) -> PreparedVoice:
         if isinstance(source, PreparedVoice):

@@ -24,6 +24,7 @@ class PreparedClip:
         crops: `(num_frames, 96, 96)` uint8, the grey mouth pictures; `None` where nothing was looked at.
         seen: `(num_frames,)` bool, frames that show the speaker.
         features: `(num_frames, hidden_size)`, the lip encoder's; `None` where nothing was looked at.
+        seconds: that the reading took.
     """
 
     num_frames: int
@@ -34,6 +35,7 @@ class PreparedClip:
     crops: np.ndarray | None = field(default=None, repr=False)
     seen: torch.Tensor | None = field(default=None, repr=False)
     features: torch.Tensor | None = field(default=None, repr=False)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class PreparedVoice:
         style: `(256,)`, of the style encoder.
         global_tokens, semantic_tokens: `(32,)` and `(length,)` codes for the language model; `None` where there is none.
         warnings: what is wrong with the recording, a sentence each.
+        seconds: that the listening took.
     """
 
     style: torch.Tensor = field(repr=False)
     global_tokens: torch.Tensor | None = field(default=None, repr=False)
     semantic_tokens: torch.Tensor | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass
