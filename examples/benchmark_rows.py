@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import evaluate_durations
 import evaluate_free_text
 from flowdubber_hf.evaluation.clips import Clip, pair_clips, read_clips
+from flowdubber_hf.evaluation.settings import EvaluateSettings
+from flowdubber_hf.evaluation.speed import measure_command
 from flowdubber_hf.processing.audio import SAMPLING_RATE
 from made_clips import make_clips
 
@@ -134,4 +137,17 @@ def make_length(args: argparse.Namespace) -> str:
         f"**Length of the clip**: whole calls, the best of {TIMED_CALLS}; {torch.get_num_threads()} threads, torch "
         f"{torch.__version__}, {time.strftime('%Y-%m-%d')}. Stages in seconds of the clock."
     )
-    return f"{head}\n\n{cost_table(*costs)}"
+    return f"{head}\n\n{cost_table(*costs)}\n{longest_line(args)}"
+
+
+def longest_line(args: argparse.Namespace) -> str:
+    """A clip of nearly ten minutes by the command: memory, and where its words lie."""
+    clip = _first_clip(make_clips("longest", args.data / "grid", args.output, args.limit), "longest")
+    settings = EvaluateSettings(data=args.data, output=args.output, model=args.model, seed=args.seed)
+    cold, report = measure_command(settings, clip)
+    starts = [abs(said["start"] - start) for said, (_, start, _) in zip(report["words"], clip.words, strict=True)]
+    return (
+        f"`flowdubber dub` of {report['duration']:.0f} s with {len(starts)} words: peak memory {cold['peak_gb']:.2f} GB; word "
+        f"starts {1000 * np.mean(starts):.0f} ms from the corpus' times (median {1000 * np.median(starts):.0f}, largest "
+        f"{1000 * np.max(starts):.0f}).\n"
+    )

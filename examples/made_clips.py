@@ -8,6 +8,7 @@ the name that stands in `MADE`; clips that only lend a voice are of the split `v
 
 import json
 import shutil
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +35,8 @@ MOUSTACHE = "s26"
 PAUSE_SECONDS = (0.2, 2.0)
 PAUSE_SEED = 0
 LEAST_SECONDS = 60.0  # of the long clip
+LONGEST_SECONDS = 590.0  # of the longest: a call takes ten minutes
+LEAST_SENTENCE_SECONDS = 2.0  # of GRID's sentences with the shortest pause
 HALF, BRIGHTNESS, GRAIN, FILM_QUALITY = (
     0.5,
     0.35,
@@ -167,14 +170,16 @@ def join_all(clips: Sequence[Clip], size: int) -> list[Joined]:
     return [join(part, draw_pauses(size - 1, generator)) for part in chosen]
 
 
-def join_long(clips: Sequence[Clip]) -> Joined:
-    """As many clips as make `LEAST_SECONDS`, joined; all of them where they are shorter together."""
+def join_long(clips: Sequence[Clip], least_seconds: float = LEAST_SECONDS) -> Joined:
+    """As many clips as make `least_seconds`, joined; all of them where they are shorter together."""
     pauses = draw_pauses(len(clips) - 1, np.random.default_rng(PAUSE_SEED))
-    for count in range(1, len(clips) + 1):
-        joined = join(clips[:count], pauses[: count - 1])
-        if joined.num_frames >= LEAST_SECONDS * VIDEO_FRAME_RATE:
-            break
-    return joined
+
+    def first(count: int) -> Joined:
+        return join(clips[:count], pauses[: count - 1])
+
+    least_frames = least_seconds * VIDEO_FRAME_RATE
+    counts = range(1, len(clips) + 1)
+    return first(counts[bisect_left(counts[:-1], least_frames, key=lambda count: first(count).num_frames)])
 
 
 def darkened(pictures: Iterator[np.ndarray], generator: np.random.Generator) -> Iterator[np.ndarray]:
@@ -253,6 +258,12 @@ def _write_joined(folder: Path, clips: Sequence[Clip], split: str, joined: Seque
     return rows
 
 
+def _write_longest(folder: Path, clips: Sequence[Clip], split: str) -> list[dict[str, Any]]:
+    """All clips again and again, until `LONGEST_SECONDS` are full."""
+    rounds = ceil(LONGEST_SECONDS / (len(clips) * LEAST_SENTENCE_SECONDS))
+    return _write_joined(folder, clips, split, [join_long(list(clips) * rounds, LONGEST_SECONDS)])
+
+
 @dataclass(frozen=True)
 class Made:
     """How clips are made: of which split of GRID, and by what.
@@ -285,6 +296,7 @@ MADE = {
     "long": Made(
         "dev", lambda folder, clips, split, limit: _write_joined(folder, clips, split, [join_long(clips[:limit])])
     ),
+    "longest": Made("dev", lambda folder, clips, split, limit: _write_longest(folder, clips[:limit], split)),
 }
 
 

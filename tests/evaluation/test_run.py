@@ -265,7 +265,7 @@ def test_speed_has_its_own_place(corpus, model, tmp_path, monkeypatch):
     """The cold command is another process, tested elsewhere."""
     from flowdubber_hf.evaluation import speed
 
-    monkeypatch.setattr(speed, "_measure_cold", lambda settings, clip: {"seconds": 9.0, "peak_gb": 0.5})
+    monkeypatch.setattr(speed, "measure_command", lambda settings, clip: ({"seconds": 9.0, "peak_gb": 0.5}, {}))
     monkeypatch.setattr(speed, "WARM_UP_CALLS", 0)
     monkeypatch.setattr(speed, "TIMED_CALLS", 1)
     options = {"model": model, "steps": 1, "guidance_scale": 1.0, "limit": 1}

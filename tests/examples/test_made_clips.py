@@ -96,6 +96,7 @@ def test_the_long_clip_is_as_long_as_it_has_to_be(made, clips):
     assert len(made.join_long(clips).stretches) == 3
     joined = made.join_long(clips * 40)
     assert 60 <= joined.num_frames / 25 < 63.5
+    assert 20 <= made.join_long(clips * 40, 20.0).num_frames / 25 < 26
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@
 # limitations under the License.
 """How fast the model dubs: cold, warm, by stage, and how much memory it takes. These differ from run to run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -84,13 +86,20 @@ def measure_speed(settings: EvaluateSettings, clips: Sequence[Clip]) -> dict[str
         "threads": torch.get_num_threads(),
         "device": device,
         "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "cold": _measure_cold(settings, clips[0]),
+        "cold": measure_command(settings, clips[0])[0],
         **({"device_peak_gb": torch.cuda.max_memory_allocated() / 1e9} if device.startswith("cuda") else {}),
     }
 
 
-def _measure_cold(settings: EvaluateSettings, clip: Clip) -> dict[str, float]:
-    """Seconds and peak resident memory of the command line, loading and writing included."""
+def measure_command(settings: EvaluateSettings, clip: Clip) -> tuple[dict[str, float], dict[str, Any]]:
+    """`flowdubber dub` of a clip in a process of its own.
+
+    Returns:
+        `seconds` and `peak_gb` (1e9 bytes, resident), loading and writing included; and what the command reports as JSON.
+
+    Raises:
+        ValueError: the command failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         options = {
             "--video": clip.video,
@@ -102,6 +111,7 @@ def _measure_cold(settings: EvaluateSettings, clip: Clip) -> dict[str, float]:
             "--guidance-scale": settings.guidance_scale,
             "--device": settings.device,
             "--seed": settings.seed,
+            "--json": f"{folder}/report.json",
         }
         command = [sys.executable, "-m", "flowdubber_hf", "dub"]
         command += [str(part) for option in options.items() for part in option]
@@ -114,8 +124,9 @@ def _measure_cold(settings: EvaluateSettings, clip: Clip) -> dict[str, float]:
             check=False,
         )
         seconds = time.perf_counter() - start
-    if process.returncode:
-        reason = process.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ValueError(f"the timed command ended with code {process.returncode}: {reason[0]}")
+        if process.returncode:
+            reason = process.stderr.strip().splitlines()[-1:] or ["no message"]
+            raise ValueError(f"the timed command ended with code {process.returncode}: {reason[0]}")
+        report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return {"seconds": seconds, "peak_gb": int(process.stdout) * unit / 1e9}
+    return {"seconds": seconds, "peak_gb": int(process.stdout) * unit / 1e9}, report
