@@ -46,7 +46,7 @@ def test_a_good_part(parts, capsys):
     assert main(["doctor", str(parts / "good"), "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ok    style_encoder: 1,423,616 weights")
-    assert lines[-1].endswith("0 wrong")
+    assert lines[-2].endswith("0 wrong") and lines[-1].startswith("nothing is damaged")
 
 
 def test_a_bad_part_with_a_report(parts, tmp_path, capsys):
