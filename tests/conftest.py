@@ -14,6 +14,7 @@
 """Settings of every test: no network, no cache of the user's, one thread; `tests/` itself is importable."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # its protocol is no HTTP interface that a test could stand in for
 os.environ.pop("HF_TOKEN", None)
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
+# A run in the background may have been told to ignore Ctrl-C, and what it starts with it: some tests send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(Path(__file__).parent))  # for `components`; pytest's importlib mode adds no path itself
 
 LONGEST_DIFFERENCE = 5000  # characters or bytes

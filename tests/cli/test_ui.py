@@ -23,7 +23,7 @@ from flowdubber_hf.cli import ui
     [
         (["--model", "flowdubber-grid-tinny"], "did you mean the bundled flowdubber-grid-tiny?"),
         (["--port", "70000"], "--port must lie between 1 and 65535, got 70000."),
-        (["--max-seconds", "61"], "--max-seconds must lie between 1 and 60"),
+        (["--max-seconds", "601"], "--max-seconds must lie between 1 and 600"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_loaded(options, message, capsys):
