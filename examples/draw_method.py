@@ -231,13 +231,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             callback_on_step_end_tensor_inputs=["latents", "prior"],
         )
         lips = pipe.lip_feature_extractor(str(demo.video))["lip_values"][0]
-        voice = load_audio(demo.reference)
+        voice, style = load_audio(demo.reference), pipe.prepare_voice(demo.reference).style.numpy()
     shown = np.linspace(len(lips) * 0.2, len(lips) * 0.72, 4).astype(int)
     low, high = float(lips.min()), float(lips.max())
     crops = [((np.asarray(lips[index]) - low) / (high - low) * 255).astype(np.uint8) for index in shown]
     final = log_mel(torch.from_numpy(dub.audios[0])).numpy()
-    with torch.no_grad():
-        style = pipe.encode_reference([voice], torch.device("cpu")).style[0].numpy()
     flow = [states[0]["latents"], states[2]["latents"], final]
     svg = draw(dub, demo_frames()[shown[1]], crops, voice, style, states[0]["prior"], flow, demo.script)
     args.output.write_text(svg, encoding="utf-8")

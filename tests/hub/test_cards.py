@@ -22,7 +22,7 @@ from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from components import tiny_pipeline
-from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf import FlowDubberPipeline, cli
 from flowdubber_hf.hub.contents import front_matter
 from flowdubber_hf.models.sources import bundled_checkpoints
 from flowdubber_hf.processing.audio import load_audio
@@ -185,10 +185,12 @@ def test_the_examples_of_the_hub_page_run(repository, hub, tmp_path, monkeypatch
     monkeypatch.setenv("HF_TOKEN", WRITER)
     tiny_pipeline(language_model=False).save_pretrained("outputs/dubber/pipeline")
     (tmp_path / "outputs/dubber/pipeline/README.md").write_text("---\nlicense: other\n---\n")
+    assert cli.main(["demo", "demo", "--quiet"]) == 0
     text = (repository / "docs/hub.md").read_text(encoding="utf-8").replace("USER/", "me/")
     names = run_blocks(text, 4)
     assert names["contents"].files and names["sent"].url.startswith(hub.url)
     assert type(names["pipe"]) is FlowDubberPipeline
+    assert names["encoding"].path.shape[0] == 1
     assert type(names["vocoder"]) is type(names["same"]) is type(names["bundled"])
 
 

@@ -195,13 +195,13 @@ def test_remarks_on_the_voice_and_the_script_are_told(dubber, request_of_two_ste
 def test_whoever_asks_the_models_run_in_one_thread(dubber, request_of_two_steps, tmp_path, monkeypatch):
     """Each thread that computes keeps memory of its own for ever; a server has forty of them."""
     seen = []
-    original = dubber.pipe.extract_lips
+    original = dubber.pipe.encode_lips
 
     def noted(*arguments, **options):
         seen.append(threading.get_ident())
         return original(*arguments, **options)
 
-    monkeypatch.setattr(dubber.pipe, "extract_lips", noted)
+    monkeypatch.setattr(dubber.pipe, "encode_lips", noted)
     folders = [tmp_path / name for name in "abc"]
     for folder in folders:
         folder.mkdir()

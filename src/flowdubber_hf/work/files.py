@@ -59,7 +59,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk's has no name
+        with suppress(AttributeError):  # PyAV's errors have a name of their own, which cannot be set
+            error.filename = error.filename or str(path)  # a full disk's has none
         raise
     finally:
         temporary.unlink(missing_ok=True)
