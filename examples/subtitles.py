@@ -89,7 +89,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = phoneme_times(dub.paths[0], dub.phonemes[0])
     table = "".join(f"{phoneme}\t{start:.2f}\t{end:.2f}\n" for phoneme, start, end in rows)
     (args.output / "phonemes.tsv").write_text(table, encoding="utf-8")
-    draw_alignment(dub, args.output / "alignment.png")
+    if dub.alignments is not None and dub.alignments[0] is not None:
+        draw_alignment(dub, args.output / "alignment.png")
+    else:
+        print("no picture of the alignment: a clip of more than 30 s is read in passes")
     print(srt(dub.words[0]))
 
 

@@ -157,7 +157,7 @@ class SoundMaker:
             **arguments,
         )
         maps = {"path": dub.paths[0]}
-        if dub.alignments is not None:
+        if dub.alignments is not None and dub.alignments[0] is not None:  # a long clip has none
             maps["alignment"] = dub.alignments[0]
         return Made(
             sound=np.asarray(dub.audios[0], dtype=np.float32),
