@@ -47,6 +47,7 @@ Needs `pip install ".[eval]"`.
 import argparse
 import contextlib
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,13 @@ from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.evaluation.settings import PARTS
 from flowdubber_hf.metrics import functional, recognition
 from flowdubber_hf.processing import demo, english, text
-from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLES_PER_VIDEO_FRAME, load_audio, log_mel
+from flowdubber_hf.processing.audio import (
+    MEL_FRAME_RATE,
+    SAMPLES_PER_VIDEO_FRAME,
+    VIDEO_FRAME_RATE,
+    load_audio,
+    log_mel,
+)
 from flowdubber_hf.processing.video import write_wav
 from flowdubber_hf.sampling import TIMINGS
 from pages import file_hash, insert, save_json, update_json
@@ -184,7 +191,10 @@ def drawn_times(pipe: Any, *sentences: str) -> Iterator[None]:
     for optional in phonemes.optional:  # pauses between words last no time
         start, now = now, now if optional else next(spoken)["end"]
         times.append((start, now))
-    frames = phoneme_frames(np.array(times), np.array(phonemes.optional), round(now * MEL_FRAME_RATE), MEL_FRAME_RATE)
+    seconds = math.ceil(now * VIDEO_FRAME_RATE - 1e-6) / VIDEO_FRAME_RATE  # the clip ends with a whole picture
+    times[-1] = (times[-1][0], seconds)
+    num_frames = round(seconds * MEL_FRAME_RATE)
+    frames = phoneme_frames(np.array(times), np.array(phonemes.optional), num_frames, MEL_FRAME_RATE)
     owner = torch.repeat_interleave(torch.arange(len(frames)), torch.from_numpy(frames))
     path = torch.nn.functional.one_hot(owner, len(frames)).T[None]
     encode = pipe.aligner.encode
