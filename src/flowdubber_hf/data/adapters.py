@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..processing.reading.script import MAX_TEXT_CHARACTERS
 from ..work.reading import parse_json
 from .hashing import hash_number, hash_share
 from .phone_times import SILENCES, check_intervals
@@ -36,7 +37,6 @@ from .textgrid import Interval
 VIDEO_SUFFIXES = (".mp4", ".mpg", ".mpeg", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".wmv", ".flv", ".ts", ".3gp")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".wma")
 MAX_ID_LENGTH = 200
-MAX_TEXT_LENGTH = 5000
 SPLIT_NAMES = {"validation": "val", "valid": "val", "training": "train", "testing": "test"}
 DEFAULT_VALIDATION_SHARE = 1 / 30
 
@@ -173,8 +173,8 @@ def _check_text(text: Any) -> str | None:
         raise Dropped("bad text", f"the text is no string but {text!r}.")
     if not text.strip():
         raise Dropped("empty text", "the text is empty; leave the column out (or null) where there is no transcript.")
-    if len(text) > MAX_TEXT_LENGTH:
-        raise Dropped("bad text", f"the text has {len(text)} letters; at most {MAX_TEXT_LENGTH} are supported.")
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise Dropped("bad text", f"the text has {len(text)} letters; at most {MAX_TEXT_CHARACTERS} are supported.")
     return " ".join(text.split())
 
 

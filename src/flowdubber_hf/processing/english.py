@@ -55,7 +55,7 @@ def read_english(text: str, lexicon: Lexicon = NO_WORDS) -> Reading:
     """The words of a text, and what of it is not said.
 
     Args:
-        text: at most 5000 characters.
+        text: at most 15,000 characters.
         lexicon: pronunciations that go before all others but those in the text.
 
     Raises:

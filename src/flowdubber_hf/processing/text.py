@@ -206,7 +206,7 @@ def phonemize(text: str, accent: str = "us", lexicon: Lexicon = NO_WORDS) -> Pho
     are read.
 
     Args:
-        text: at most 5000 characters; upper and lower case, digits, punctuation, accented Latin letters; pronunciations
+        text: at most 15,000 characters; upper and lower case, digits, punctuation, accented Latin letters; pronunciations
             as `[name|N EY1 M]`.
         accent: `us` or `gb`; decides the name of the letter z ("zee", "zed").
         lexicon: words with their phonemes that go before the package's own, see [`read_lexicon`].
