@@ -96,7 +96,7 @@ def test_csv(tmp_path):
         ({"video": 3.5}, "bad line"),
         ({"video": "x.mp4", "text": "  "}, "empty text"),
         ('{"video": "x.mp4", "text": NaN}', "bad text"),
-        ({"video": "x.mp4", "text": "long " * 2000}, "bad text"),
+        ({"video": "x.mp4", "text": "long " * 4000}, "bad text"),
         ('{"video": "x.mp4", "words": [["a", NaN, 1]]}', "bad times"),
         ({"video": "x.mp4", "words": [["a", 0.5, 0.2]]}, "bad times"),
         ({"video": "x.mp4", "words": [["a", 0, 1], ["b", 0.5, 2]]}, "bad times"),
