@@ -368,7 +368,7 @@ def _kept(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         **{name: summary[name] for name in ("split", "setting", "clips", "date")},
-        "seed": summary["settings"].get("seed"),  # a true sound has none
+        "seed": summary["settings"].get("seed", 0),  # a true sound is drawn from none
         "torch": summary["machine"]["torch"],
         "without_sound": len(summary["without_sound"]),
         "figures": shown,
