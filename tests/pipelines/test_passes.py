@@ -222,11 +222,3 @@ def test_a_library_vocoder_is_given_pieces_that_overlap(monkeypatch):
 
 def test_a_pass_knows_its_length():
     assert Pass(0, phonemize("at two"), 0, 10, 35).num_frames == 25
-
-
-def test_one_clip_of_several_can_be_taken_out(pipe):
-    both = pipe(**long_call(script=["at two", "set red now"], video=[frames(60), frames(50)], without=["semantics"]))
-    second = both.take(1)
-    assert torch.equal(second.audios[0], both.audios[1]) and len(second.audios) == 1
-    assert second.words == both.words[1:] and second.warnings == both.warnings[1:]
-    assert second.alignments[0] is both.alignments[1] and second.sampling_rate == both.sampling_rate

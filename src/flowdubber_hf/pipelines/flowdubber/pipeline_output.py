@@ -13,7 +13,7 @@
 # limitations under the License.
 """What a dub consists of."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -56,24 +56,6 @@ class FlowDubberPipelineOutput(BaseOutput):
     timings: dict[str, float]
     videos: list[Path | None] = field(default_factory=list)
     mouths: list[np.ndarray] = field(default_factory=list)
-
-    def take(self, index: int) -> "FlowDubberPipelineOutput":
-        """The clip of this index alone; `timings` stay those of the whole call."""
-        of_each = (
-            "audios",
-            "words",
-            "durations",
-            "phonemes",
-            "alignments",
-            "phoneme_frames",
-            "warnings",
-            "videos",
-            "mouths",
-        )
-        rows = {name: getattr(self, name) for name in of_each}
-        return replace(
-            self, **{name: None if values is None else values[index : index + 1] for name, values in rows.items()}
-        )
 
     @property
     def paths(self) -> list[np.ndarray]:
