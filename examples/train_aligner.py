@@ -28,10 +28,10 @@ from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlig
 from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.processing.text import ACCENTS
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
+from flowdubber_hf.training.clip_choice import clips_of, parse_shares
 from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, AlignerStage, set_dropout, share_by_source
 from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.presets import ALIGNER_PRESETS
-from flowdubber_hf.training.sources import clips_of, parse_shares
 
 
 @dataclass

@@ -18,11 +18,11 @@ from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
+from flowdubber_hf.training.clip_choice import clips_of, parse_shares, source_shares
 from flowdubber_hf.training.duration_stage import DurationStage, TimedScript, read_teacher, timed_script
 from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.semantic_duration_stage import SemanticTieStage
 from flowdubber_hf.training.semantic_features import SemanticCache
-from flowdubber_hf.training.sources import clips_of, parse_shares, source_shares
 
 
 @dataclass

@@ -40,6 +40,7 @@ from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE, TEXT_PRESETS
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
+from flowdubber_hf.training.clip_choice import clips_of, parse_shares
 from flowdubber_hf.training.loop import make_accelerator, train
 from flowdubber_hf.training.semantic_adapters import TARGET_MODULES, Adapter
 from flowdubber_hf.training.semantic_data import (
@@ -53,7 +54,6 @@ from flowdubber_hf.training.semantic_model import fresh_model, load_model
 from flowdubber_hf.training.semantic_phones import phone_codes, transfer_phone_embeddings
 from flowdubber_hf.training.semantic_stage import SemanticStage
 from flowdubber_hf.training.semantic_training import validation_choice
-from flowdubber_hf.training.sources import clips_of, parse_shares
 
 
 @dataclass

@@ -36,8 +36,8 @@ from flowdubber_hf.models.speech_tokenizer import (
     FlowDubberSpeechTokenizerConfig,
 )
 from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
+from flowdubber_hf.training.clip_choice import clips_of, parse_shares
 from flowdubber_hf.training.loop import make_accelerator, train
-from flowdubber_hf.training.sources import clips_of, parse_shares
 from flowdubber_hf.training.speech_tokenizer_data import SegmentSettings
 from flowdubber_hf.training.speech_tokenizer_losses import SpeechTokenizerLossWeights
 from flowdubber_hf.training.speech_tokenizer_stage import SpeechTokenizerStage

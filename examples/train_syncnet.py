@@ -29,8 +29,8 @@ from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.models.syncnet import FlowDubberSyncNet, FlowDubberSyncNetConfig
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
+from flowdubber_hf.training.clip_choice import clips_of
 from flowdubber_hf.training.loop import make_accelerator, train
-from flowdubber_hf.training.sources import clips_of
 from flowdubber_hf.training.syncnet_stage import SyncNetSettings, SyncNetStage
 
 

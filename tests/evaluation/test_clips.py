@@ -19,8 +19,8 @@ import re
 import numpy as np
 import pytest
 
-from flowdubber_hf.data.hashing import hash_number
 from flowdubber_hf.evaluation.clips import find_outputs, pair_clips, read_clips
+from flowdubber_hf.work.hashing import hash_number
 from recordings import write_voice
 
 

@@ -22,10 +22,10 @@ import torch
 from evaluated import CLIPS
 from flowdubber_hf.evaluation import scorers
 from flowdubber_hf.evaluation.clips import Clip, Voice
-from flowdubber_hf.evaluation.grammar import grammar_for, is_grid_sentence
 from flowdubber_hf.evaluation.samples import Sample
 from flowdubber_hf.evaluation.scorers import Column, Scorer, choose_scorers, registry
 from flowdubber_hf.metrics.functional import GRID_GRAMMAR
+from flowdubber_hf.metrics.grammar import grammar_for, is_grid_sentence
 from flowdubber_hf.metrics.sync import lip_sync
 from flowdubber_hf.processing.faces import face_crops
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor

@@ -26,9 +26,9 @@ import flowdubber_hf
 from calls import same_dub
 from components import tiny_components, tiny_pipeline, tiny_vocoder
 from flowdubber_hf import FlowDubberPipeline, FlowDubberVectorField, FlowDubberVocoder
+from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.hub import stage_for_hub, stage_model_for_hub
 from flowdubber_hf.hub.staging import publish_index
-from flowdubber_hf.models.sources import bundled_checkpoints
 
 
 CARD = """---

@@ -27,8 +27,8 @@ from tokenizers import Tokenizer
 
 from calls import voice as speech_of_calls
 from components import tiny_components
+from flowdubber_hf.checkpoints import sources
 from flowdubber_hf.cli import main
-from flowdubber_hf.models import sources
 from flowdubber_hf.models.semantic import (
     FlowDubberSemanticConfig,
     FlowDubberSemanticForConditionalGeneration,

@@ -21,7 +21,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from torch.nn import functional as F
 
-from flowdubber_hf.models.foreign import rename
+from flowdubber_hf.checkpoints.foreign import rename
 from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
 from flowdubber_hf.models.utmos.conversion import PUBLIC_NAMES, convert_utmos
 

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
-from flowdubber_hf.models.sources import bundled_checkpoints
+from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.processing.demo import make_demo
 
 

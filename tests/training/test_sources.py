@@ -20,7 +20,7 @@ from accelerate import Accelerator
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import TrainingArguments
-from flowdubber_hf.training.sources import clips_of, parse_shares, source_shares
+from flowdubber_hf.training.clip_choice import clips_of, parse_shares, source_shares
 from stages import write_dataset
 
 

@@ -41,7 +41,7 @@ TRAINING = """
 POOL = """
     from flowdubber_hf import cli
     from flowdubber_hf.cli import demo
-    from flowdubber_hf.data.workers import run_pool
+    from flowdubber_hf.work.workers import run_pool
     demo._demo = lambda arguments: run_pool(time.sleep, [0, 60, 60], 2, lambda _: print("begun", flush=True))
     if __name__ == "__main__":
         sys.exit(cli.main(["demo", "x"]))

@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
 
-from ..data.hashing import hash_checkpoint, hash_file, hash_json
-from ..data.workers import world
-from ..models.complete import read_index
-from ..models.sources import local_checkpoint
+from ..checkpoints.complete import read_index
+from ..checkpoints.sources import local_checkpoint
 from ..version import __version__
 from ..work.files import replace_file
+from ..work.hashing import hash_checkpoint, hash_file, hash_json
 from ..work.reading import read_record
+from ..work.workers import world
 from .jobs import BadJobs, DubJob, Problem, check_files_and_text, check_inside, check_sampling, check_takes
 from .listing import ListedJob, place, read_jobs
 

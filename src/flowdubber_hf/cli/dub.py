@@ -241,7 +241,7 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
 
     say(f"loading {arguments.model}")
     from ..batch.dubbing import describe, do_job, load_pipeline
-    from ..data.workers import use_free_cores
+    from ..work.workers import use_free_cores
 
     use_free_cores()
     pipe = load_pipeline(arguments.model, arguments.device)
@@ -316,8 +316,8 @@ def _target_problem(path: Path, field: str, overwrite: bool, sources: tuple[Path
 
 def _model_problem(model: str) -> Iterator[Problem]:
     """Whether there is such a checkpoint here; what lies on the Hub is seen when it is fetched."""
-    from ..models.complete import read_index
-    from ..models.sources import local_checkpoint
+    from ..checkpoints.complete import read_index
+    from ..checkpoints.sources import local_checkpoint
 
     try:
         folder = local_checkpoint(model)

@@ -29,7 +29,7 @@ def add_models(commands: Any) -> None:
 
 
 def _models(arguments: argparse.Namespace) -> Result:
-    from ..models.sources import bundled_checkpoints
+    from ..checkpoints.sources import bundled_checkpoints
 
     rows = [_describe(name, folder) for name, folder in bundled_checkpoints().items()]
     if not arguments.quiet:
@@ -40,8 +40,8 @@ def _models(arguments: argparse.Namespace) -> Result:
 
 
 def _describe(name: str, folder: Path) -> dict[str, Any]:
+    from ..checkpoints.sources import INDEX_FILE
     from ..hub.contents import check_card
-    from ..models.sources import INDEX_FILE
 
     return {
         "name": name,

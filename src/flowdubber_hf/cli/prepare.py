@@ -18,8 +18,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..data.workers import available_cores
 from ..extras import pip_line
+from ..work.workers import available_cores
 from .common import Result, add_command, add_running_options
 
 

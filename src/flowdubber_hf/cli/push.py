@@ -118,8 +118,8 @@ def add_push(commands: Any) -> None:
 
 
 def _push(arguments: argparse.Namespace) -> Result:
+    from ..checkpoints.sources import local_checkpoint
     from ..hub.upload import Target
-    from ..models.sources import local_checkpoint
 
     target = Target(
         arguments.repo,

@@ -54,7 +54,7 @@ def add_ui(commands: Any) -> None:
 
 
 def _ui(arguments: argparse.Namespace) -> Result:
-    from ..models.sources import local_checkpoint
+    from ..checkpoints.sources import local_checkpoint
 
     port = arguments.port
     if port is not None and not 1 <= port <= 65535:

@@ -28,8 +28,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..processing.reading.script import MAX_TEXT_CHARACTERS
+from ..work.hashing import hash_number, hash_share
 from ..work.reading import parse_json
-from .hashing import hash_number, hash_share
 from .phone_times import SILENCES, check_intervals
 from .textgrid import Interval
 

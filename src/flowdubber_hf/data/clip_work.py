@@ -33,10 +33,10 @@ from ..processing.media import open_media, picture_stream, sound_stream
 from ..processing.references import level_voice
 from ..work.faults import machine_fault
 from ..work.files import replace_file
+from ..work.hashing import hash_json
 from ..work.reading import read_record
 from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
-from .hashing import hash_json
 
 
 PARTS = ("media", "phones", "style", "tokens")

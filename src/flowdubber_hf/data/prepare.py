@@ -33,20 +33,20 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from ..checkpoints.sources import part_folder
 from ..extras import require_extra
-from ..models.sources import part_folder
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
 from ..processing.text import lexicon_of
 from ..version import __version__
 from ..work.files import replace_file
+from ..work.hashing import hash_file, hash_folder, hash_json
 from ..work.reading import read_record
+from ..work.workers import run_in_processes, single_thread
 from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
 from .card import CARD_NAME, write_card
 from .clip_work import Outcome, WorkSettings, load_models, work_on
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
-from .hashing import hash_file, hash_folder, hash_json
 from .report import build_report, draw_report
-from .workers import run_in_processes, single_thread
 
 
 SETTINGS_NAME = "settings.json"

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import torch
 
-from ..models.complete import find_pickled, open_tensors, read_index
+from ..checkpoints.complete import find_pickled, open_tensors, read_index
+from ..checkpoints.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint, weight_files
 from ..models.parts import PART_CLASSES, TOKENIZER_FILE, identify_part
-from ..models.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint, weight_files
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS
 from .findings import NOTE, OK, WRONG, Finding

@@ -33,11 +33,11 @@ from ..data.adapters import (
     locate,
     read_corpus,
 )
-from ..data.hashing import hash_number
 from ..data.textgrid import Interval
 from ..processing.audio import load_audio
 from ..processing.references import check_reference
 from ..processing.video import probe_video
+from ..work.hashing import hash_number
 from ..work.reading import parse_json, read_text
 
 

@@ -33,7 +33,6 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from ..data.workers import join_world, run_in_processes, single_thread, world
 from ..extras import require_extra
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber.loading import choose_device
@@ -41,6 +40,7 @@ from ..processing.audio import SAMPLING_RATE
 from ..version import __version__
 from ..work.files import replace_file
 from ..work.reading import read_json
+from ..work.workers import join_world, run_in_processes, single_thread, world
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
 from .scorers import EXTRA, Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings

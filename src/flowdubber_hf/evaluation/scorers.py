@@ -27,9 +27,9 @@ import numpy as np
 
 from ..extras import absent, pip_line
 from ..metrics import functional
+from ..metrics.grammar import is_grid_sentence
 from ..processing.audio import SAMPLING_RATE
 from .clips import Clip
-from .grammar import is_grid_sentence
 from .samples import Sample
 
 

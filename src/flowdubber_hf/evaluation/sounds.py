@@ -187,7 +187,7 @@ def model_folder(name: str) -> Path:
     Raises:
         ValueError: there is no such checkpoint.
     """
-    from ..models.complete import read_index
+    from ..checkpoints.complete import read_index
     from ..pipelines.flowdubber import FlowDubberPipeline
 
     folder = Path(FlowDubberPipeline.download(name))

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..extras import absent, pip_line
 from ..metrics import functional
-from .grammar import grammar_for
+from ..metrics.grammar import grammar_for
 from .scorers import EXTRA
 from .settings import check_takes
 

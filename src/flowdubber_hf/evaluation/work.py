@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data.hashing import hash_checkpoint, hash_file, hash_json
 from ..libraries import quiet_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
 from ..work.faults import machine_fault
 from ..work.files import replace_file, replacing
+from ..work.hashing import hash_checkpoint, hash_file, hash_json
 from ..work.reading import read_json, require
 from .clips import Clip
 from .samples import Sample
@@ -45,7 +45,7 @@ WORK_NAME = "work"
 # Folders and files of the package whose code decides over the sounds, and over the values.
 _TIMING_CODE = ("processing", "data/dubbing.py", "data/forced_alignment.py", "data/phone_times.py")
 SOUND_CODE = (*_TIMING_CODE, "models", "pipelines", "schedulers", "evaluation/sounds.py", "evaluation/takes.py")
-_SCORER_CODE = ("evaluation/scorers.py", "evaluation/samples.py", "evaluation/grammar.py")
+_SCORER_CODE = ("evaluation/scorers.py", "evaluation/samples.py", "metrics/grammar.py")
 SCORE_CODE = (*_TIMING_CODE, "metrics", "models/syncnet", "models/utmos", *_SCORER_CODE)
 # Options that decide over the sound of a dub.
 DUB_OPTIONS = (

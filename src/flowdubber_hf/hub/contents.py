@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..models.complete import open_tensors
+from ..checkpoints.complete import open_tensors
 from ..work.reading import parse_json, parse_yaml, read_text
 
 

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..models.sources import INDEX_FILE, fetch, local_checkpoint
+from ..checkpoints.sources import INDEX_FILE, fetch, local_checkpoint
 from .contents import Contents, read_contents
 from .spaces import stage_space
 from .upload import Sent, Target, send

@@ -43,7 +43,7 @@ from transformers import (
     WhisperProcessor,
 )
 
-from ..models.complete import listed, not_finite
+from ..checkpoints.complete import listed, not_finite
 from ..models.parts import load_part
 from ..processing.audio import SAMPLING_RATE
 

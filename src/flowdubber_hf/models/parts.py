@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, SpeechT5HifiGan
 
+from ..checkpoints.complete import check_part, refuse_pickled, tensor_shapes
+from ..checkpoints.sources import CONFIG_FILE, bundled_checkpoints, part_folder
 from ..work.reading import MAX_CONFIG_BYTES, in_a_line, read_json
 from .aligner import FlowDubberAlignerModel
-from .complete import check_part, refuse_pickled, tensor_shapes
 from .lip_reader import FlowDubberLipReader
 from .semantic import FlowDubberSemanticForConditionalGeneration
-from .sources import CONFIG_FILE, bundled_checkpoints, part_folder
 from .speech_tokenizer import FlowDubberSpeechTokenizer
 from .style import FlowDubberStyleEncoder
 from .syncnet import FlowDubberSyncNet

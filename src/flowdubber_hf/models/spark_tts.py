@@ -19,8 +19,10 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ..checkpoints.foreign import is_hub_id, read_tensors
+from ..checkpoints.sources import fetch
+from ..checkpoints.streaming import PlannedModel, StoredTensors
 from ..work.reading import read_json, read_yaml
-from .foreign import is_hub_id, read_tensors
 from .semantic import FlowDubberSemanticForConditionalGeneration
 from .semantic.conversion import (
     plan_spark_semantic,
@@ -28,10 +30,8 @@ from .semantic.conversion import (
     spark_generation_config,
     spark_semantic_config,
 )
-from .sources import fetch
 from .speech_tokenizer import FlowDubberSpeechTokenizer
 from .speech_tokenizer.conversion import bicodec_config, plan_bicodec, wav2vec2_config
-from .streaming import PlannedModel, StoredTensors
 
 
 WAV2VEC2 = "wav2vec2-large-xlsr-53"

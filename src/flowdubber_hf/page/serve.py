@@ -10,12 +10,12 @@ from typing import Any
 import gradio as gr
 import torch
 
-from ..data.workers import use_available_cores
 from ..evaluation.takes import WORD_PACKAGES
 from ..extras import absent
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..work.reading import in_a_line
+from ..work.workers import use_available_cores
 from .dubbing import Dubber
 from .events import wire
 from .layout import ASSETS, BUNDLED_MODEL, asset, build_parts, theme

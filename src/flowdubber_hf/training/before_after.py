@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from ..evaluation.clips import Clip
-from ..evaluation.grammar import is_grid_sentence
 from ..evaluation.run import plan_evaluation, run_evaluation
 from ..evaluation.settings import EvaluateSettings
 from ..evaluation.work import SOUNDS_NAME
 from ..extras import absent
+from ..metrics.grammar import is_grid_sentence
 from ..models.parts import load_part
 from ..processing.audio import load_audio
 from ..processing.mux import SYNTHETIC_SPEECH_NOTICE

@@ -27,8 +27,8 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
 
+from ..checkpoints.complete import find_pickled, listed, not_finite, read_tensors
 from ..data.features import save_text
-from ..models.complete import find_pickled, listed, not_finite, read_tensors
 from ..work.files import UNFINISHED
 from ..work.reading import read_json, require
 from .arguments import TrainingArguments

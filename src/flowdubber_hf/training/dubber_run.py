@@ -20,6 +20,7 @@ from ..pipelines.flowdubber.parts import build_pipeline
 from ..processing.audio import MEL_SETTINGS, SAMPLING_RATE
 from .arguments import TrainingArguments, choose_from
 from .checks import of_speakers, usable_clips
+from .clip_choice import clips_of, parse_shares
 from .dubber import FlowDubberTrainingModel, LossWeights
 from .dubber_stage import (
     SOUND_NEEDS,
@@ -42,7 +43,6 @@ from .export import (
 from .loop import BEST_FOLDER, MODEL_FOLDER, train
 from .presets import VECTOR_FIELD_PRESETS
 from .semantic_features import SemanticCache, model_fingerprint
-from .sources import clips_of, parse_shares
 from .vector_field_adapter import DEFAULT_MODULES, VectorFieldAdapter
 
 

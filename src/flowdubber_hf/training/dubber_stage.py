@@ -33,6 +33,7 @@ from ..models.layers import RotarySelfAttention
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, NUM_MELS, SAMPLES_PER_VIDEO_FRAME
 from ..work.reading import read_array
 from .batching import BatchPlan, ClipGroup, row_generator
+from .clip_choice import source_shares
 from .dubber import (
     FlowDubberAligningModel,
     FlowDubberTrainingModel,
@@ -42,7 +43,6 @@ from .dubber import (
     spoken_frames,
 )
 from .samples import Samples, alignment_samples, dubbing_samples
-from .sources import source_shares
 from .vector_field_adapter import LORA_FOLDER, VectorFieldAdapter
 
 

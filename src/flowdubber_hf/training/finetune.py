@@ -17,14 +17,14 @@ from typing import Any
 
 from ..data.adapters import Recording, read_corpus
 from ..data.features import FeatureStore
-from ..data.hashing import hash_checkpoint
 from ..data.prepare import PrepareSettings, prepare
-from ..data.workers import free_cores, use_free_cores
 from ..evaluation.settings import EvaluateSettings
 from ..evaluation.sounds import model_folder
 from ..libraries import quiet_libraries
 from ..work.files import replace_file, replace_folder
+from ..work.hashing import hash_checkpoint
 from ..work.reading import read_json
+from ..work.workers import free_cores, use_free_cores
 from .before_after import MAX_HEARD, Heard, hear, measures
 from .dubber_run import DubberArguments, train_dubber
 from .export import PIPELINE_FOLDER

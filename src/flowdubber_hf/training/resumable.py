@@ -16,7 +16,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 from safetensors.torch import load_model, save_file, save_model
 from torch import nn
 
-from ..models.complete import listed, not_finite, open_tensors, read_tensors, unlike
+from ..checkpoints.complete import listed, not_finite, open_tensors, read_tensors, unlike
 from ..work.reading import in_a_line, require
 
 

@@ -26,8 +26,8 @@ from ..models.semantic import FlowDubberSemanticConfig, build_prompt, prompt_tex
 from ..models.semantic.configuration_semantic import GLOBAL_CODEBOOK_SIZE, NUM_GLOBAL_TOKENS, SEMANTIC_TOKEN_RATE
 from ..processing.audio import SAMPLING_RATE
 from .batching import row_generator
+from .clip_choice import source_shares
 from .semantic_phones import phone_codes, spelled_codes, voice_codes
-from .sources import source_shares
 from .speech_tokenizer_tokens import speech_span
 
 

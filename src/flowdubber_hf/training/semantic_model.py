@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2ForCausalLM
 
+from ..checkpoints.sources import CONFIG_FILE, INDEX_FILE, fetch, fetch_checkpoint, local_checkpoint, part_folder
 from ..models.parts import check_settings, load_part, open_part
 from ..models.semantic import (
     FlowDubberSemanticConfig,
@@ -30,7 +31,6 @@ from ..models.semantic import (
     semantic_config,
 )
 from ..models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN
-from ..models.sources import CONFIG_FILE, INDEX_FILE, fetch, fetch_checkpoint, local_checkpoint, part_folder
 from ..work.reading import in_a_line, read_json
 
 

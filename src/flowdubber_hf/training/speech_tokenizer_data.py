@@ -24,7 +24,7 @@ from ..data.features import AlignedPhonemes, Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from ..models.speech_tokenizer.front_end import normalize_volume
 from ..processing.text import PHONEMES, SILENCE_PHONEME
-from .sources import source_shares
+from .clip_choice import source_shares
 
 
 IGNORED = -100

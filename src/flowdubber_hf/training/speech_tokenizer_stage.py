@@ -22,8 +22,8 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 from torch import nn
 
+from ..checkpoints.complete import read_tensors
 from ..data.features import Clip, FeatureStore
-from ..models.complete import read_tensors
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from .batching import row_generator
 from .samples import Samples, sampled_sounds, tokenizer_samples

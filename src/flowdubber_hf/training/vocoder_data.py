@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from ..checkpoints.complete import read_tensors
 from ..data.features import Clip, FeatureStore
-from ..models.complete import read_tensors
 from ..processing.audio import HOP_LENGTH, NUM_MELS
 from ..work.files import replacing
 from .vocoder_losses import WINDOWS

@@ -23,6 +23,7 @@ from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.blocks import split_blocks
 from flowdubber_hf.models.layers import (
     ConvFeedForward,
@@ -34,7 +35,6 @@ from flowdubber_hf.models.layers import (
 )
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
 from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
-from flowdubber_hf.models.sources import BundledNames
 from flowdubber_hf.processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
 
 from .configuration_aligner import FlowDubberAlignerConfig

@@ -20,7 +20,7 @@ end, which guesses words, is left out: the method takes the features before it.
 
 from pathlib import Path
 
-from ..foreign import load_strictly, locate, read_tensors, rename
+from ...checkpoints.foreign import load_strictly, locate, read_tensors, rename
 from .configuration_lip_reader import FlowDubberLipReaderConfig
 from .modeling_lip_reader import FlowDubberLipReader
 

@@ -24,7 +24,7 @@ from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
-from flowdubber_hf.models.sources import BundledNames
+from flowdubber_hf.checkpoints.sources import BundledNames
 
 from .configuration_lip_reader import FlowDubberLipReaderConfig
 

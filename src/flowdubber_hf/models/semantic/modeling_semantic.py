@@ -39,7 +39,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention, Qwen2Decode
 from transformers.processing_utils import Unpack
 from transformers.utils import ModelOutput, TransformersKwargs, can_return_tuple
 
-from flowdubber_hf.models.sources import BundledNames
+from flowdubber_hf.checkpoints.sources import BundledNames
 
 from .configuration_semantic import FlowDubberSemanticConfig
 

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, Wav2Vec2Model
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
-from flowdubber_hf.models.sources import BundledNames
+from flowdubber_hf.checkpoints.sources import BundledNames
 
 from .configuration_speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from .front_end import (

@@ -20,7 +20,7 @@ trained by Corentin Jemine on LibriSpeech-other, VoxCeleb1 and VoxCeleb2.
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..foreign import load_strictly, locate, read_tensors
+from ...checkpoints.foreign import load_strictly, locate, read_tensors
 from .configuration_style import FlowDubberStyleEncoderConfig
 from .modeling_style import FlowDubberStyleEncoder
 

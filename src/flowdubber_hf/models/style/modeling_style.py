@@ -27,7 +27,7 @@ from transformers import initialization as init
 from transformers.audio_utils import mel_filter_bank
 from transformers.utils import ModelOutput
 
-from flowdubber_hf.models.sources import BundledNames
+from flowdubber_hf.checkpoints.sources import BundledNames
 
 from .configuration_style import FlowDubberStyleEncoderConfig
 

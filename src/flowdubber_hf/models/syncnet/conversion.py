@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from ..foreign import load_strictly, locate, read_tensors
+from ...checkpoints.foreign import load_strictly, locate, read_tensors
 from .configuration_syncnet import syncnet_v2_config
 from .modeling_syncnet import FlowDubberSyncNet
 

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from flowdubber_hf.models.sources import BundledNames
+from flowdubber_hf.checkpoints.sources import BundledNames
 
 from ...processing.audio import SAMPLES_PER_VIDEO_FRAME, log_mel
 from .configuration_syncnet import FlowDubberSyncNetConfig, complete_layer

@@ -20,7 +20,7 @@ ours.
 
 from pathlib import Path
 
-from ..foreign import WEIGHT_NORM_ENDINGS, load_strictly, locate, read_tensors, rename
+from ...checkpoints.foreign import WEIGHT_NORM_ENDINGS, load_strictly, locate, read_tensors, rename
 from .configuration_utmos import FlowDubberUtmosConfig
 from .modeling_utmos import FlowDubberUtmos
 

@@ -24,6 +24,8 @@ from diffusers.utils import BaseOutput
 from torch import nn
 from torch.nn import functional as F
 
+from flowdubber_hf.checkpoints.saving import PathlessConfigMixin
+from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.layers import (
     ConvFeedForward,
     RotarySelfAttention,
@@ -32,8 +34,6 @@ from flowdubber_hf.models.layers import (
     mask_sequence,
     sinusoids,
 )
-from flowdubber_hf.models.saving import PathlessConfigMixin
-from flowdubber_hf.models.sources import BundledNames
 
 
 @dataclass

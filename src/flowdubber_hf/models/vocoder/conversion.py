@@ -28,8 +28,8 @@ from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from flowdubber_hf.processing.audio import MEL_FLOOR, MEL_SETTINGS
 
+from ...checkpoints.foreign import check_names, fold_weight_norm, load_strictly, locate, read_tensors, rename
 from ...work.reading import read_json
-from ..foreign import check_names, fold_weight_norm, load_strictly, locate, read_tensors, rename
 
 
 KNOWN_FILES = ("generator.pt", "g_*", "*.pt", "*.pth", "*.ckpt")

@@ -32,8 +32,8 @@ from transformers import initialization as init
 from transformers.audio_utils import hertz_to_mel, mel_to_hertz
 from transformers.utils import ModelOutput
 
+from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.blocks import split_blocks
-from flowdubber_hf.models.sources import BundledNames
 
 from .configuration_vocoder import FlowDubberVocoderConfig
 

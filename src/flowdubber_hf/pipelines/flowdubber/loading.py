@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from ...models.complete import check_part, read_index, refuse_pickled, tensor_shapes
+from ...checkpoints.complete import check_part, read_index, refuse_pickled, tensor_shapes
+from ...checkpoints.sources import INDEX_FILE, check_variant
 from ...models.parts import check_settings, check_stored, class_of
-from ...models.sources import INDEX_FILE, check_variant
 from ...processing.audio import HOP_LENGTH, MEL_SETTINGS, NUM_MELS, SAMPLING_RATE
 from ...processing.text import PHONEMES
 

@@ -13,9 +13,9 @@ import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LORA_WEIGHT_NAME_SAFE, LoraBaseMixin
 from safetensors.torch import save_file
 
+from ...checkpoints.complete import listed, open_tensors
+from ...checkpoints.sources import fetch, local_checkpoint
 from ...extras import require_extra
-from ...models.complete import listed, open_tensors
-from ...models.sources import fetch, local_checkpoint
 from ...work.files import replacing
 from ...work.reading import in_a_line, parse_json
 

@@ -29,8 +29,9 @@ from diffusers.utils import replace_example_docstring
 from diffusers.utils.torch_utils import randn_tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ...checkpoints.saving import PathlessConfigMixin
+from ...checkpoints.sources import FETCH_OPTIONS, fetch_checkpoint, local_checkpoint
 from ...models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
-from ...models.saving import PathlessConfigMixin
 from ...models.semantic import (
     FlowDubberSemanticForConditionalGeneration,
     build_prompt,
@@ -38,7 +39,6 @@ from ...models.semantic import (
     pad_prompts,
     prompt_text,
 )
-from ...models.sources import FETCH_OPTIONS, fetch_checkpoint, local_checkpoint
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
 from ...models.vector_field import FlowDubberVectorField, guide

@@ -11,10 +11,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
+from ...checkpoints.sources import INDEX_FILE, bundled_checkpoints, part_folder
 from ...models.aligner import FlowDubberAlignerConfig
 from ...models.parts import load_part
 from ...models.semantic import FlowDubberSemanticConfig, build_prompt, pad_prompts, prompt_text
-from ...models.sources import INDEX_FILE, bundled_checkpoints, part_folder
 from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.text import NO_WORDS, Lexicon, Phonemization, phonemize
 from .inputs import VideoInput, each, naming

@@ -15,7 +15,7 @@
 
 import re
 
-from ..metrics.functional import GRID_GRAMMAR, LETTER_Z, normalize_words
+from .functional import GRID_GRAMMAR, LETTER_Z, normalize_words
 
 
 def _slots(grammar: str) -> list[set[str]]:

@@ -29,7 +29,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..work.files import remove_begun
+from .files import remove_begun
 
 
 # Said of what it cleans up behind a run that was ended at once.

@@ -26,8 +26,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from flowdubber_hf.models import foreign
-from flowdubber_hf.models.foreign import fold_weight_norm, load_strictly, locate, read_tensors
+from flowdubber_hf.checkpoints import foreign
+from flowdubber_hf.checkpoints.foreign import fold_weight_norm, load_strictly, locate, read_tensors
 from flowdubber_hf.work.reading import read_json
 
 

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrizations
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from flowdubber_hf.models.streaming import PlannedModel, Recipe, StoredTensors, plan_weights, write_weights
+from flowdubber_hf.checkpoints.streaming import PlannedModel, Recipe, StoredTensors, plan_weights, write_weights
 
 
 def a_model(seed: int = 0) -> Qwen2ForCausalLM:

@@ -13,7 +13,7 @@
 # limitations under the License.
 """Work shared out among processes."""
 
-from flowdubber_hf.data import workers
+from flowdubber_hf.work import workers
 
 
 def test_an_item_that_kills_its_process_is_named_and_the_others_are_done(monkeypatch):
