@@ -23,7 +23,14 @@ from .version import __version__
 
 
 _PUBLIC = {
-    "pipelines.flowdubber": ("FlowDubberPipeline", "FlowDubberPipelineOutput", "FlowDubberProcessor"),
+    "pipelines.flowdubber": (
+        "FlowDubberPipeline",
+        "FlowDubberPipelineOutput",
+        "FlowDubberProcessor",
+        "PreparedClip",
+        "PreparedDub",
+        "PreparedVoice",
+    ),
     "models.aligner": ("FlowDubberAlignerConfig", "FlowDubberAlignerModel"),
     "models.lip_reader": ("FlowDubberLipReader", "FlowDubberLipReaderConfig"),
     "models.parts": ("bundled_checkpoint", "load_part"),
@@ -68,6 +75,9 @@ if TYPE_CHECKING:  # `X as X` tells type checkers that X is public
     from .pipelines.flowdubber import FlowDubberPipeline as FlowDubberPipeline
     from .pipelines.flowdubber import FlowDubberPipelineOutput as FlowDubberPipelineOutput
     from .pipelines.flowdubber import FlowDubberProcessor as FlowDubberProcessor
+    from .pipelines.flowdubber import PreparedClip as PreparedClip
+    from .pipelines.flowdubber import PreparedDub as PreparedDub
+    from .pipelines.flowdubber import PreparedVoice as PreparedVoice
     from .processing.audio import load_audio as load_audio
     from .processing.audio import log_mel as log_mel
     from .processing.lips import FlowDubberLipFeatureExtractor as FlowDubberLipFeatureExtractor

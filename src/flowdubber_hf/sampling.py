@@ -10,6 +10,8 @@ PARTS = ("semantics", "lips", "style")
 #: Degrees counter-clockwise by which a picture may lie.
 TURNS = (0, 90, 180, 270)
 
+#: Of a dub: steps of the solver, and w = 1 + alpha of the guidance.
+DEFAULT_STEPS, DEFAULT_GUIDANCE_SCALE = 10, 1.4
 MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10
 #: Takes of which one is kept.
 MAX_TAKES = 64

@@ -87,4 +87,4 @@ def test_the_typed_options_are_those_of_the_call():
     call = set(inspect.signature(FlowDubberPipeline.__call__).parameters) - {"self", "return_dict"}
     leading = {"script", "video", "reference_audio", "fps", "reference_sampling_rate"}
     assert set(DubbingOptions.__annotations__) == call - leading
-    assert set(DubbingInputs.__annotations__) <= call
+    assert set(DubbingInputs.__annotations__) - {"prepared"} <= call

@@ -162,7 +162,7 @@ def long_call(**changed) -> dict:
 @pytest.fixture
 def short_passes(monkeypatch):
     """Clips of more than 4 s are long, a pass is 2 to 5 s."""
-    monkeypatch.setattr("flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber.WHOLE_SECONDS", 4.0)
+    monkeypatch.setattr("flowdubber_hf.pipelines.flowdubber.aligning.WHOLE_SECONDS", 4.0)
     for name, value in {"_LEAST_SECONDS": 1.0, "_WANTED_SECONDS": 3.0, "_MOST_SECONDS": 5.0}.items():
         monkeypatch.setattr(passes, name, value)
 

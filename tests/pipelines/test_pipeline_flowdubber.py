@@ -485,7 +485,7 @@ def test_bfloat16_runs(saved):
 
 def as_published(folder):
     """Rewrites the index of a checkpoint to the form that plain diffusers loads from the Hub, with import files."""
-    from flowdubber_hf.pipelines.flowdubber.pipeline_flowdubber import HUB_MODULES
+    from flowdubber_hf.pipelines.flowdubber.opening import HUB_MODULES
 
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "pipeline_flowdubber.py").write_text("from flowdubber_hf import FlowDubberPipeline\n")

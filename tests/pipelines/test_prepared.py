@@ -1,4 +1,4 @@
-"""Clips and voices that are read once and dubbed as often as wanted."""
+"""Clips, voices and whole dubs that are read once and made as often as wanted."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
@@ -102,3 +102,95 @@ def test_what_belongs_to_the_reading_is_refused_later(pipe, changed, message):
 def test_a_clip_to_prepare_is_checked_as_in_a_call(pipe, changed, message):
     with pytest.raises(ValueError, match=message):
         pipe.prepare_clip(frames(20), fps=FPS, **changed)
+
+
+READING = ("script", "video", "reference_audio", "fps", "reference_sampling_rate", "mouth_box")
+
+
+def ready(pipe, **changed):
+    return pipe.prepare(**{name: value for name, value in inputs(**changed).items() if name in (*READING, *changed)})
+
+
+def take(seed: int = 0, **changed) -> dict:
+    """A call of a prepared dub."""
+    left = {name: value for name, value in inputs(generator=generator(seed)).items() if name not in READING}
+    return {**left, **changed}
+
+
+@pytest.mark.parametrize("changed", [{}, {"timing": "cue", "mouth_box": None}, {"without": ["lips", "style"]}])
+def test_takes_of_a_prepared_dub_are_those_of_the_call(pipe, changed):
+    dub = ready(pipe, **changed)
+    for seed in range(2):
+        made = pipe(dub, **take(seed))
+        plain = pipe(**inputs(generator=generator(seed), **changed))
+        assert torch.equal(made.audios[0], plain.audios[0])
+        assert made.words == plain.words and made.warnings == plain.warnings
+
+
+def test_a_prepared_dub_is_read_and_aligned_once(pipe, counted, monkeypatch):
+    aligned = []
+    encode = type(pipe.aligner).encode
+    monkeypatch.setattr(type(pipe.aligner), "encode", lambda *a, **k: aligned.append(1) or encode(*a, **k))
+    dub = ready(pipe)
+    before = dict(counted), len(aligned)
+    for seed in range(3):
+        pipe(dub, **take(seed))
+    assert (counted, len(aligned)) == before
+    assert set(dub.seconds) >= {"phonemes", "reference", "lips", "alignment"}
+
+
+def test_repeated_dubs_are_takes_side_by_side(pipe):
+    dub = ready(pipe, script=list(SCRIPTS), video=[frames(20), frames(27, seed=1)], mouth_box=list(BOXES))
+    twice = dub.repeat(2)
+    assert len(twice) == 4 and twice.scripts == SCRIPTS * 2
+    seeds = [generator(seed) for seed in range(4)]
+    together = pipe(twice, **take(generator=seeds, output_type="latent"))
+    for row in range(4):
+        alone = ready(pipe, script=SCRIPTS[row % 2], video=dub.clips[row % 2], fps=None, mouth_box=None)
+        made = pipe(alone, **take(generator=generator(row), output_type="latent"))
+        frame_count = made.audios.shape[2]
+        torch.testing.assert_close(together.audios[row, :, :frame_count], made.audios[0], atol=5e-5, rtol=1e-4)
+        assert together.words[row] == made.words[0]
+    with pytest.raises(ValueError, match="1 time or more"):
+        dub.repeat(0)
+
+
+def test_another_script_or_voice_takes_over_the_rest(pipe, counted):
+    dub = ready(pipe)
+    before = dict(counted)
+    other = pipe.prepare(SCRIPTS[1], dub.clips[0], dub.voices[0])
+    assert counted == before
+    plain = pipe(**inputs(script=SCRIPTS[1]))
+    assert torch.equal(pipe(other, **take()).audios[0], plain.audios[0])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"video": frames(20)}, "`video` belongs to `prepare`"),
+        ({"timing": "cue"}, "`timing` belongs to `prepare`"),
+        ({"phoneme_frames": [1]}, "`phoneme_frames` belongs to `prepare`"),
+        ({"without": ["style"]}, "give it to `prepare`"),
+        ({"guidance_scale": -1}, "`guidance_scale` must lie"),
+    ],
+)
+def test_what_a_prepared_dub_has_is_not_given_again(pipe, changed, message):
+    dub = ready(pipe)
+    with pytest.raises(ValueError, match=message):
+        pipe(dub, **take(**changed))
+
+
+@pytest.mark.parametrize("name", ["video", "reference_audio"])
+def test_a_plain_script_needs_clip_and_voice(pipe, name):
+    given = inputs()
+    del given[name]
+    with pytest.raises(ValueError, match=f"`{name}` is missing"):
+        pipe(**given)
+
+
+def test_given_frames_and_knowledge_left_out_later(pipe):
+    counts = pipe(**inputs()).phoneme_frames[0]
+    dub = ready(pipe, phoneme_frames=counts)
+    made = pipe(dub, **take(without=["semantics"]))
+    plain = pipe(**inputs(phoneme_frames=counts, without=["semantics"]))
+    assert torch.equal(made.audios[0], plain.audios[0])

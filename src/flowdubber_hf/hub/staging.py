@@ -28,7 +28,8 @@ import torch
 
 from ..checkpoints.complete import read_index
 from ..checkpoints.sources import CONFIG_FILE, INDEX_FILE, choose_weights, part_folder, variants_of, weight_files
-from ..pipelines.flowdubber.pipeline_flowdubber import HUB_MODULES, FlowDubberPipeline
+from ..pipelines.flowdubber import FlowDubberPipeline
+from ..pipelines.flowdubber.opening import HUB_MODULES
 from ..work.reading import parse_json, read_text
 from .contents import CARD_NAME, NOT_SETTINGS, Contents, list_files, read_contents
 

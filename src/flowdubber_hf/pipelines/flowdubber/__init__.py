@@ -15,4 +15,5 @@
 
 from .pipeline_flowdubber import FlowDubberPipeline
 from .pipeline_output import FlowDubberPipelineOutput
+from .prepared import PreparedClip, PreparedDub, PreparedVoice
 from .processing_flowdubber import FlowDubberProcessor

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -21,15 +21,36 @@ from ...processing.held import HeldFile
 from ...processing.mouth_box import check_turn
 from ...processing.outputs import check_file
 from ...processing.sound import as_sound, is_pair
-from ...processing.text import Lexicon
-from ...sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEMPERATURE, PARTS, TIMINGS
-from .prepared import PreparedClip, PreparedVoice
+from ...processing.text import NO_WORDS, Lexicon
+from ...sampling import (
+    DEFAULT_GUIDANCE_SCALE,
+    DEFAULT_STEPS,
+    MAX_GUIDANCE_SCALE,
+    MAX_STEPS,
+    MAX_TEMPERATURE,
+    PARTS,
+    TIMINGS,
+)
+from .prepared import PreparedClip, PreparedDub, PreparedVoice
 
 
 OUTPUT_TYPES = ("np", "pt", "latent")
 _MAX_SEMANTIC_TEMPERATURE = 10
 _OF_EACH_CLIP = ("script", "video", "reference_audio", "reference_text", "mouth_box", "phoneme_frames")
 _OF_ALL_CLIPS = ("fps", "turn")
+# What a prepared dub has, with the values that say nothing.
+_OF_PREPARATION: Mapping[str, Any] = {
+    "video": None,
+    "reference_audio": None,
+    "fps": None,
+    "reference_sampling_rate": None,
+    "reference_text": None,
+    "mouth_box": None,
+    "turn": None,
+    "lexicon": NO_WORDS,
+    "timing": "lips",
+    "phoneme_frames": None,
+}
 _FIRST_WORD = re.compile(r"`?(\w+)`?")
 _Made = TypeVar("_Made")
 
@@ -117,37 +138,45 @@ def each(argument: str, values: Sequence[Any], convert: Callable[[Any], _Made]) 
 class DubbingInputs:
     """
     The arguments of [`FlowDubberPipeline.__call__`], which explains them. A list has one entry for each script; what was
-    given once is repeated for all.
+    given once is repeated for all. Of a [`PreparedDub`] as `script`, the rows are what it holds.
 
     Raises:
-        ValueError: [`check`](`DubbingInputs.check`) says what is wrong and what to do.
+        ValueError: arguments that a prepared dub has already; [`check`](`DubbingInputs.check`) says what else is wrong and what
+            to do.
     """
 
-    script: str | list[str]
-    video: VideoInput | list[VideoInput]
-    reference_audio: AudioInput | list[AudioInput]
-    fps: float | None
-    reference_sampling_rate: int | None
-    reference_text: Any
-    mouth_box: Any
-    num_inference_steps: int
-    guidance_scale: float
-    temperature: float | None
-    generator: Any
-    latents: torch.Tensor | None
-    semantic_temperature: float
-    semantic_top_k: int
-    semantic_top_p: float
-    semantic_max_new_tokens: int | None
-    output_type: str
-    callback_on_step_end_tensor_inputs: Sequence[str]
-    sigmas: Sequence[float] | None
-    phoneme_frames: Any
-    without: Sequence[str]
-    timing: str
-    turn: int | None
+    script: Any
+    video: Any = None
+    reference_audio: Any = None
+    fps: float | None = None
+    reference_sampling_rate: int | None = None
+    reference_text: Any = None
+    mouth_box: Any = None
+    turn: int | None = None
+    lexicon: Lexicon = NO_WORDS
+    timing: str = "lips"
+    phoneme_frames: Any = None
+    without: Sequence[str] = ()
+    num_inference_steps: int = DEFAULT_STEPS
+    sigmas: Sequence[float] | None = None
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
+    temperature: float | None = None
+    generator: Any = None
+    latents: torch.Tensor | None = None
+    semantic_temperature: float = 0.8
+    semantic_top_k: int = 50
+    semantic_top_p: float = 0.95
+    semantic_max_new_tokens: int | None = None
+    output_type: str = "np"
+    callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",)
+    prepared: PreparedDub | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        if isinstance(self.script, PreparedDub):
+            self._adopt(self.script)
+        for name in ("video", "reference_audio"):
+            if getattr(self, name) is None:
+                raise ValueError(f"`{name}` is missing; only a `script` of `prepare` has it already.")
         self.script = list(self.script) if isinstance(self.script, (list, tuple)) else [self.script]
         video, sound = self.video, self.reference_audio
         self.video = self._rows(video, not isinstance(video, (list, tuple)) or is_picture_list(video))
@@ -158,10 +187,24 @@ class DubbingInputs:
         if frames is not None:
             self.phoneme_frames = self._rows(frames, len(frames) == 0 or np.ndim(frames[0]) == 0)
 
+    def _adopt(self, ready: PreparedDub) -> None:
+        """Takes the rows of a prepared dub, beside which nothing else that it holds can be given."""
+        for name, unset in _OF_PREPARATION.items():
+            value = getattr(self, name)
+            if not (value is unset or (isinstance(value, str) and value == unset)):
+                raise ValueError(f"`{name}` belongs to `prepare`, and `script` is prepared already; give it there.")
+        if not set(self.without) <= {*ready.without, "semantics"}:
+            raise ValueError(f"`without` {list(self.without)} changes what was prepared; give it to `prepare`.")
+        self.prepared = ready
+        self.script, self.video, self.reference_audio = list(ready.scripts), list(ready.clips), list(ready.voices)
+        self.reference_text = list(ready.reference_texts)
+        self.without = tuple(dict.fromkeys((*ready.without, *self.without)))
+        self.timing = "cue" if ready.cue else "lips"
+
     def _rows(self, value: Any, single: bool) -> list[Any]:
         return [value] * len(self.script) if single else list(value)
 
-    def check(self, has_language_model: bool, callback_tensors: Sequence[str]) -> None:
+    def check(self, has_language_model: bool, callback_tensors: Sequence[str] = ("latents",)) -> None:
         """Refuses what can be refused before any work.
 
         Args:

@@ -7,11 +7,12 @@ the passes is joined before the fusion, so that the mel and the sound run throug
 # SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 
 from ...models.aligner.alignment import durations_to_path
 from ...models.aligner.modeling_aligner import FlowDubberAlignerEncoding
@@ -104,6 +105,11 @@ def _choose_seams(phonemization: Phonemization, frames: np.ndarray, middles: np.
     return seams
 
 
+def shifted(passes: Sequence[Pass], by: int) -> list[Pass]:
+    """The same passes of clips that stand so many rows further down."""
+    return [replace(one, clip=one.clip + by) for one in passes]
+
+
 def group_passes(passes: Sequence[Pass]) -> list[list[Pass]]:
     """Passes in their order, as many at a time as fit the memory."""
     groups: list[list[Pass]] = []
@@ -174,6 +180,12 @@ class Timing:
     def passes(self) -> list[Pass]:
         return [one for passes, _ in self.groups for one in passes]
 
+    def to(self, device: torch.device) -> "Timing":
+        """The same on a device."""
+
+        groups = [(passes, send_to_device(encoding, device)) for passes, encoding in self.groups]
+        return Timing(groups)
+
     def join(self, values: Sequence[torch.Tensor], num_frames: Sequence[int], rate: int) -> torch.Tensor:
         """Sequences of the passes, `(n, rate * frames, C)` a group, to those of the clips, `(B, rate * F, C)`, zero on padding."""
         joined = values[0].new_zeros(len(num_frames), rate * max(num_frames), values[0].shape[-1])
@@ -215,6 +227,7 @@ __all__ = [
     "group_passes",
     "narrowed",
     "paths_of",
+    "shifted",
     "split_clip",
     "vocode",
     "whole_clip",

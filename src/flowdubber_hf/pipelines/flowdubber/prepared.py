@@ -4,11 +4,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from ...processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
+from ...processing.text import Phonemization
+from .passes import Timing, shifted
 
 
 @dataclass(frozen=True)
@@ -83,4 +87,65 @@ def pad_clips(rows: Sequence[PreparedClip], read_lips: bool, device: torch.devic
     return Clips(rows, mask, padded([one.seen for one in rows]), padded([one.features for one in rows]))
 
 
-__all__ = ["Clips", "PreparedClip", "PreparedVoice", "pad_clips"]
+@dataclass(frozen=True)
+class PreparedDub:
+    """Scripts, clips and voices as `FlowDubberPipeline.prepare` read them and laid them on each other; a call takes it as `script`,
+    any number of times. Everything in it is the same for all takes.
+
+    Attributes:
+        scripts: as they were given, one a dub; the following fields have a row each too.
+        phonemizations: of the scripts.
+        clips, voices: what was read; `prepare` and a call take them again beside another script.
+        reference_texts: what is said in the references, `None` where it is not known.
+        without: parts of the method that are left out.
+        timing: when each phoneme is spoken; `None` where that waits for the language model (`duration_source`).
+        seconds: spent in each stage.
+        phoneme_frames: `(P,)` each, the mel frames of each phoneme that were given in place of searched ones.
+        cue: whether the clips do not show the speaker.
+    """
+
+    scripts: tuple[str, ...]
+    phonemizations: tuple[Phonemization, ...]
+    clips: tuple[PreparedClip, ...]
+    voices: tuple[PreparedVoice, ...]
+    reference_texts: tuple[str | None, ...]
+    without: tuple[str, ...] = ()
+    timing: Timing | None = field(default=None, repr=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+    phoneme_frames: tuple[np.ndarray, ...] | None = field(default=None, repr=False)
+    cue: bool = False
+
+    def __len__(self) -> int:
+        return len(self.scripts)
+
+    def repeat(self, times: int) -> "PreparedDub":
+        """The same dubs so many times, side by side, for takes that are made together.
+
+        Raises:
+            ValueError: less than one time.
+        """
+        if times < 1:
+            raise ValueError(f"a dub can be repeated 1 time or more, got {times}.")
+        shifts = [number * len(self) for number in range(times)]
+        timing = None
+        if self.timing is not None:
+            timing = Timing([(shifted(one, by), found) for by in shifts for one, found in self.timing.groups])
+        frames = self.phoneme_frames
+        return replace(
+            self,
+            scripts=self.scripts * times,
+            phonemizations=self.phonemizations * times,
+            clips=self.clips * times,
+            voices=self.voices * times,
+            reference_texts=self.reference_texts * times,
+            timing=timing,
+            phoneme_frames=None if frames is None else frames * times,
+        )
+
+    @property
+    def num_mel_frames(self) -> list[int]:
+        """Of each dub, 100 a second."""
+        return [MEL_FRAMES_PER_VIDEO_FRAME * one.num_frames for one in self.clips]
+
+
+__all__ = ["Clips", "PreparedClip", "PreparedDub", "PreparedVoice", "pad_clips"]

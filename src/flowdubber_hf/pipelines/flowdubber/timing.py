@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ...processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE
 from ...processing.room import FAST_WORDS, FASTEST_PHONEMES_PER_SECOND, check_room, words_to_drop
 from ...processing.text import Phonemization
 from .passes import Pass, Timing
+from .pipeline_output import FlowDubberPipelineOutput
+from .prepared import PreparedDub
 
 
 FLAT_LIPS = (
@@ -95,6 +98,54 @@ def hurried_words(phonemization: Phonemization, words: list[tuple[str, float, fl
     return told
 
 
+def describe(
+    ready: PreparedDub,
+    aligned: Timing,
+    audios: Any,
+    sampling_rate: int,
+    remarks: Mapping[int, str],
+    timings: dict[str, float],
+) -> FlowDubberPipelineOutput:
+    """What a call returns.
+
+    Args:
+        ready: what was read.
+        aligned: when each phoneme is spoken.
+        audios: sounds, or latents.
+        sampling_rate: of the sounds, in Hz.
+        remarks: on the sound of a row.
+        timings: seconds spent in each stage.
+    """
+    frames = aligned.phoneme_frames([len(one.phonemes) for one in ready.phonemizations])
+    durations = [clip.duration for clip in ready.clips]
+    words = [spoken_words(*row) for row in zip(frames, ready.phonemizations, durations, strict=True)]
+    rows = zip(ready.phonemizations, ready.clips, ready.voices, flat_lips(aligned, len(ready)), words, strict=True)
+    warnings = [
+        [
+            *phonemes.warnings,
+            *clip.warnings,
+            *voice.warnings,
+            *([remarks[row]] if row in remarks else []),
+            *still,
+            *hurried_words(phonemes, said),
+        ]
+        for row, (phonemes, clip, voice, still, said) in enumerate(rows)
+    ]
+    return FlowDubberPipelineOutput(
+        audios=audios,
+        sampling_rate=sampling_rate,
+        words=words,
+        durations=durations,
+        phonemes=[list(one.phonemes) for one in ready.phonemizations],
+        alignments=aligned.maps(len(ready)),
+        phoneme_frames=frames,
+        warnings=warnings,
+        timings=timings,
+        videos=[clip.source for clip in ready.clips],
+        mouths=[clip.crops for clip in ready.clips],
+    )
+
+
 def flat_lips(timing: Timing, num_clips: int) -> list[list[str]]:
     """[`FLAT_LIPS`] for each clip whose lips were read and told nothing, or that they did so in some of its passes."""
     flat: list[list[Pass]] = [[] for _ in range(num_clips)]
@@ -122,6 +173,7 @@ __all__ = [
     "FLAT_LIPS",
     "check_room",
     "checked_frames",
+    "describe",
     "even_frames",
     "flat_lips",
     "hurried_words",

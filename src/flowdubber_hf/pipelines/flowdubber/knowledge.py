@@ -1,0 +1,126 @@
+"""The language model reads script and reference and writes speech; its hidden states are what it knows."""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from ...models.aligner import FlowDubberAlignerModel
+from ...models.semantic import (
+    FlowDubberSemanticForConditionalGeneration,
+    build_prompt,
+    pad_prompts,
+    prompt_text,
+)
+from ...processing.audio import VIDEO_FRAME_RATE
+from ...processing.text import phonemize
+from .passes import Pass
+from .prepared import PreparedVoice
+
+
+SEMANTIC_TOKENS_PER_SECOND = 50
+
+
+# The language model writes the speech before the lips set its length: at most so many times as long as the clip.
+_SEMANTIC_ROOM = 1
+
+
+_SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
+
+
+@contextmanager
+def _decoding_threads(model: torch.nn.Module) -> Iterator[None]:
+    """One thread while a small model writes token by token on a CPU: its products are too small to be shared out.
+
+    The bundled one takes a quarter of a second for 120 tokens with one thread and a third with two. Larger models keep
+    the threads they have.
+    """
+    sizes = model.config.text_config
+    threads = torch.get_num_threads()
+    small = sizes.hidden_size * sizes.intermediate_size < _SHARED_PRODUCT
+    if small and model.device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class KnowledgeMixin:
+    """The language model's part of [`FlowDubberPipeline`]."""
+
+    aligner: FlowDubberAlignerModel
+    tokenizer: PreTrainedTokenizerBase | None
+    semantic_model: FlowDubberSemanticForConditionalGeneration | None
+
+    def _spoken_words(self, text: str) -> list[str]:
+        return phonemize(text, self.aligner.config.phoneme_accent).words
+
+    def generate_semantics(
+        self,
+        scripts: list[str],
+        passes: list[Pass],
+        reference_text: list[str | None],
+        voices: Sequence[PreparedVoice],
+        generator: torch.Generator | list[torch.Generator] | None,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        max_new_tokens: int | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The language model's hidden states `(passes, L, hidden)` at the speech it writes for each, and their mask."""
+        config = self.semantic_model.config
+        alone = Counter(one.clip for one in passes)
+        prompts = []
+        for one in passes:
+            written = scripts[one.clip] if alone[one.clip] == 1 else one.phonemization.punctuated
+            text = reference_text[one.clip]
+            prompts.append(
+                build_prompt(
+                    self.tokenizer,
+                    prompt_text(config, written, one.phonemization.words),
+                    None if text is None else prompt_text(config, text, self._spoken_words(text)),
+                    voices[one.clip].global_tokens,
+                    voices[one.clip].semantic_tokens,
+                    config.prompt_separator,
+                )
+            )
+        if isinstance(generator, (list, tuple)):
+            generator = [generator[one.clip] for one in passes]
+        num_frames = [one.num_frames for one in passes]
+        model = self._enter(self.semantic_model)
+        input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
+        if max_new_tokens is None:
+            tokens_per_frame = SEMANTIC_TOKENS_PER_SECOND // VIDEO_FRAME_RATE
+            limits = [_SEMANTIC_ROOM * tokens_per_frame * frames for frames in num_frames]
+        else:
+            limits = [max_new_tokens] * len(prompts)
+        self._check_prompt_room(prompts, limits)
+        with _decoding_threads(model):
+            spoken = model.generate_semantics(
+                input_ids.to(model.device),
+                attention_mask.to(model.device),
+                generator=generator,
+                max_new_tokens=max(limits),
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+            )
+        # A row stops at its own limit, whatever its neighbours' are; earlier states do not depend on later tokens
+        places = torch.arange(spoken.mask.shape[1], device=spoken.mask.device)
+        mask = spoken.mask.bool() & (places < torch.tensor(limits, device=places.device)[:, None])
+        return spoken.hidden_states, mask
+
+    def _check_prompt_room(self, prompts: list[list[int]], limits: list[int]) -> None:
+        places = self.semantic_model.config.text_config.max_position_embeddings
+        for prompt, limit in zip(prompts, limits, strict=True):
+            if len(prompt) + limit > places:
+                raise ValueError(
+                    f"script, reference and dub need {len(prompt) + limit} tokens but the language model has room for "
+                    f"{places}; shorten the reference or leave `reference_text` out."
+                )

@@ -1,0 +1,233 @@
+"""Clips and voices as the models read them, once for any number of dubs."""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...models.aligner import FlowDubberAlignerModel
+from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
+from ...models.style import FlowDubberStyleEncoder
+from ...processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, load_audio, pad_sounds
+from ...processing.clips import Frames
+from ...processing.held import HeldFile
+from ...processing.lips import FlowDubberLipFeatureExtractor
+from ...processing.references import check_reference, level_voice
+from ...processing.sound import Sound
+from ...processing.text import NO_WORDS, Lexicon, phonemize
+from .inputs import AudioInput, DubbingInputs, VideoInput, checked_clip, checked_sound, each, naming
+from .passes import Pass
+from .prepared import Clips, PreparedClip, PreparedDub, PreparedVoice, pad_clips
+from .stopwatch import Stopwatch
+from .timing import check_room, checked_frames, even_frames
+
+
+class ReadingMixin:
+    """What [`FlowDubberPipeline`] takes from a clip and from a voice."""
+
+    style_encoder: FlowDubberStyleEncoder
+    lip_feature_extractor: FlowDubberLipFeatureExtractor
+    aligner: FlowDubberAlignerModel
+    speech_tokenizer: FlowDubberSpeechTokenizer | None
+
+    @torch.no_grad()
+    def prepare_clip(
+        self,
+        video: VideoInput,
+        fps: float | None = None,
+        mouth_box: Sequence[float] | None = None,
+        turn: int | None = None,
+        timing: str = "lips",
+    ) -> PreparedClip:
+        """Reads a clip once, for any number of dubs: a call takes the result as `video`.
+
+        Args:
+            video, fps, mouth_box, turn, timing: of one clip, as a call takes them; `timing="cue"` looks for no face.
+
+        Raises:
+            ValueError: as a call; `NoFaceError`: no face in any frame.
+        """
+        source = checked_clip(video, fps, mouth_box, turn, timing)
+        start = time.perf_counter()
+        clip = self._read_clip(source, mouth_box, turn, look=timing == "lips")
+        self.maybe_free_model_hooks()
+        return replace(clip, seconds=time.perf_counter() - start)
+
+    @torch.no_grad()
+    def prepare_voice(self, reference_audio: AudioInput, reference_sampling_rate: int | None = None) -> PreparedVoice:
+        """Listens to a voice once, for any number of dubs: a call takes the result as `reference_audio`.
+
+        Args:
+            reference_audio, reference_sampling_rate: of one voice, as a call takes them.
+
+        Raises:
+            ValueError: as a call.
+        """
+        start = time.perf_counter()
+        voice = self._hear_voice(checked_sound(reference_audio, reference_sampling_rate))
+        self.maybe_free_model_hooks()
+        return replace(voice, seconds=time.perf_counter() - start)
+
+    @torch.no_grad()
+    def prepare(
+        self,
+        script: str | list[str],
+        video: VideoInput | list[VideoInput],
+        reference_audio: AudioInput | list[AudioInput],
+        fps: float | None = None,
+        reference_sampling_rate: int | None = None,
+        reference_text: str | list[str | None] | None = None,
+        mouth_box: Sequence[float] | list[Sequence[float] | None] | None = None,
+        turn: int | None = None,
+        lexicon: Lexicon = NO_WORDS,
+        timing: str = "lips",
+        phoneme_frames: Sequence[int] | np.ndarray | list | None = None,
+        without: Sequence[str] = (),
+    ) -> PreparedDub:
+        """Reads script, clip and voice and lays them on each other, for any number of takes: a call takes the result as `script`.
+
+        For another script, voice or clip, the rest is taken over: `pipe.prepare(other, ready.clips[0], ready.voices[0])`.
+
+        Args:
+            script, video, reference_audio, fps, reference_sampling_rate, reference_text, mouth_box, turn, lexicon, timing,
+                phoneme_frames, without: as a call takes them.
+
+        Raises:
+            ValueError: as a call.
+        """
+        given = DubbingInputs(
+            script=script,
+            video=video,
+            reference_audio=reference_audio,
+            fps=fps,
+            reference_sampling_rate=reference_sampling_rate,
+            reference_text=reference_text,
+            mouth_box=mouth_box,
+            turn=turn,
+            lexicon=lexicon,
+            timing=timing,
+            phoneme_frames=phoneme_frames,
+            without=without,
+            guidance_scale=1.0,
+        )
+        given.check(self.semantic_model is not None)
+        watch = Stopwatch()
+        ready = self._read(given, watch)
+        if self.aligner.config.duration_source == "text":
+            with watch.stage("alignment"):
+                clips, style = self._conditions(ready)
+                passes = self._passes_of(ready, clips, style)
+                ready = replace(ready, timing=self.align(passes, clips, style, ready.phoneme_frames, ready.cue))
+        self.maybe_free_model_hooks()
+        return replace(ready, seconds=watch.total())
+
+    def _read(self, given: DubbingInputs, watch: Stopwatch) -> PreparedDub:
+        """Everything that is read of checked arguments, before anything is aligned."""
+        look = given.timing == "lips"
+        read_lips = look and "lips" not in given.without
+        with watch.stage("phonemes"):
+            accent = self.aligner.config.phoneme_accent
+            phonemizations = each("script", given.script, lambda text: phonemize(text, accent, given.lexicon))
+        with watch.stage("reference"):
+            voices = each("reference_audio", given.reference_audio, self._hear_voice)
+        with watch.stage("lips"):
+            clips = self._read_clips(given, look, read_lips)
+        frames_of = given.phoneme_frames
+        if frames_of is None:
+            for row, (phonemization, clip) in enumerate(zip(phonemizations, clips, strict=True)):
+                with naming("script", given.script, row):
+                    check_room(phonemization, clip.num_frames)
+        num_mel_frames = [MEL_FRAMES_PER_VIDEO_FRAME * clip.num_frames for clip in clips]
+        if not read_lips and frames_of is None and self.aligner.duration_predictor is None:
+            frames_of = [even_frames(*row) for row in zip(phonemizations, num_mel_frames, strict=True)]
+        if frames_of is not None:
+            frames_of = tuple(
+                checked_frames(*row) for row in zip(phonemizations, frames_of, num_mel_frames, strict=True)
+            )
+        return PreparedDub(
+            scripts=tuple(given.script),
+            phonemizations=tuple(phonemizations),
+            clips=tuple(clips),
+            voices=tuple(voices),
+            reference_texts=tuple(given.reference_text),
+            without=tuple(given.without),
+            phoneme_frames=frames_of,
+            cue=not look,
+        )
+
+    def _conditions(self, ready: PreparedDub) -> tuple[Clips, torch.Tensor]:
+        """The clips side by side, and the style vectors `(B, 256)`, zeros where the style is left out."""
+        device = self._execution_device
+        style = torch.stack([voice.style for voice in ready.voices]).to(device)
+        if "style" in ready.without:
+            style = torch.zeros_like(style)
+        return pad_clips(ready.clips, not ready.cue and "lips" not in ready.without, device), style
+
+    def _passes_of(self, ready: PreparedDub, clips: Clips, style: torch.Tensor) -> list[Pass]:
+        """What the aligner and the language model read at a time."""
+        if ready.timing is not None:
+            return ready.timing.passes
+        return self.plan_passes(ready.phonemizations, clips, style, ready.phoneme_frames, ready.cue)
+
+    def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice) -> PreparedVoice:
+        if isinstance(source, PreparedVoice):
+            return source
+        sound = load_audio(source)
+        remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
+        values, mask = (tensor.to(self._execution_device) for tensor in pad_sounds([level_voice(sound)]))
+        encoder = self._enter(self.style_encoder)
+        style = encoder(values.to(encoder.dtype), attention_mask=mask).style[0]
+        if self.speech_tokenizer is None:
+            return PreparedVoice(style, warnings=tuple(remarks))
+        tokenizer = self._enter(self.speech_tokenizer)
+        codes = tokenizer.encode(values.to(tokenizer.dtype), attention_mask=mask)
+        spoken = codes.semantic_tokens[0][codes.semantic_mask[0].bool()]
+        return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks))
+
+    def _read_clips(self, given: DubbingInputs, look: bool, encode: bool) -> list[PreparedClip]:
+        """Each clip of a call; what stands there several times is read once."""
+        read: dict[tuple[int, Any], PreparedClip] = {}
+        rows = []
+        for row, (clip, box) in enumerate(zip(given.video, given.mouth_box, strict=True)):
+            key = (id(clip), None if box is None else tuple(box))
+            if key not in read:
+                with naming("video", given.video, row):
+                    read[key] = self._read_clip(clip, box, given.turn, look, encode)
+            rows.append(read[key])
+        return rows
+
+    def _read_clip(
+        self,
+        source: Path | HeldFile | Frames | PreparedClip,
+        mouth_box: Sequence[float] | None,
+        turn: int | None,
+        look: bool,
+        encode: bool = True,
+    ) -> PreparedClip:
+        """Lengths alone without `look`; mouth pictures without features where they are not to be encoded."""
+        if isinstance(source, PreparedClip):
+            if encode and look and source.features is None:
+                raise ValueError("`video` was prepared with timing='cue', which reads no lips; prepare it without.")
+            return source
+        path = source if isinstance(source, Path) else None
+        extractor = self.lip_feature_extractor
+        found = extractor(source, mouth_box=mouth_box, turn=turn) if look else extractor.measure(source)
+        lengths = (int(found["num_frames"]), int(found["num_samples"]), float(found["duration"]))
+        if not look:
+            return PreparedClip(*lengths, tuple(found["warnings"]), path)
+        seen = torch.as_tensor(found["found"])
+        features = self.encode_lips(found["lip_values"], seen) if encode else None
+        return PreparedClip(*lengths, tuple(found["warnings"]), path, np.asarray(found["crops"]), seen, features)
+
+    def encode_lips(self, lip_values: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """The lip encoder's features `(F, hidden)` of a clip's normalised crops `(1, F, 88, 88)`; `seen` `(F,)` is bool."""
+        aligner = self._enter(self.aligner)
+        values = torch.as_tensor(lip_values).to(self._execution_device, aligner.dtype)
+        return aligner.lip_encoder(values, seen[None].to(values.device))[0]
