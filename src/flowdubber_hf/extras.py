@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 
+EVALUATION = "eval"  # the extra that brings what judges speech
+
 # It asks for webrtcvad, which needs a compiler; the extra `eval` brings the same module ready built.
 _WITHOUT_ITS_LIST = ("resemblyzer",)
 

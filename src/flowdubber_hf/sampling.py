@@ -15,3 +15,9 @@ DEFAULT_STEPS, DEFAULT_GUIDANCE_SCALE = 10, 1.4
 MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10
 #: Takes of which one is kept.
 MAX_TAKES = 64
+
+
+def check_takes(count: int) -> None:
+    """Raises `ValueError` if the number of takes is above the limit."""
+    if not 1 <= count <= MAX_TAKES:
+        raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {count}.")

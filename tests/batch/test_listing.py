@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from flowdubber_hf.batch.jobs import MAX_SHOWN, BadJobs, DubJob
 from flowdubber_hf.batch.listing import read_jobs
+from flowdubber_hf.dubbing.jobs import MAX_SHOWN, BadJobs, DubJob
 from listings import line, write_listing
 
 

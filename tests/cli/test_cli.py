@@ -153,11 +153,11 @@ def test_dub_to_sound(arguments, demo, capsys, tmp_path):
 
 def test_best_of_several_takes(arguments, monkeypatch, tmp_path):
     pytest.importorskip("jiwer")
-    from flowdubber_hf.evaluation import takes
+    from flowdubber_hf.dubbing import takes
 
     likeness, heard = iter((0.5, 0.9, 0.8, 0.1)), iter((SCRIPT[1:], SCRIPT))  # only the two most alike are listened to
     monkeypatch.setattr(takes, "PACKAGES", ())
-    monkeypatch.setattr(takes.functional, "speaker_similarity", lambda sound, reference: next(likeness))
+    monkeypatch.setattr(takes, "voice_likeness", lambda pipe, sound, voice: next(likeness))
     monkeypatch.setattr(takes.functional, "recognize_words", lambda sound, grammar: next(heard).split())
     best, same, report = (tmp_path / "out" / name for name in ("best.wav", "same.wav", "report.json"))
     assert cli.main(arguments(output=best, seed=5, best_of=4, json=report, quiet=True)) == 0
@@ -187,7 +187,7 @@ def test_overwrite(arguments, capsys, tmp_path):
 
 
 def test_dry_run_writes_nothing(arguments, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowdubber_hf.batch.dubbing.load_pipeline", None)
+    monkeypatch.setattr("flowdubber_hf.dubbing.loading.load_pipeline", None)
     assert cli.main(arguments(dry_run=True)) == 0
     assert "can be dubbed; nothing was loaded or written" in capsys.readouterr().out
     refused(capsys, arguments(dry_run=True, mouth_box="0,0,9000,9000"), "--mouth-box", "inside the picture")
@@ -262,7 +262,7 @@ def test_wrong_command_line(capsys, argv):
         ("output", "nowhere/dubbed.mp4", ["no folder nowhere"]),
         ("reference_text", " ", ["--reference-text"]),
         ("reference_text", "set red", ["leave it out"]),
-        ("guidance_scale", 1.4, ["no language model"]),
+        ("guidance_scale", 1.4, ["--guidance-scale", "this model has none"]),
     ],
 )
 def test_bad_values(capsys, arguments, tmp_path, option, value, words):
@@ -522,7 +522,7 @@ def test_models_lists_name_size_and_licence(capsys):
 def test_what_the_output_cannot_hold_is_told_before_anything_is_loaded(arguments, capsys, tmp_path, monkeypatch):
     clip = write_clip(tmp_path / "a.webm", head_frames(), codec="libvpx")
     output = tmp_path / "out" / "dubbed.mp4"
-    monkeypatch.setattr("flowdubber_hf.batch.dubbing.load_pipeline", None)
+    monkeypatch.setattr("flowdubber_hf.dubbing.loading.load_pipeline", None)
     for more in ({}, {"dry_run": True}):
         argv = arguments(video=clip, output=output, **more)
         refused(capsys, argv, "--video", ".mp4 cannot hold the vp8 pictures", "ending in .mkv", "--transcode")

@@ -10,9 +10,10 @@ import sys
 
 import pytest
 
-from flowdubber_hf.batch.jobs import DubJob, check_content, check_files_and_text, script_warnings
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.cli import main
+from flowdubber_hf.dubbing.jobs import DubJob, check_content, check_files_and_text, script_warnings
+from flowdubber_hf.dubbing.loading import ModelFacts
 from flowdubber_hf.processing.text import phonemize
 from listings import line, write_listing
 
@@ -78,9 +79,9 @@ def test_a_line_of_a_batch_has_a_lexicon(tmp_path):
     (tmp_path / "names.txt").write_text("name N EY9 M\n")
     (item,) = read_jobs(write_listing(tmp_path, line("one", lexicon="names.txt", script="name")), tmp_path, {})
     assert item.job.lexicon == tmp_path / "names.txt"
-    assert next(problem.field for problem in check_content(item.job)) == "lexicon"
+    assert next(problem.field for problem in check_content(item.job, ModelFacts())) == "lexicon"
     (tmp_path / "names.txt").write_text("blorptag B AO1\n")
-    assert "lexicon" not in [problem.field for problem in check_content(item.job)]
+    assert "lexicon" not in [problem.field for problem in check_content(item.job, ModelFacts())]
 
 
 def test_a_missing_lexicon_is_seen_at_once(tmp_path):
@@ -90,5 +91,5 @@ def test_a_missing_lexicon_is_seen_at_once(tmp_path):
 
 def test_warnings_of_a_script_are_those_of_its_phonemes(tmp_path):
     job = DubJob(tmp_path, "[music] blorptag", tmp_path, tmp_path / "a.mp4")
-    assert script_warnings(job) == phonemize(job.script).warnings
-    assert len(script_warnings(job)) == 2
+    assert script_warnings(job, ModelFacts()) == phonemize(job.script).warnings
+    assert len(script_warnings(job, ModelFacts())) == 2

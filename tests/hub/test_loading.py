@@ -30,7 +30,7 @@ from clips import head_frames, write_clip
 from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, FlowDubberVocoder
 from flowdubber_hf.checkpoints.sources import part_folder, split_revision
-from flowdubber_hf.evaluation.sounds import model_folder
+from flowdubber_hf.dubbing.loading import model_folder
 from flowdubber_hf.hub import Target, push, stage_for_hub
 from flowdubber_hf.metrics.sync import load_syncnet
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline, load_part

@@ -12,8 +12,8 @@ from calls import BOXES, SCRIPTS, frames, generator, inputs, voice
 from clips import noise_frames, write_clip
 from components import tiny_aligner, tiny_pipeline
 from flowdubber_hf import cli
-from flowdubber_hf.batch.jobs import BadJobs
 from flowdubber_hf.batch.listing import read_jobs
+from flowdubber_hf.dubbing.jobs import BadJobs
 from flowdubber_hf.models.aligner import FlowDubberAlignerEncoding
 from flowdubber_hf.models.aligner.searches import LEAST_TELLING
 from flowdubber_hf.pipelines.flowdubber.passes import Pass, Timing, whole_clip

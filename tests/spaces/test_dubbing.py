@@ -25,7 +25,7 @@ import pytest
 
 from clips import noise_frames, video_packets, write_clip
 from components import tiny_pipeline
-from flowdubber_hf.evaluation import takes
+from flowdubber_hf.dubbing import takes
 from flowdubber_hf.page.dubbing import Dubber, write_report
 from flowdubber_hf.page.limits import NO_FACE, Problems, Request
 from flowdubber_hf.page.progress import CHECKING, STAGES, WRITING, Stopped
@@ -91,18 +91,12 @@ def test_the_best_of_several_takes(dubber, request_of_two_steps, tmp_path):
     assert kept["similarity"] == max(take["similarity"] for take in dub.takes)
     shares, texts = zip(*told, strict=True)
     assert list(shares) == sorted(shares)
-    assert {"Take 1 of 2: reading the lips", "Take 2 of 2: reading the lips"} <= set(texts)
+    assert {"Drafts: reading the lips", "Drafts: making the sound", "Best take: making the sound"} <= set(texts)
 
 
 def test_takes_are_chosen_from_wheels_alone():
     """Resemblyzer cannot be named in requirements.txt, so the voice is compared by the pipeline's own encoder."""
-    assert "resemblyzer" not in takes.WORD_PACKAGES
-
-
-def test_voices_are_told_apart(dubber, media):
-    voice, other = load_audio(media / "voice.wav"), load_audio(media / "head.mp4")
-    assert dubber._similarity(voice, voice) == pytest.approx(1, abs=1e-3)
-    assert dubber._similarity(voice, other) > dubber._similarity(voice, np.random.default_rng(0).normal(0, 0.1, 40000))
+    assert "resemblyzer" not in takes.PACKAGES
 
 
 def test_a_webcams_recording_is_made_playable(dubber, request_of_two_steps, media, tmp_path):

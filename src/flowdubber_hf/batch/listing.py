@@ -22,8 +22,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..dubbing.jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem, parse_mouth_box
 from ..work.reading import parse_json
-from .jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem, parse_mouth_box
 
 
 MAX_LISTING_BYTES = 64_000_000

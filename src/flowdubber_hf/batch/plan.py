@@ -16,14 +16,22 @@ from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
 
-from ..checkpoints.complete import read_index
-from ..checkpoints.sources import local_checkpoint
+from ..dubbing.jobs import (
+    BadJobs,
+    DubJob,
+    Problem,
+    check_files_and_text,
+    check_inside,
+    check_model,
+    check_sampling,
+    check_takes,
+)
+from ..dubbing.loading import ModelFacts, model_facts, model_folder
 from ..version import __version__
 from ..work.files import replace_file
 from ..work.hashing import hash_checkpoint, hash_file, hash_json
 from ..work.reading import read_record
 from ..work.workers import world
-from .jobs import BadJobs, DubJob, Problem, check_files_and_text, check_inside, check_sampling, check_takes
 from .listing import ListedJob, place, read_jobs
 
 
@@ -83,11 +91,13 @@ class BatchPlan:
         settings: as they were given.
         tasks: all of them, in the order of the listing.
         due: those that no earlier run has finished.
+        facts: of the model.
     """
 
     settings: BatchSettings
     tasks: tuple[Task, ...]
     due: tuple[Task, ...]
+    facts: ModelFacts
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -115,21 +125,19 @@ def plan_batch(settings: BatchSettings) -> BatchPlan:
         items = read_jobs(settings.listing, settings.output, settings.given, settings.suffix)
     except BadJobs as error:
         items, problems = list(error.others), list(error.problems)
-    folder = _model_folder(settings.model)
-    has_language_model = (read_index(folder).get("semantic_model") or [None])[0] is not None
-    items = _without_problems(
-        settings, items, lambda item: _quick_problems(settings, item.job, has_language_model), problems
-    )
+    folder = model_folder(settings.model)
+    facts = model_facts(folder)
+    items = _without_problems(settings, items, lambda item: _quick_problems(settings, item.job, facts), problems)
     if items:
         check_takes(item.job for item in items)
     tasks = _tasks(settings, items, hash_checkpoint(folder))
     due = tuple(task for task in tasks if not _is_finished(task))
     inputs = {_identity(file) for task in tasks for file in _inputs(task.job)}
     bar = tqdm(due, desc="checking", unit="clip", disable=settings.quiet or not due or world()[0] != 0, leave=False)
-    _without_problems(settings, bar, lambda task: _problems_inside(task, inputs, settings.overwrite), problems)
+    _without_problems(settings, bar, lambda task: _problems_inside(task, inputs, settings.overwrite, facts), problems)
     if problems:
         raise BadJobs(sorted(problems, key=lambda problem: problem.line or 0))
-    return BatchPlan(settings, tasks, due)
+    return BatchPlan(settings, tasks, due, facts)
 
 
 def _check_output(settings: BatchSettings) -> None:
@@ -145,16 +153,6 @@ def _check_output(settings: BatchSettings) -> None:
         )
     if results.exists() and not work.is_dir():
         raise ValueError(f"{results} is none of an earlier run's; choose another folder.")
-
-
-def _model_folder(model: str) -> Path:
-    """The files of a checkpoint; torch is imported only where they have to be fetched from the Hub."""
-    folder = local_checkpoint(model)
-    if folder is None:
-        from ..evaluation.sounds import model_folder
-
-        return model_folder(model)
-    return folder
 
 
 Item = TypeVar("Item", ListedJob, "Task")
@@ -175,25 +173,20 @@ def _without_problems(
     return good
 
 
-def _quick_problems(settings: BatchSettings, job: DubJob, has_language_model: bool) -> Iterator[Problem]:
+def _quick_problems(settings: BatchSettings, job: DubJob, facts: ModelFacts) -> Iterator[Problem]:
     yield from check_files_and_text(job)
     yield from check_sampling(job)
     first = job.output.relative_to(settings.output).parts[0]
     if first.casefold() in (RESULTS_NAME, WORK_NAME):
         yield Problem(f"{first} is the name of this run's own files in {settings.output}; choose another.", "output")
-    if has_language_model:
-        return
-    if job.guidance_scale != 1:
-        yield Problem(
-            "it drops the language model's knowledge, and this model has none; set it to 1.", "guidance_scale"
-        )
-    if job.reference_text is not None:
-        yield Problem("it serves the language model, and this model has none; leave it out.", "reference_text")
+    yield from check_model(job, facts)
 
 
-def _problems_inside(task: Task, inputs: Collection[tuple[int, int]], overwrite: bool) -> Iterator[Problem]:
+def _problems_inside(
+    task: Task, inputs: Collection[tuple[int, int]], overwrite: bool, facts: ModelFacts
+) -> Iterator[Problem]:
     yield from _target_problems(task, inputs, overwrite)
-    yield from check_inside(task.job)
+    yield from check_inside(task.job, facts)
 
 
 def _inputs(job: DubJob) -> list[Path]:

@@ -24,6 +24,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from ..dubbing.loading import load_pipeline
+from ..dubbing.making import describe, do_job
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.loading import choose_device
 from ..work.faults import machine_fault
@@ -31,7 +33,6 @@ from ..work.files import replace_file
 from ..work.hashing import hash_file
 from ..work.reading import read_record
 from ..work.workers import join_world, run_in_processes, use_free_cores, world
-from .dubbing import describe, do_job, load_pipeline
 from .plan import RESULTS_NAME, BatchPlan, BatchSettings, Task, row_of, write_record
 
 

@@ -21,7 +21,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..batch.jobs import (
+from ..dubbing.jobs import (
     OUTPUT_SUFFIXES,
     BadJobs,
     DubJob,
@@ -29,6 +29,7 @@ from ..batch.jobs import (
     check_content,
     check_files_and_text,
     check_inside,
+    check_model,
     check_sampling,
     check_takes,
     copy_warnings,
@@ -224,23 +225,29 @@ def _option(name: str) -> str:
 
 
 def _dub_one(arguments: argparse.Namespace) -> Result:
+    from ..checkpoints.sources import local_checkpoint
+    from ..dubbing.loading import model_facts
+
     job = _job(arguments)
     say = (lambda text: None) if arguments.quiet else tell
     start = time.perf_counter()
     _refuse(_problems(arguments, job))
     check_takes([job])
+    facts = model_facts(local_checkpoint(arguments.model))
+    _refuse(check_model(job, facts))
     if not arguments.dry_run:
         say(f"looking into {job.video} and {job.reference}")
-    _refuse(check_inside(job) if arguments.dry_run else check_content(job))
+    _refuse(check_inside(job, facts) if arguments.dry_run else check_content(job, facts))
     if arguments.dry_run:
-        for warning in (*script_warnings(job), *copy_warnings(job)):
+        for warning in (*script_warnings(job, facts), *copy_warnings(job)):
             print(f"flowdubber: warning: {warning}", file=sys.stderr)
         if not arguments.quiet:
             print(f"{job.video} can be dubbed; nothing was loaded or written.")
         return Result({"dry_run": True})
 
     say(f"loading {arguments.model}")
-    from ..batch.dubbing import describe, do_job, load_pipeline
+    from ..dubbing.loading import load_pipeline
+    from ..dubbing.making import describe, do_job
     from ..work.workers import use_free_cores
 
     use_free_cores()
@@ -364,7 +371,7 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
     clips, due = len(plan.tasks), len(plan.due)
     if arguments.dry_run:
         for task in plan.tasks:
-            for warning in (*script_warnings(task.job), *copy_warnings(task.job)):
+            for warning in (*script_warnings(task.job, plan.facts), *copy_warnings(task.job)):
                 print(f"flowdubber: warning: {settings.listing} line {task.line}: {warning}", file=sys.stderr)
         if not arguments.quiet:
             print(f"{clips} clips can be dubbed, {clips - due} of them are done; nothing was loaded or written.")

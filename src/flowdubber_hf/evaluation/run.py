@@ -33,7 +33,8 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from ..extras import require_extra
+from ..dubbing.takes import require_selection
+from ..extras import EVALUATION, require_extra
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
@@ -42,11 +43,10 @@ from ..work.files import replace_file
 from ..work.reading import read_json
 from ..work.workers import join_world, run_in_processes, single_thread, world
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
-from .scorers import EXTRA, Scorer, choose_scorers
+from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
 from .sounds import call_arguments, model_folder
 from .summary import check_summary, paper_table, summarize_columns, write_tables
-from .takes import require_selection
 from .work import (
     DUB_OPTIONS,
     SCORE_CODE,
@@ -119,7 +119,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
     check_settings(settings)
     if world()[1] > 1 and settings.num_proc > 1:
         raise ValueError("accelerate launch starts the processes; leave --num-proc out.")
-    require_extra(EXTRA, "matplotlib", what="drawing the pictures")
+    require_extra(EVALUATION, "matplotlib", what="drawing the pictures")
     _check_output(settings)
     settings = dataclasses.replace(settings, device=choose_device(settings.device))
     clips, recordings = read_clips(settings.data, settings.split, settings.corpus, settings.val_share)

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ..extras import absent, pip_line
+from ..extras import EVALUATION, absent, pip_line
 from ..metrics import functional
 from ..metrics.grammar import is_grid_sentence
 from ..processing.audio import SAMPLING_RATE
@@ -34,7 +34,6 @@ from .samples import Sample
 
 
 Value = float | int | str | list[float] | None
-EXTRA = "eval"
 HIGHER, LOWER, ZERO = "higher", "lower", "nearer to 0"
 MILLISECONDS = 1000.0
 DECIMALS = 6  # of values in clips.jsonl: far finer than any of them is meant
@@ -115,7 +114,7 @@ class Scorer:
         """
         missing = self.missing_packages()
         if missing:
-            raise ImportError(f"the metric {self.name} needs {', '.join(missing)}: {pip_line(EXTRA, missing)}")
+            raise ImportError(f"the metric {self.name} needs {', '.join(missing)}: {pip_line(EVALUATION, missing)}")
         with warnings.catch_warnings():  # about how a library of a library is packed: nothing that a user could change
             warnings.simplefilter("ignore", UserWarning)
             for name in self.packages:
@@ -488,7 +487,7 @@ def _reason_to_leave_out(scorer: Scorer, clips: Sequence[Clip]) -> str | None:
         return f"needs {scorer.weights} from {scorer.source}"
     missing = scorer.missing_packages()
     if missing:
-        return f"needs {', '.join(missing)} ({pip_line(EXTRA, missing)})"
+        return f"needs {', '.join(missing)} ({pip_line(EVALUATION, missing)})"
     if not all(scorer.suits(clip) for clip in clips):
         return scorer.unsuited
     if not any(scorer.by_default(clip) for clip in clips):

@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..sampling import MAX_TAKES, PARTS
+from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS, MAX_TAKES, PARTS, check_takes
 
 
 SOUNDS = ("dub", "truth", "vocoded", "true_times")
@@ -72,8 +72,8 @@ class EvaluateSettings:
     voices_split: str | None = None
     pairing: Path | None = None
     metrics: tuple[str, ...] = ("default",)
-    steps: int = 10
-    guidance_scale: float = 1.4
+    steps: int = DEFAULT_STEPS
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     temperature: float | None = None
     solver: str | None = None
     sway: float | None = None
@@ -119,12 +119,6 @@ class EvaluateSettings:
         parts += [f"best of {self.best_of}"] if self.best_of > 1 else []
         parts += [f"voices of {self.voices.resolve().name}"] if self.voices is not None else []
         return ", ".join(parts)
-
-
-def check_takes(count: int) -> None:
-    """Raises `ValueError` if the number of takes is above the limit."""
-    if not 1 <= count <= MAX_TAKES:
-        raise ValueError(f"--best-of must lie between 1 and {MAX_TAKES}, got {count}.")
 
 
 def check_settings(settings: EvaluateSettings) -> None:

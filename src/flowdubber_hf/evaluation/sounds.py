@@ -13,23 +13,22 @@
 # limitations under the License.
 """The sounds that are measured: dubs, the best of several takes, and the ceilings (truth, vocoded truth, true times)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler, SchedulerMixin
 
-from ..libraries import quiet_libraries
+from ..dubbing import loading
+from ..dubbing.takes import best_take
 from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME, log_mel
 from ..processing.text import lexicon_of, phonemize
 from ..processing.video import probe_video
 from ..schedulers import FlowMatchMidpointDiscreteScheduler, flow_sigmas
 from .clips import Clip
 from .settings import EvaluateSettings
-from .takes import choose_sound
 
 
 if TYPE_CHECKING:
@@ -76,11 +75,7 @@ def load_pipeline(settings: EvaluateSettings) -> "FlowDubberPipeline":
     Raises:
         ValueError: no such model or device.
     """
-    from ..pipelines.flowdubber import FlowDubberPipeline
-    from ..pipelines.flowdubber.loading import choose_device
-
-    quiet_libraries()
-    pipe = FlowDubberPipeline.from_pretrained(settings.model).to(choose_device(settings.device))
+    pipe = loading.load_pipeline(settings.model, settings.device)
     pipe.set_progress_bar_config(disable=True)
     if settings.solver is not None:
         pipe.scheduler = _scheduler(settings.solver)
@@ -88,18 +83,13 @@ def load_pipeline(settings: EvaluateSettings) -> "FlowDubberPipeline":
 
 
 def call_arguments(settings: EvaluateSettings) -> dict[str, Any]:
-    """Arguments of the pipeline's call that are the same for all clips."""
+    """How every clip is sampled, beside the number of steps."""
     arguments: dict[str, Any] = {
-        "num_inference_steps": settings.steps,
         "guidance_scale": settings.guidance_scale,
         "temperature": settings.temperature,
     }
     if settings.sway is not None:
         arguments["sigmas"] = flow_sigmas(settings.steps, settings.sway)
-    if settings.lexicon is not None:
-        arguments["lexicon"] = lexicon_of(settings.lexicon)
-    if settings.without:
-        arguments["without"] = list(settings.without)
     return arguments
 
 
@@ -120,9 +110,7 @@ class SoundMaker:
         if self.settings.sound == "vocoded":
             return Made(self.vocode(clip.load_truth()))
         timing = self.true_frames(clip) if self.settings.sound == "true_times" else None
-        if self.settings.best_of == 1:
-            return self.dub(clip, self.settings.seed, timing)
-        return self.best_take(clip, timing)
+        return self.dub(clip, timing)
 
     @torch.no_grad()
     def vocode(self, sound: np.ndarray) -> np.ndarray:
@@ -141,21 +129,22 @@ class SoundMaker:
         num_frames = probe_video(clip.video).num_frames * MEL_FRAMES_PER_VIDEO_FRAME
         return phoneme_frames(times, np.array(phonemes.optional), num_frames, MEL_FRAME_RATE)
 
-    def dub(self, clip: Clip, seed: int, timing: np.ndarray | None = None) -> Made:
-        """One take."""
-        arguments = call_arguments(self.settings)
-        if timing is not None:
-            arguments["phoneme_frames"] = timing
-        if self.settings.reference_text and clip.reference.text:
-            arguments["reference_text"] = clip.reference.text
-        dub = self.pipe(
-            script=clip.text,
-            video=clip.video,
-            reference_audio=clip.reference.path,
+    def dub(self, clip: Clip, timing: np.ndarray | None = None) -> Made:
+        """The take of the settings' seed, or the best of several from that seed on, see [`~dubbing.takes.best_take`]."""
+        settings, options = self.settings, call_arguments(self.settings)
+        ready = self.pipe.prepare(
+            clip.text,
+            clip.video,
+            clip.reference.path,
+            reference_text=clip.reference.text if settings.reference_text and clip.reference.text else None,
             mouth_box=clip.mouth_box,
-            generator=torch.Generator("cpu").manual_seed(seed),
-            **arguments,
+            lexicon=lexicon_of(settings.lexicon),
+            phoneme_frames=timing,
+            without=settings.without,
         )
+        seeds = range(settings.seed, settings.seed + settings.best_of)
+        chosen = best_take(self.pipe, ready, seeds, settings.steps, **options)
+        dub = chosen.dub
         maps = {"path": dub.paths[0]}
         if dub.alignments is not None and dub.alignments[0] is not None:  # a long clip has none
             maps["alignment"] = dub.alignments[0]
@@ -165,31 +154,7 @@ class SoundMaker:
             phonemes=dub.phonemes[0],
             maps=maps,
             warnings=list(dub.warnings[0]),
-            seed=seed,
+            seed=chosen.seed,
             timings=dict(dub.timings),
+            takes=[{name: value for name, value in take.items() if name != "kept"} for take in chosen.takes],
         )
-
-    def best_take(self, clip: Clip, timing: np.ndarray | None) -> Made:
-        """The take of seeds `seed` to `seed + best_of - 1` that [`~evaluation.takes.choose_sound`] keeps."""
-        from ..processing.audio import load_audio
-
-        made = [self.dub(clip, self.settings.seed + number, timing) for number in range(self.settings.best_of)]
-        reference = load_audio(clip.reference.path)
-        chosen, takes = choose_sound([take.sound for take in made], reference, clip.text)
-        takes = [{"seed": take.seed, **found} for take, found in zip(made, takes, strict=True)]
-        timings = {name: sum(take.timings.get(name, 0.0) for take in made) for name in made[0].timings}
-        return replace(made[chosen], takes=takes, timings=timings)
-
-
-def model_folder(name: str) -> Path:
-    """The files of a checkpoint, fetched from the Hub where the name is of neither a folder nor a bundled one.
-
-    Raises:
-        ValueError: there is no such checkpoint.
-    """
-    from ..checkpoints.complete import read_index
-    from ..pipelines.flowdubber import FlowDubberPipeline
-
-    folder = Path(FlowDubberPipeline.download(name))
-    read_index(folder)
-    return folder

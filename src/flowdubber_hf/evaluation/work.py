@@ -44,7 +44,7 @@ SOUNDS_NAME = "sounds"
 WORK_NAME = "work"
 # Folders and files of the package whose code decides over the sounds, and over the values.
 _TIMING_CODE = ("processing", "data/dubbing.py", "data/forced_alignment.py", "data/phone_times.py")
-SOUND_CODE = (*_TIMING_CODE, "models", "pipelines", "schedulers", "evaluation/sounds.py", "evaluation/takes.py")
+SOUND_CODE = (*_TIMING_CODE, "models", "pipelines", "schedulers", "dubbing", "evaluation/sounds.py")
 _SCORER_CODE = ("evaluation/scorers.py", "evaluation/samples.py", "metrics/grammar.py")
 SCORE_CODE = (*_TIMING_CODE, "metrics", "models/syncnet", "models/utmos", *_SCORER_CODE)
 # Options that decide over the sound of a dub.

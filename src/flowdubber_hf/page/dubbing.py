@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..evaluation.takes import choose_sound
+from ..dubbing.takes import best_take
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.pipeline_output import FlowDubberPipelineOutput
-from ..processing.audio import SAMPLING_RATE, load_audio, pad_sounds
+from ..processing.audio import SAMPLING_RATE, load_audio
 from ..processing.lips import NoFaceError
 from ..processing.subtitles import srt
 from ..processing.video import plays_in_browsers, transcode_video
@@ -40,7 +39,7 @@ from .limits import (
     for_visitors,
     is_hurried,
 )
-from .progress import CHECKING, DONE, STAGES, WRITING, Clock, OneThread, Report, TakeProgress
+from .progress import CHECKING, DONE, STAGES, WRITING, Clock, DubProgress, OneThread, Report
 
 
 SHOWN_SIDE = 1280  # of clips that have to be encoded anew
@@ -211,7 +210,7 @@ class Dubber:
             return {"settings": for_visitors(error, str(clip), "The clip")}
 
     def make_takes(self, request: Request, clip: Path, voice: np.ndarray, report: Report) -> Takes:
-        """Runs the models once for each take and keeps the best.
+        """Runs the models and keeps the best take.
 
         Args:
             request: checked.
@@ -219,43 +218,27 @@ class Dubber:
             voice: `(samples,)` float32 at 16 kHz.
             report: is told of progress.
         """
-        count = int(request.takes)
-        seeds = [int(request.seed) + number for number in range(count)]
-        dubs = []
-        for number, seed in enumerate(seeds):
-            told = TakeProgress(report, number, count, request.steps)
-            dubs.append(
-                self.pipe(
-                    script=request.script,
-                    video=clip,
-                    reference_audio=voice,
-                    reference_sampling_rate=SAMPLING_RATE,
-                    num_inference_steps=int(request.steps),
-                    guidance_scale=request.guidance_scale if self.can_guide else 1.0,
-                    temperature=request.temperature,
-                    generator=torch.Generator("cpu").manual_seed(seed),
-                    phoneme_frames=request.phoneme_frames,
-                    callback_on_stage=told.stage,
-                    callback_on_step_end=told.step,
-                )
-            )
-        seconds = {STAGES[name][0]: sum(dub.timings.get(name, 0.0) for dub in dubs) for name in STAGES}
-        if count == 1:
-            return Takes(dubs[0], seeds[0], [], seconds)
-        sounds = [dub.audios[0] for dub in dubs]
-        chosen, about = choose_sound(sounds, voice, request.script, similarity=self._similarity)
-        kept = [{"seed": seed, "kept": number == chosen} for number, seed in enumerate(seeds)]
-        return Takes(
-            dubs[chosen], seeds[chosen], [{**one, **other} for one, other in zip(kept, about, strict=True)], seconds
+        steps, takes, seed = int(request.steps), int(request.takes), int(request.seed)
+        told = DubProgress(report, takes, steps)
+        ready = self.pipe.prepare(
+            request.script,
+            clip,
+            voice,
+            reference_sampling_rate=SAMPLING_RATE,
+            phoneme_frames=request.phoneme_frames,
+            callback_on_stage=told.stage,
         )
-
-    @torch.no_grad()
-    def _similarity(self, sound: np.ndarray, reference: np.ndarray) -> float:
-        """Cosine of the style vectors of two `(samples,)` sounds at 16 kHz by the pipeline's own GE2E encoder."""
-        encoder = self.pipe.style_encoder
-        values, mask = (tensor.to(encoder.device) for tensor in pad_sounds([sound, reference]))
-        style = encoder(values.to(encoder.dtype), attention_mask=mask).style.float()
-        return float(torch.nn.functional.cosine_similarity(style[0], style[1], dim=0))
+        chosen = best_take(
+            self.pipe,
+            ready,
+            range(seed, seed + takes),
+            steps,
+            told.begin,
+            guidance_scale=request.guidance_scale if self.can_guide else 1.0,
+            temperature=request.temperature,
+        )
+        seconds = {text: chosen.dub.timings.get(name, 0.0) for name, (text, _) in STAGES.items()}
+        return Takes(chosen.dub, chosen.seed, chosen.takes, seconds)
 
 
 def write_report(dub: Dub, request: Request, path: Path) -> Path:

@@ -23,8 +23,8 @@ STAGES = {
     "phonemes": ("Reading the script", 0.05),
     "reference": ("Listening to the voice", 0.055),
     "lips": ("Reading the lips", 0.09),
-    "semantics": ("Planning the speech", 0.23),
-    "alignment": ("Placing the words", 0.55),
+    "alignment": ("Placing the words", 0.23),
+    "semantics": ("Planning the speech", 0.30),
     "flow": ("Painting the spectrogram", 0.62),
     "vocoder": ("Making the sound", 0.98),
 }
@@ -89,19 +89,24 @@ class _StoppingReport:
         return {"_report": self._report, "_asked": None}
 
 
-class TakeProgress:
-    """Tells of the stages of a take and of the steps of its flow, never backwards.
+class DubProgress:
+    """Tells of the stages of a dub and of the steps of its flow, never backwards.
 
     Args:
         report: is told.
-        number: of the take, from 0.
-        count: of the takes.
+        takes: of which the best is kept: several are drafted first.
         steps: of the flow.
     """
 
-    def __init__(self, report: Report, number: int, count: int, steps: int):
-        self.report, self.number, self.count, self.steps = report, number, count, steps
+    def __init__(self, report: Report, takes: int, steps: int):
+        self.report, self.steps = report, steps
+        self.number, self.count = 0, 1 if takes == 1 else 2
         self.done = 0.0
+
+    def begin(self, number: int, count: int, steps: int) -> dict[str, Any]:
+        """Callbacks of the pass with a number, out of so many, of so many steps."""
+        self.number, self.count, self.steps = number, count, steps
+        return {"callback_on_stage": self.stage, "callback_on_step_end": self.step}
 
     def stage(self, _: Any, name: str) -> None:
         text, share = STAGES[name]
@@ -113,9 +118,10 @@ class TakeProgress:
         return tensors
 
     def _tell(self, share: float, text: str) -> None:
-        self.done = max(self.done, share)
-        take = f"Take {self.number + 1} of {self.count}: {text[0].lower()}{text[1:]}" if self.count > 1 else text
-        self.report((self.number + self.done) / self.count * DONE, desc=take)
+        self.done = max(self.done, (self.number + share) / self.count * DONE)
+        if self.count > 1:
+            text = f"{'Best take' if self.number == self.count - 1 else 'Drafts'}: {text[0].lower()}{text[1:]}"
+        self.report(self.done, desc=text)
 
 
 class Clock:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 import torch
 
-from ..evaluation.takes import WORD_PACKAGES
+from ..dubbing.takes import PACKAGES
 from ..extras import absent
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber import FlowDubberPipeline
@@ -51,7 +51,7 @@ def build_dubber(
     use_available_cores()
     pipe = FlowDubberPipeline.from_pretrained(model).to("cuda" if torch.cuda.is_available() else "cpu")
     pipe.set_progress_bar_config(disable=True)
-    max_takes = 1 if absent(WORD_PACKAGES) else TAKES[1]
+    max_takes = 1 if absent(PACKAGES) else TAKES[1]
     on_device = None if lend is None else lend(duration=gpu_seconds)
     return Dubber(pipe, max_takes, on_device, max_seconds)
 

@@ -18,8 +18,8 @@ from typing import Any
 from ..data.adapters import Recording, read_corpus
 from ..data.features import FeatureStore
 from ..data.prepare import PrepareSettings, prepare
+from ..dubbing.loading import model_folder
 from ..evaluation.settings import EvaluateSettings
-from ..evaluation.sounds import model_folder
 from ..libraries import quiet_libraries
 from ..work.files import replace_file, replace_folder
 from ..work.hashing import hash_checkpoint

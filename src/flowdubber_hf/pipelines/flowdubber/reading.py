@@ -4,8 +4,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class ReadingMixin:
         timing: str = "lips",
         phoneme_frames: Sequence[int] | np.ndarray | list | None = None,
         without: Sequence[str] = (),
+        callback_on_stage: Callable[[Any, str], None] | None = None,
     ) -> PreparedDub:
         """Reads script, clip and voice and lays them on each other, for any number of takes: a call takes the result as `script`.
 
@@ -97,7 +99,7 @@ class ReadingMixin:
 
         Args:
             script, video, reference_audio, fps, reference_sampling_rate, reference_text, mouth_box, turn, lexicon, timing,
-                phoneme_frames, without: as a call takes them.
+                phoneme_frames, without, callback_on_stage: as a call takes them.
 
         Raises:
             ValueError: as a call.
@@ -118,7 +120,7 @@ class ReadingMixin:
             guidance_scale=1.0,
         )
         given.check(self.semantic_model is not None)
-        watch = Stopwatch()
+        watch = Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
         ready = self._read(given, watch)
         if self.aligner.config.duration_source == "text":
             with watch.stage("alignment"):

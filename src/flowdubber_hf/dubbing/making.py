@@ -14,17 +14,13 @@
 """A job done: the dub, or the best of several takes, written and described."""
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
-
-from ..libraries import quiet_libraries
 from ..pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
-from ..pipelines.flowdubber.loading import choose_device
-from ..processing.audio import load_audio
 from ..processing.text import lexicon_of
 from .jobs import DubJob
+from .takes import best_take
 
 
 @dataclass(frozen=True)
@@ -42,21 +38,6 @@ class Dubbed:
     seconds: float = 0.0
 
 
-def load_pipeline(model: str, device: str) -> FlowDubberPipeline:
-    """The model on its device, without the libraries' own bars and remarks.
-
-    Args:
-        model: bundled name, folder or Hub id.
-        device: a name that torch knows, or `auto`.
-
-    Raises:
-        ValueError: no such model or device.
-    """
-    quiet_libraries()
-    device = choose_device(device)
-    return FlowDubberPipeline.from_pretrained(model).to(device)
-
-
 def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Dubbed:
     """Makes the dub and writes it.
 
@@ -64,43 +45,20 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Du
         ValueError: the clip cannot be dubbed (no face, ...), or the file cannot be written.
     """
     start = time.perf_counter()
-    dub, takes = _best_take(pipe, job)
-    pipe.save_video(dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn)
-    return Dubbed(dub, takes, time.perf_counter() - start)
-
-
-def _best_take(pipe: FlowDubberPipeline, job: DubJob) -> tuple[FlowDubberPipelineOutput, list[dict[str, Any]]]:
-    """The dub, or the best of several from one seed after the other, and what each take was like."""
-    seeds = range(job.seed, job.seed + job.best_of)
-    clip = pipe.prepare_clip(job.video, mouth_box=job.mouth_box, turn=job.turn, timing=job.timing)
-    voice = pipe.prepare_voice(job.reference)
-    dubs = [
-        pipe(
-            script=job.script,
-            video=clip,
-            reference_audio=voice,
-            reference_text=job.reference_text,
-            lexicon=lexicon_of(job.lexicon),
-            num_inference_steps=job.steps,
-            guidance_scale=job.guidance_scale,
-            temperature=job.temperature,
-            timing=job.timing,
-            generator=torch.Generator("cpu").manual_seed(seed),
-        )
-        for seed in seeds
-    ]
-    read = {"lips": clip.seconds, "reference": voice.seconds, "total": clip.seconds + voice.seconds}
-    timings = {stage: sum(dub.timings[stage] for dub in dubs) + read.get(stage, 0.0) for stage in dubs[0].timings}
-    if len(dubs) == 1:
-        return replace(dubs[0], timings=timings), []
-
-    from ..evaluation.takes import choose_sound  # brings the judges of voice and words
-
-    chosen, takes = choose_sound([dub.audios[0] for dub in dubs], load_audio(job.reference), job.script)
-    rows = zip(seeds, takes, strict=True)
-    return replace(dubs[chosen], timings=timings), [
-        {"seed": seed, "kept": seed == seeds[chosen], **take} for seed, take in rows
-    ]
+    ready = pipe.prepare(
+        job.script,
+        job.video,
+        job.reference,
+        reference_text=job.reference_text,
+        mouth_box=job.mouth_box,
+        turn=job.turn,
+        lexicon=lexicon_of(job.lexicon),
+        timing=job.timing,
+    )
+    options = {"guidance_scale": job.guidance_scale, "temperature": job.temperature}
+    chosen = best_take(pipe, ready, range(job.seed, job.seed + job.best_of), job.steps, **options)
+    pipe.save_video(chosen.dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn)
+    return Dubbed(chosen.dub, chosen.takes, time.perf_counter() - start)
 
 
 def describe(job: DubJob, done: Dubbed, model: str, device: str) -> dict[str, Any]:

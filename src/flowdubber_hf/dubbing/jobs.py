@@ -18,10 +18,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..processing.outputs import check_file
-from ..sampling import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TAKES, MAX_TEMPERATURE, TIMINGS, TURNS
+from ..sampling import (
+    DEFAULT_GUIDANCE_SCALE,
+    DEFAULT_STEPS,
+    MAX_GUIDANCE_SCALE,
+    MAX_STEPS,
+    MAX_TAKES,
+    MAX_TEMPERATURE,
+    TIMINGS,
+    TURNS,
+)
+
+
+if TYPE_CHECKING:
+    from ..processing.text import Phonemization
+    from .loading import ModelFacts
 
 
 OUTPUT_SUFFIXES = (".wav", ".mp4", ".mov", ".mkv")
@@ -56,8 +70,8 @@ class DubJob:
     reference_text: str | None = None
     lexicon: Path | None = None
     mouth_box: tuple[float, float, float, float] | None = None
-    steps: int = 10
-    guidance_scale: float = 1.4
+    steps: int = DEFAULT_STEPS
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     temperature: float | None = None
     seed: int = 0
     best_of: int = 1
@@ -160,17 +174,29 @@ def check_sampling(job: DubJob) -> Iterator[Problem]:
         yield Problem(f"must be x0, y0, x1, y1 in pixels with x0 < x1 and y0 < y1, got {box}.", "mouth_box")
 
 
-def check_content(job: DubJob) -> Iterator[Problem]:
+def check_model(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
+    """What the model cannot do."""
+    if facts.has_language_model is not False:
+        return
+    if job.guidance_scale != 1:
+        yield Problem(
+            "it drops the language model's knowledge, and this model has none; set it to 1.", "guidance_scale"
+        )
+    if job.reference_text is not None:
+        yield Problem("it serves the language model, and this model has none; leave it out.", "reference_text")
+
+
+def check_content(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
     """What a look into the script, the reference and the clip's packets tells, once [`check_files_and_text`] has found nothing."""
-    from ..processing.text import lexicon_of, phonemize
+    from ..processing.text import lexicon_of
 
     try:
-        lexicon = lexicon_of(job.lexicon)
+        lexicon_of(job.lexicon)
     except ValueError as error:
         yield Problem(str(error), "lexicon")
     else:
         try:
-            phonemize(job.script, lexicon=lexicon)
+            _spoken(job, facts)
         except ValueError as error:
             yield Problem(str(error), "script")
     yield from _copy_problems(job)
@@ -179,22 +205,42 @@ def check_content(job: DubJob) -> Iterator[Problem]:
         yield Problem(problem, "reference")
 
 
-def check_inside(job: DubJob) -> Iterator[Problem]:
+def _spoken(job: DubJob, facts: "ModelFacts", num_frames: int | None = None) -> "Phonemization":
+    """The script as the model will say it, in so many frames; where its accent is not known yet, in the first one that fits.
+
+    Raises:
+        ValueError: it cannot be said so.
+    """
+    from ..processing.room import check_room
+    from ..processing.text import lexicon_of, phonemize
+
+    refused: list[ValueError] = []
+    for accent in facts.accents:
+        try:
+            spoken = phonemize(job.script, accent, lexicon_of(job.lexicon))
+            if num_frames is not None:
+                check_room(spoken, num_frames)
+        except ValueError as error:
+            refused.append(error)
+        else:
+            return spoken
+    raise refused[0]
+
+
+def check_inside(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
     """All that a look into the files tells: [`check_content`], and [`check_clip`] of what that found nothing wrong with."""
-    found = list(check_content(job))
+    found = list(check_content(job, facts))
     yield from found
     wrong = {problem.field for problem in found}
     if "lexicon" in wrong:
         wrong.add("script")
     if "video" not in wrong:
-        yield from (problem for problem in check_clip(job) if problem.field not in wrong)
+        yield from (problem for problem in check_clip(job, facts) if problem.field not in wrong)
 
 
-def script_warnings(job: DubJob) -> list[str]:
-    """What one should know of how the script is read, once [`check_content`] has found nothing."""
-    from ..processing.text import lexicon_of, phonemize
-
-    return phonemize(job.script, lexicon=lexicon_of(job.lexicon)).warnings
+def script_warnings(job: DubJob, facts: "ModelFacts") -> list[str]:
+    """What you should know of how the script is read, once [`check_content`] has found nothing."""
+    return _spoken(job, facts).warnings
 
 
 def _copy_problems(job: DubJob) -> Iterator[Problem]:
@@ -216,11 +262,9 @@ def copy_warnings(job: DubJob) -> tuple[str, ...]:
     return () if job.output.suffix.lower() == ".wav" else check_copy(job.video, job.output.suffix, job.transcode)
 
 
-def check_clip(job: DubJob) -> Iterator[Problem]:
+def check_clip(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
     """What a look into the clip tells: it is decoded once, as it is when it is dubbed. Whether it shows a face is not looked for."""
     from ..processing.mouth_box import check_mouth_box
-    from ..processing.room import check_room
-    from ..processing.text import lexicon_of, phonemize
     from ..processing.video import probe_video
 
     try:
@@ -229,7 +273,7 @@ def check_clip(job: DubJob) -> Iterator[Problem]:
         yield Problem(str(error), "video")
         return
     try:
-        check_room(phonemize(job.script, lexicon=lexicon_of(job.lexicon)), clip.num_frames)
+        _spoken(job, facts, clip.num_frames)
     except ValueError as error:
         yield Problem(str(error), "script")
     try:
@@ -258,6 +302,6 @@ def check_takes(jobs: Iterable[DubJob]) -> None:
     """Raises `ImportError` if one job's `best_of` is above 1 and the packages that rank takes are missing."""
     most = max(job.best_of for job in jobs)
     if most > 1:
-        from ..evaluation.takes import require_selection
+        from .takes import require_selection
 
         require_selection(most)

@@ -1,0 +1,117 @@
+"""Which of several takes is kept, and that it is the take of its seed."""
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+import numpy as np
+import pytest
+import torch
+
+from calls import BOXES, FPS, SCRIPTS, frames, voice
+from components import tiny_pipeline
+from flowdubber_hf.dubbing import takes
+from flowdubber_hf.dubbing.takes import DRAFT_STEPS, best_take, choose_take, voice_likeness
+from flowdubber_hf.processing.demo import demo_reference
+
+
+@pytest.mark.parametrize(
+    ("similarities", "wrong", "kept"),
+    [
+        ([0.7], [6], 0),
+        ([0.7, 0.9], [0, 6], 1),  # of two, the more similar half is one: its words do not matter
+        ([0.7, 0.9, 0.8], [0, 3, 1], 2),  # 0.9 and 0.8 stay; the second has fewer wrong words
+        ([0.7, 0.9, 0.8, 0.6], [0, 2, 2, 0], 1),  # a tie in words goes to the more similar
+        ([0.8, 0.8, 0.8], [1, 0, 0], 1),  # equal similarities count in their order
+    ],
+)
+def test_the_best_take(similarities, wrong, kept):
+    assert choose_take(similarities, wrong.__getitem__) == kept
+
+
+def test_words_are_counted_only_in_the_better_half():
+    asked = []
+    choose_take([0.1, 0.4, 0.2, 0.3], lambda index: asked.append(index) or 0)
+    assert set(asked) == {1, 3}
+
+
+def test_no_take():
+    with pytest.raises(ValueError, match="no take"):
+        choose_take([], lambda index: 0)
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    torch.manual_seed(0)
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="module")
+def ready(pipe):
+    return pipe.prepare(SCRIPTS[0], frames(20), voice(), fps=FPS, reference_sampling_rate=16000, mouth_box=BOXES[0])
+
+
+OPTIONS = {"semantic_max_new_tokens": 6, "guidance_scale": 1.4}
+
+
+@pytest.fixture
+def calls(pipe, monkeypatch):
+    """Rows and steps of the pipeline's calls; the third of four takes is the best."""
+    made = []
+    call = type(pipe).__call__
+
+    def note(self, script, **options):
+        made.append((len(script), options["num_inference_steps"]))
+        return call(self, script, **options)
+
+    monkeypatch.setattr(type(pipe), "__call__", note)
+    likeness = iter((0.5, 0.9, 0.8, 0.1))
+    monkeypatch.setattr(takes, "voice_likeness", lambda pipe, sound, voice: next(likeness))
+    heard = iter((SCRIPTS[0][1:], SCRIPTS[0]))
+    monkeypatch.setattr(takes.functional, "recognize_words", lambda sound, grammar: next(heard).split())
+    return made
+
+
+def test_takes_are_drafted_side_by_side_and_the_best_is_made_in_full(pipe, ready, calls):
+    pytest.importorskip("jiwer")
+    chosen = best_take(pipe, ready, range(5, 9), 4, **OPTIONS)
+    assert calls == [(4, DRAFT_STEPS), (1, 4)]
+    assert chosen.seed == 7 and [take["kept"] for take in chosen.takes] == [False, False, True, False]
+    assert [take["wrong_words"] for take in chosen.takes] == [None, 1, 0, None]
+    alone = pipe(ready, num_inference_steps=4, generator=torch.Generator("cpu").manual_seed(7), **OPTIONS)
+    np.testing.assert_array_equal(chosen.dub.audios[0], alone.audios[0])
+    assert chosen.dub.words == alone.words
+    assert chosen.dub.timings["lips"] == ready.seconds["lips"]  # read once
+    assert chosen.dub.timings["flow"] > 0 and chosen.dub.timings["total"] > ready.seconds["total"]
+
+
+def test_long_clips_are_drafted_in_turn(pipe, ready, calls, monkeypatch):
+    pytest.importorskip("jiwer")
+    monkeypatch.setattr(takes, "_DRAFT_FRAMES", 3 * ready.num_mel_frames[0])
+    told = []
+    best_take(pipe, ready, range(4), 4, lambda *each: told.append(each) or {}, **OPTIONS)
+    assert calls == [(3, DRAFT_STEPS), (1, DRAFT_STEPS), (1, 4)]
+    assert told == [(0, 3, DRAFT_STEPS), (1, 3, DRAFT_STEPS), (2, 3, 4)]
+
+
+def test_a_single_take_is_the_call_itself(pipe, ready):
+    chosen = best_take(pipe, ready, [3], 2, **OPTIONS)
+    alone = pipe(ready, num_inference_steps=2, generator=torch.Generator("cpu").manual_seed(3), **OPTIONS)
+    np.testing.assert_array_equal(chosen.dub.audios[0], alone.audios[0])
+    assert (chosen.seed, chosen.takes) == (3, [])
+
+
+def test_a_grid_of_its_own_is_for_the_full_take(pipe, ready, calls):
+    pytest.importorskip("jiwer")
+    best_take(pipe, ready, range(4), 3, sigmas=[1.0, 0.7, 0.2], **OPTIONS)
+    assert calls == [(4, DRAFT_STEPS), (1, 3)]
+
+
+def test_likeness_is_that_of_the_voice(pipe, ready):
+    heard = pipe.prepare_voice(demo_reference(1.0), 16000)
+    own, noise = (
+        voice_likeness(pipe, sound, heard)
+        for sound in (demo_reference(1.0), np.random.default_rng(0).normal(0, 0.1, 40000).astype(np.float32))
+    )
+    assert own == pytest.approx(1, abs=1e-3) and own > noise
+    with pytest.raises(ValueError, match="silent"):
+        voice_likeness(pipe, np.zeros(16000, dtype=np.float32), heard)
