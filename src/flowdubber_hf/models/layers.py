@@ -209,12 +209,31 @@ class RotarySelfAttention(nn.Module):
         return attended.unflatten(0, (batch, count)).movedim(1, 2).flatten(2, 3)[:, :, :length]
 
 
+class ChannelsLastConv1d(nn.Conv1d):
+    """`nn.Conv1d` that reads and writes channels last on processors: there `(B, T, C)` states are turned by no copy."""
+
+    def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        if input.device.type != "cpu":
+            return super()._conv_forward(input, weight, bias)
+        # A picture one pixel high, whose convolutions keep the order of the memory that they are given.
+        padding, dilation = (0, *self.padding), (1, *self.dilation)
+        output = F.conv2d(
+            input[:, :, None], weight[:, :, None], bias, (1, *self.stride), padding, dilation, self.groups
+        )
+        return output[:, :, 0]
+
+
+def real_positions(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """The mask, or `None` where nothing is padded, so that no layer multiplies by ones; during training it stays."""
+    return None if mask is None or (not torch.is_grad_enabled() and bool(mask.all())) else mask
+
+
 class TimeConv(nn.Module):
     """Same-length 1-D convolution of `(B, T, C)` that never reads padding."""
 
     def __init__(self, in_size: int, out_size: int, kernel_size: int, dilation: int = 1, groups: int = 1):
         super().__init__()
-        self.conv = nn.Conv1d(
+        self.conv = ChannelsLastConv1d(
             in_size, out_size, kernel_size, padding=dilation * (kernel_size // 2), dilation=dilation, groups=groups
         )
 

@@ -32,6 +32,7 @@ from flowdubber_hf.models.layers import (
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
+    real_positions,
     sinusoids,
 )
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
@@ -142,6 +143,7 @@ class FlowDubberLipEncoder(FlowDubberLipTrunk):
         self.reach = self.stem.kernel_size[0] // 2 + sum(dilations)
 
     def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        mask = real_positions(mask)
         mean, deviation = clip_statistics(lip_values, mask) if self.by_clip else (0.0, 1.0)
         pieces = []
         for block in split_blocks(lip_values.shape[1], LIP_BLOCK_FRAMES, self.reach):
@@ -195,7 +197,7 @@ class FlowDubberPhonemeEncoder(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, input_ids: torch.Tensor, mask: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        states = self.embedding(input_ids) * self.scale
+        states, mask = self.embedding(input_ids) * self.scale, real_positions(mask)
         for conv, norm in zip(self.prenet, self.prenet_norms, strict=True):
             states = states + self.dropout(F.relu(norm(conv(states, mask))))
         plan = self.layers[0].attention.plan(states, mask) if self.layers else None
@@ -330,6 +332,7 @@ class FlowDubberFusion(nn.Module):
 
     def forward(self, expanded: torch.Tensor, lip_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Expanded phonemes `(B, 4F, C)` and lips `(B, F, C)` to `(B, 4F, C)`; mask `(B, F)`."""
+        mask = real_positions(mask)
         by_frame = expanded.unflatten(1, (-1, MEL_FRAMES_PER_VIDEO_FRAME)).mean(2)
         states = self.down(F.silu(self.up(torch.cat([by_frame, lip_states], dim=-1))))
         plan = self.layers[0].attention.plan(states, mask) if self.layers else None

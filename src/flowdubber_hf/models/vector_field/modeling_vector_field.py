@@ -29,11 +29,13 @@ from flowdubber_hf.checkpoints.saving import PathlessConfigMixin
 from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.layers import (
     AttentionPlan,
+    ChannelsLastConv1d,
     ConvFeedForward,
     RotarySelfAttention,
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
+    real_positions,
     sinusoids,
 )
 
@@ -328,7 +330,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         self.down_stages = nn.ModuleList(
             [FlowDubberUNetStage(a, b, *stage) for a, b in zip(inputs, channels, strict=True)]
         )
-        self.downsamplers = nn.ModuleList([nn.Conv1d(c, c, 3, stride=2, padding=1) for c in channels[:-1]])
+        self.downsamplers = nn.ModuleList([ChannelsLastConv1d(c, c, 3, stride=2, padding=1) for c in channels[:-1]])
         self.mid_stages = nn.ModuleList(
             [FlowDubberUNetStage(channels[-1], channels[-1], *stage) for _ in range(num_mid_blocks)]
         )
@@ -371,7 +373,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         Returns:
             `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
         """
-        return self.prior_decoder(fused, style, mask).transpose(1, 2)
+        return self.prior_decoder(fused, style, real_positions(mask)).transpose(1, 2)
 
     @property
     def _stages(self) -> list[tuple[FlowDubberUNetStage, StyleAdaptiveLayerNorm]]:

@@ -5,6 +5,8 @@
 
 import torch
 
+from flowdubber_hf.models.layers import real_positions
+
 from .flow_matching import guide
 from .modeling_vector_field import FlowDubberVectorField
 
@@ -40,7 +42,7 @@ class GuidedVelocity:
         rows = len(priors) if prior.shape[2] <= TOGETHER_FRAMES else 1
         self.parts = []
         for part in zip(priors.split(rows), styles.split(rows), masks.split(rows), strict=True):
-            real = None if bool(part[2].all()) else part[2]
+            real = real_positions(part[2])
             # Weights that diffusers brings group by group come when `forward` is called, and only then.
             grouped = hasattr(field, "_diffusers_hook")
             conditions = None if grouped else field.prepare(part[0], times, part[1], real)
