@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.models.semantic import (
     FlowDubberSemanticForConditionalGeneration,
     build_prompt,
@@ -15,7 +16,6 @@ from flowdubber_hf.models.semantic import (
     pad_prompts,
     semantic_config,
 )
-from flowdubber_hf.models.sources import bundled_checkpoints
 
 
 SCRIPTS = ["bin blue at f two now", "the children walked to school", "set white with z one again", "no"]
