@@ -30,7 +30,7 @@ from flowdubber_hf.models.semantic import (
     prompt_text,
     semantic_config,
 )
-from flowdubber_hf.models.semantic.modeling_semantic import CACHE, sample_tokens
+from flowdubber_hf.models.semantic.generation_semantic import sample_tokens
 
 
 GRID_TEXTS = [
@@ -349,7 +349,7 @@ class TestModel:
         ids = torch.tensor([prompts[0]])
         full = model(input_ids=ids).logits
         first = model(input_ids=ids[:, :30], use_cache=True)
-        second = model(input_ids=ids[:, 30:], use_cache=True, **{CACHE: getattr(first, CACHE)})
+        second = model(input_ids=ids[:, 30:], use_cache=True, cache=first.cache)
         torch.testing.assert_close(torch.cat((first.logits, second.logits), dim=1), full, atol=1e-4, rtol=1e-4)
 
     @pytest.mark.filterwarnings("error::FutureWarning")

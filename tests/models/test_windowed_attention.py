@@ -18,7 +18,7 @@ def test_blocks_equal_the_whole(length, padded, monkeypatch):
     results = []
     for blocks_from in (0, 1000):
         monkeypatch.setattr(layers, "BLOCKS_FROM", blocks_from)
-        results.append(attention(states, mask))
+        results.append(attention(states, attention.plan(states, mask)))
     real = torch.ones(2, length, dtype=torch.bool) if mask is None else mask
     torch.testing.assert_close(results[0][real], results[1][real], atol=1e-6, rtol=1e-5)
     assert results[0].isfinite().all()
@@ -32,7 +32,7 @@ def test_blocks_have_the_gradients_of_the_whole(monkeypatch):
     for blocks_from in (0, 1000):
         monkeypatch.setattr(layers, "BLOCKS_FROM", blocks_from)
         attention.zero_grad()
-        attention(states, None).square().sum().backward()
+        attention(states, attention.plan(states, None)).square().sum().backward()
         gradients.append(attention.qkv.weight.grad.clone())
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)
 
@@ -42,5 +42,11 @@ def test_what_lies_outside_of_the_window_has_no_say():
     states = torch.randn(1, 80, 16)
     changed = states.clone()
     changed[0, 60:] = 0
-    assert torch.equal(attention(states, None)[0, :56], attention(changed, None)[0, :56])
-    assert not torch.equal(attention(states, None)[0, 57], attention(changed, None)[0, 57])
+    assert torch.equal(
+        attention(states, attention.plan(states, None))[0, :56],
+        attention(changed, attention.plan(changed, None))[0, :56],
+    )
+    assert not torch.equal(
+        attention(states, attention.plan(states, None))[0, 57],
+        attention(changed, attention.plan(changed, None))[0, 57],
+    )

@@ -14,6 +14,8 @@
 """Layers that the aligner and the vector field share. Sequences are `(batch, time, channels)`; masks are boolean, True
 on real positions. Every layer that looks along time zeroes the padding first, so padding never reaches a real position."""
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -33,7 +35,7 @@ def rotary_angles(length: int, head_dim: int, like: torch.Tensor) -> tuple[torch
 
 
 def rotate(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Applies rotary positions to `(B, heads, T, head_dim)`."""
+    """Applies rotary positions to `(..., T, head_dim)`."""
     first, second = states.chunk(2, dim=-1)
     return states * cos + torch.cat([-second, first], dim=-1) * sin
 
@@ -59,8 +61,16 @@ class StyleAdaptiveLayerNorm(nn.Module):
         self.affine = nn.Linear(style_size, 2 * hidden_size)
 
     def forward(self, hidden_states: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return self.apply_style(hidden_states, self.read_style(style))
+
+    def read_style(self, style: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """gamma and beta, `(B, 1, hidden_size)` each, of styles `(B, style_size)`: the same at every step of a solver."""
         gamma, beta = self.affine(style)[:, None].chunk(2, dim=-1)
-        return (1 + gamma) * F.layer_norm(hidden_states, (self.hidden_size,)) + beta
+        return 1 + gamma, beta
+
+    def apply_style(self, hidden_states: torch.Tensor, style: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """SALN of `(B, T, hidden_size)` by what [`read_style`] gave."""
+        return torch.addcmul(style[1], style[0], F.layer_norm(hidden_states, (self.hidden_size,)))
 
 
 def attention_mask(
@@ -78,48 +88,59 @@ def attention_mask(
     return (allowed & near) | torch.eye(length, dtype=torch.bool, device=device)
 
 
+def block_mask(mask: torch.Tensor | None, rows: int, length: int, window: int, device: torch.device) -> torch.Tensor:
+    """[`attention_mask`] for attention in blocks of two windows, `(rows * blocks, 1, 2 * window, 4 * window)`."""
+    block = 2 * window
+    behind = -length % block
+    real = torch.ones(rows, length, dtype=torch.bool, device=device) if mask is None else mask
+    near = F.pad(real, (window, behind + window)).unfold(1, block + 2 * window, block)[:, :, None]
+    places = torch.arange(block, device=device)[:, None]
+    keys = torch.arange(-window, block + window, device=device)
+    # A padded query may have no real key in reach; it looks at itself, and its result is never read.
+    allowed = near & ((keys - places).abs() <= window) | (keys == places)
+    return allowed.flatten(0, 1)[:, None]
+
+
 #: From how many windows on attention is computed in blocks: below, the masked product of everything is faster.
 BLOCKS_FROM = 8
 
 
-def windowed_attention(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor | None,
-    window: int,
-    dropout: float = 0.0,
-) -> torch.Tensor:
-    """Attention within `window` positions each way, in blocks of two windows, so that its cost is linear in the length.
+class AttentionPlan(NamedTuple):
+    """What all attentions of one kind in a call have in common, made once by [`plan_attention`].
 
-    The result is that of the whole product with [`attention_mask`]: each block of queries is given all keys it can reach.
-
-    Args:
-        query, key, value (`torch.Tensor` of shape `(B, heads, T, head_dim)`).
-        mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): real positions.
-        window (`int`): positions each way.
-        dropout (`float`, *optional*): of the weights.
+    Attributes:
+        cos, sin (`torch.Tensor` of shape `(length, head_dim)`): rotary positions.
+        mask (`torch.Tensor`, *optional*): added to the logits: 0 where a query may look, minus infinity elsewhere.
+        in_blocks (`bool`): whether it is the mask of the attention in blocks.
     """
-    batch, _, length, _ = query.shape
-    block = 2 * window
-    count = -(-length // block)
-    behind = count * block - length
 
-    def reached(states: torch.Tensor) -> torch.Tensor:
-        padded = F.pad(states, (0, 0, window, behind + window))
-        return padded.unfold(2, block + 2 * window, block).movedim(2, 1).transpose(-1, -2).flatten(0, 1)
+    cos: torch.Tensor
+    sin: torch.Tensor
+    mask: torch.Tensor | None
+    in_blocks: bool
 
-    real = query.new_ones(batch, length, dtype=torch.bool) if mask is None else mask
-    near = F.pad(real, (window, behind + window)).unfold(1, block + 2 * window, block)[:, :, None]
-    places = torch.arange(block, device=query.device)[:, None]
-    keys = torch.arange(-window, block + window, device=query.device)
-    # A padded query may have no real key in reach; it looks at itself, and its result is never read.
-    allowed = near & ((keys - places).abs() <= window) | (keys == places)
-    queries = F.pad(query, (0, 0, 0, behind)).unflatten(2, (count, block)).movedim(2, 1).flatten(0, 1)
-    attended = F.scaled_dot_product_attention(
-        queries, reached(key), reached(value), attn_mask=allowed.flatten(0, 1)[:, None], dropout_p=dropout
-    )
-    return attended.unflatten(0, (batch, count)).movedim(1, 2).flatten(2, 3)[:, :, :length]
+    def to(self, dtype: torch.dtype) -> "AttentionPlan":
+        """In the products' precision, which autocast makes another than the states'."""
+        if self.cos.dtype == dtype:
+            return self
+        mask = None if self.mask is None else self.mask.to(dtype)
+        return AttentionPlan(self.cos.to(dtype), self.sin.to(dtype), mask, self.in_blocks)
+
+
+def plan_attention(
+    states: torch.Tensor, mask: torch.Tensor | None, head_dim: int, window: int | None
+) -> AttentionPlan:
+    """Tables and mask of all self-attentions with `head_dim` and `window` over `(B, T, C)` states and a `(B, T)` mask."""
+    rows, length, _ = states.shape
+    in_blocks = window is not None and length > BLOCKS_FROM * window
+    if in_blocks:
+        allowed = block_mask(mask, rows, length, window, states.device)
+    else:
+        allowed = attention_mask(mask, length, window, states.device)
+    added = None if allowed is None else allowed.new_zeros(allowed.shape, dtype=states.dtype)
+    if added is not None:
+        added.masked_fill_(~allowed, -torch.inf)
+    return AttentionPlan(*rotary_angles(length, head_dim, states), added, in_blocks)
 
 
 class RotarySelfAttention(nn.Module):
@@ -145,19 +166,66 @@ class RotarySelfAttention(nn.Module):
         self.qkv = nn.Linear(hidden_size, 3 * inner)
         self.out = nn.Linear(inner, hidden_size)
 
-    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    def plan(self, states: torch.Tensor, mask: torch.Tensor | None) -> AttentionPlan:
+        """What this and all layers like it need for states `(B, T, C)`; `mask` is `(B, T)`."""
+        return plan_attention(states, mask, self.head_dim, self.window)
+
+    def forward(self, hidden_states: torch.Tensor, plan: AttentionPlan) -> torch.Tensor:
         batch, length, _ = hidden_states.shape
         qkv = self.qkv(hidden_states).view(batch, length, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
-        query, key, value = qkv.unbind(0)
-        cos, sin = rotary_angles(length, self.head_dim, query)
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
-        dropout = self.dropout if self.training else 0.0
-        if self.window is not None and length > BLOCKS_FROM * self.window:
-            attended = windowed_attention(query, key, value, mask, self.window, dropout)
+        plan = plan.to(qkv.dtype)
+        query, key = rotate(qkv[:2], plan.cos, plan.sin).unbind(0)
+        if plan.in_blocks:
+            attended = self._attend_in_blocks(query, key, qkv[2], plan.mask)
         else:
-            allowed = attention_mask(mask, length, self.window, hidden_states.device)
-            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout)
+            attended = self.attend(query, key, qkv[2], plan.mask)
         return self.out(attended.transpose(1, 2).reshape(batch, length, -1))
+
+    def attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The product itself, all `(B, heads, T, head_dim)`, with the mask added to its logits."""
+        dropout = self.dropout if self.training else 0.0
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+
+    def _attend_in_blocks(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Attention within the window in blocks of two windows, so that its cost is linear in the length.
+
+        The result is that of the whole product: each block of queries is given all keys it can reach.
+        """
+        batch, _, length, _ = query.shape
+        block = 2 * self.window
+        count = -(-length // block)
+        behind = count * block - length
+
+        def reached(states: torch.Tensor) -> torch.Tensor:
+            padded = F.pad(states, (0, 0, self.window, behind + self.window))
+            return padded.unfold(2, 2 * block, block).movedim(2, 1).transpose(-1, -2).flatten(0, 1)
+
+        queries = F.pad(query, (0, 0, 0, behind)).unflatten(2, (count, block)).movedim(2, 1).flatten(0, 1)
+        attended = self.attend(queries, reached(key), reached(value), mask)
+        return attended.unflatten(0, (batch, count)).movedim(1, 2).flatten(2, 3)[:, :, :length]
+
+
+class ChannelsLastConv1d(nn.Conv1d):
+    """`nn.Conv1d` that reads and writes channels last on processors: there `(B, T, C)` states are turned by no copy."""
+
+    def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        if input.device.type != "cpu":
+            return super()._conv_forward(input, weight, bias)
+        # A picture one pixel high, whose convolutions keep the order of the memory that they are given.
+        padding, dilation = (0, *self.padding), (1, *self.dilation)
+        output = F.conv2d(
+            input[:, :, None], weight[:, :, None], bias, (1, *self.stride), padding, dilation, self.groups
+        )
+        return output[:, :, 0]
+
+
+def real_positions(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """The mask, or `None` where nothing is padded, so that no layer multiplies by ones; during training it stays."""
+    return None if mask is None or (not torch.is_grad_enabled() and bool(mask.all())) else mask
 
 
 class TimeConv(nn.Module):
@@ -165,7 +233,7 @@ class TimeConv(nn.Module):
 
     def __init__(self, in_size: int, out_size: int, kernel_size: int, dilation: int = 1, groups: int = 1):
         super().__init__()
-        self.conv = nn.Conv1d(
+        self.conv = ChannelsLastConv1d(
             in_size, out_size, kernel_size, padding=dilation * (kernel_size // 2), dilation=dilation, groups=groups
         )
 

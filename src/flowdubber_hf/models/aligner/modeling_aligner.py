@@ -26,11 +26,13 @@ from transformers.utils import ModelOutput
 from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.blocks import split_blocks
 from flowdubber_hf.models.layers import (
+    AttentionPlan,
     ConvFeedForward,
     RotarySelfAttention,
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
+    real_positions,
     sinusoids,
 )
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
@@ -141,6 +143,7 @@ class FlowDubberLipEncoder(FlowDubberLipTrunk):
         self.reach = self.stem.kernel_size[0] // 2 + sum(dilations)
 
     def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        mask = real_positions(mask)
         mean, deviation = clip_statistics(lip_values, mask) if self.by_clip else (0.0, 1.0)
         pieces = []
         for block in split_blocks(lip_values.shape[1], LIP_BLOCK_FRAMES, self.reach):
@@ -172,8 +175,10 @@ class FlowDubberPhonemeLayer(GradientCheckpointingLayer):
         self.feed_forward_norm = StyleAdaptiveLayerNorm(config.style_size, config.hidden_size)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        hidden_states = self.attention_norm(hidden_states + self.dropout(self.attention(hidden_states, mask)), style)
+    def forward(
+        self, hidden_states: torch.Tensor, mask: torch.Tensor, style: torch.Tensor, plan: AttentionPlan
+    ) -> torch.Tensor:
+        hidden_states = self.attention_norm(hidden_states + self.dropout(self.attention(hidden_states, plan)), style)
         return self.feed_forward_norm(hidden_states + self.dropout(self.feed_forward(hidden_states, mask)), style)
 
 
@@ -192,11 +197,12 @@ class FlowDubberPhonemeEncoder(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, input_ids: torch.Tensor, mask: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        states = self.embedding(input_ids) * self.scale
+        states, mask = self.embedding(input_ids) * self.scale, real_positions(mask)
         for conv, norm in zip(self.prenet, self.prenet_norms, strict=True):
             states = states + self.dropout(F.relu(norm(conv(states, mask))))
+        plan = self.layers[0].attention.plan(states, mask) if self.layers else None
         for layer in self.layers:
-            states = layer(states, mask, style)
+            states = layer(states, mask, style, plan)
         return mask_sequence(states, mask)
 
 
@@ -300,9 +306,9 @@ class FlowDubberFusionLayer(GradientCheckpointingLayer):
         self.norm = nn.LayerNorm(size)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    def forward(self, states: torch.Tensor, mask: torch.Tensor | None, plan: AttentionPlan) -> torch.Tensor:
         states = states + 0.5 * self.dropout(self.first_down(F.silu(self.first_up(self.first_norm(states)))))
-        states = states + self.dropout(self.attention(self.attention_norm(states), mask))
+        states = states + self.dropout(self.attention(self.attention_norm(states), plan))
         gated = F.glu(self.conv_in(self.conv_norm(states)), dim=-1)
         states = states + self.dropout(self.conv_out(F.silu(self.conv_mid_norm(self.conv(gated, mask)))))
         states = states + 0.5 * self.dropout(self.second_down(F.silu(self.second_up(self.second_norm(states)))))
@@ -326,10 +332,12 @@ class FlowDubberFusion(nn.Module):
 
     def forward(self, expanded: torch.Tensor, lip_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Expanded phonemes `(B, 4F, C)` and lips `(B, F, C)` to `(B, 4F, C)`; mask `(B, F)`."""
+        mask = real_positions(mask)
         by_frame = expanded.unflatten(1, (-1, MEL_FRAMES_PER_VIDEO_FRAME)).mean(2)
         states = self.down(F.silu(self.up(torch.cat([by_frame, lip_states], dim=-1))))
+        plan = self.layers[0].attention.plan(states, mask) if self.layers else None
         for layer in self.layers:
-            states = layer(states, mask)
+            states = layer(states, mask, plan)
         # One-channel convolutions over the (feature, time) plane, as the sibling does; the skip keeps every feature's
         # own identity, which a single shared kernel blurs.
         for upsampler in self.upsamplers:

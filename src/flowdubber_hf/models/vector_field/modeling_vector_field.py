@@ -14,24 +14,28 @@
 """Flow-based voice enhancing: the SATL mel prior and the 1-D U-Net velocity (paper section 4)."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.utils import BaseOutput
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 from torch.nn import functional as F
 
 from flowdubber_hf.checkpoints.saving import PathlessConfigMixin
 from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.layers import (
+    AttentionPlan,
+    ChannelsLastConv1d,
     ConvFeedForward,
     RotarySelfAttention,
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
+    real_positions,
     sinusoids,
 )
 
@@ -66,8 +70,10 @@ class FlowDubberPriorLayer(nn.Module):
         self.feed_forward_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None, style: torch.Tensor) -> torch.Tensor:
-        states = self.attention_norm(states + self.dropout(self.attention(states, mask)), style)
+    def forward(
+        self, states: torch.Tensor, mask: torch.Tensor | None, style: torch.Tensor, plan: AttentionPlan
+    ) -> torch.Tensor:
+        states = self.attention_norm(states + self.dropout(self.attention(states, plan)), style)
         return self.feed_forward_norm(states + self.dropout(self.feed_forward(states, mask)), style)
 
 
@@ -119,19 +125,24 @@ class FlowDubberStylePrior(nn.Module):
                 for _ in range(num_layers)
             ]
         )
+        self.gradient_checkpointing = False
         self.mel_linear = nn.Linear(hidden_size, num_mels)
         self.postnet = FlowDubberPostNet(num_mels, postnet_size, style_size, dropout)
 
     def forward(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         states = self.input(fused)
+        plan = self.layers[0].attention.plan(states, mask) if self.layers else None
         for layer in self.layers:
-            states = layer(states, mask, style)
+            if torch.is_grad_enabled() and self.gradient_checkpointing:
+                states = self._gradient_checkpointing_func(layer, states, mask, style, plan)
+            else:
+                states = layer(states, mask, style, plan)
         mel = self.mel_linear(states)
         return mask_sequence(mel + self.postnet(mel, mask, style), mask)
 
 
 class FlowDubberResnetBlock(nn.Module):
-    """Two convolutions with the time embedding between, on `(B, T, C)`, SiLU where Matcha has the slower Mish.
+    """Two convolutions with what `time` makes of the time between, on `(B, T, C)`, SiLU where Matcha has the slower Mish.
 
     Each frame is normalised by itself (LayerNorm over channels): Matcha's GroupNorm takes its statistics over time, so
     a padded row would differ from the same row alone.
@@ -147,7 +158,7 @@ class FlowDubberResnetBlock(nn.Module):
         self.skip = nn.Linear(in_size, out_size) if in_size != out_size else nn.Identity()
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None, time: torch.Tensor) -> torch.Tensor:
-        update = F.silu(self.norm1(self.conv1(states, mask))) + self.time(F.silu(time))[:, None]
+        update = F.silu(self.norm1(self.conv1(states, mask))) + time
         return F.silu(self.norm2(self.conv2(update, mask))) + self.skip(states)
 
 
@@ -171,8 +182,8 @@ class FlowDubberTransformerBlock(nn.Module):
         self.down = nn.Linear(feed_forward_ratio * hidden_size, hidden_size)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        states = states + self.dropout(self.attention(self.norm1(states), mask))
+    def forward(self, states: torch.Tensor, plan: AttentionPlan) -> torch.Tensor:
+        states = states + self.dropout(self.attention(self.norm1(states), plan))
         return states + self.dropout(self.down(F.gelu(self.up(self.norm2(states)))))
 
 
@@ -205,13 +216,35 @@ class FlowDubberUNetStage(nn.Module):
         states: torch.Tensor,
         mask: torch.Tensor | None,
         time: torch.Tensor,
-        style: torch.Tensor,
+        style: tuple[torch.Tensor, torch.Tensor],
         style_norm: StyleAdaptiveLayerNorm,
+        plan: AttentionPlan,
     ) -> torch.Tensor:
-        states = style_norm(self.resnet(states, mask, time), style)
+        states = style_norm.apply_style(self.resnet(states, mask, time), style)
         for block in self.transformers:
-            states = block(states, mask)
+            states = block(states, plan)
         return states
+
+
+@dataclass(frozen=True)
+class FlowDubberFieldConditions:
+    """What the evaluations of a solver have in common; [`FlowDubberVectorField.prepare`] makes it once.
+
+    Attributes:
+        masks (`tuple`): real positions `(B, T)` at each rate, the mel's first; `None` where nothing is padded.
+        plans (`tuple`): of the attentions at each rate.
+        styles (`tuple`): of each stage, gamma and beta of its norm.
+        times (`tuple`): of each stage, what its ResNet block adds, `(B or 1, 1, channels)`, or `(steps, 1, channels)` before [`at`].
+    """
+
+    masks: tuple[torch.Tensor | None, ...]
+    plans: tuple[AttentionPlan | None, ...]
+    styles: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    times: tuple[torch.Tensor, ...]
+
+    def at(self, step: int) -> "FlowDubberFieldConditions":
+        """The conditions of one step of those that were prepared."""
+        return replace(self, times=tuple(time[step : step + 1] for time in self.times))
 
 
 class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftAdapterMixin):
@@ -297,7 +330,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         self.down_stages = nn.ModuleList(
             [FlowDubberUNetStage(a, b, *stage) for a, b in zip(inputs, channels, strict=True)]
         )
-        self.downsamplers = nn.ModuleList([nn.Conv1d(c, c, 3, stride=2, padding=1) for c in channels[:-1]])
+        self.downsamplers = nn.ModuleList([ChannelsLastConv1d(c, c, 3, stride=2, padding=1) for c in channels[:-1]])
         self.mid_stages = nn.ModuleList(
             [FlowDubberUNetStage(channels[-1], channels[-1], *stage) for _ in range(num_mid_blocks)]
         )
@@ -327,6 +360,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         """The model's units to natural-log mel."""
         return mel * self.config.mel_std + self.config.mel_mean
 
+    @apply_forward_hook
     def prior(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """
         mu_SATL, the mel prior.
@@ -339,7 +373,61 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         Returns:
             `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
         """
-        return self.prior_decoder(fused, style, mask).transpose(1, 2)
+        return self.prior_decoder(fused, style, real_positions(mask)).transpose(1, 2)
+
+    @property
+    def _stages(self) -> list[tuple[FlowDubberUNetStage, StyleAdaptiveLayerNorm]]:
+        """The stages in their order, each with its path's SALN: one module a path and width, shared by the stages of that path."""
+        paths = (
+            (self.down_stages, self.down_norms),
+            (self.mid_stages, [self.mid_norm]),
+            (self.up_stages, self.up_norms),
+        )
+        return [
+            (stage, next(norm for norm in norms if norm.hidden_size == stage.resnet.norm1.normalized_shape[0]))
+            for stages, norms in paths
+            for stage in stages
+        ]
+
+    @apply_forward_hook
+    def prepare(
+        self,
+        hidden_states: torch.Tensor,
+        timesteps: torch.Tensor,
+        style: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+    ) -> FlowDubberFieldConditions:
+        """
+        What does not depend on the state of the flow, for a solver that evaluates the field several times.
+
+        Args:
+            hidden_states (`torch.Tensor` of shape `(B, 80, T)`): whose shape, device and dtype count.
+            timesteps (`torch.Tensor` of shape `(steps,)`): the times at which it will be evaluated; see [`FlowDubberFieldConditions.at`].
+            style (`torch.Tensor` of shape `(B, style_size)`), attention_mask (`(B, T)`, bool, *optional*): those of `forward`.
+
+        Raises:
+            ValueError: T is not a multiple of `length_multiple`.
+        """
+        length = hidden_states.shape[-1]
+        if length % self.length_multiple:
+            raise ValueError(f"the number of frames must be a multiple of {self.length_multiple}, got {length}.")
+        time = sinusoids(1000.0 * timesteps, self.time_input_size).to(hidden_states.dtype)
+        time = F.silu(self.time_down(F.silu(self.time_up(time))))
+        masks, plans = [], []
+        for level in range(len(self.down_stages)):
+            rows = None if attention_mask is None else attention_mask[:, :: 2**level]
+            masks.append(rows)
+            plans.append(self._plan(hidden_states[..., :: 2**level].transpose(1, 2), rows))
+        return FlowDubberFieldConditions(
+            tuple(masks),
+            tuple(plans),
+            tuple(norm.read_style(style) for _, norm in self._stages),
+            tuple(stage.resnet.time(time)[:, None] for stage, _ in self._stages),
+        )
+
+    def _plan(self, states: torch.Tensor, mask: torch.Tensor | None) -> AttentionPlan | None:
+        blocks = self.mid_stages[0].transformers if self.mid_stages else self.down_stages[0].transformers
+        return blocks[0].attention.plan(states, mask) if blocks else None
 
     def forward(
         self,
@@ -349,6 +437,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         style: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         return_dict: bool = True,
+        conditions: FlowDubberFieldConditions | None = None,
     ) -> FlowDubberVectorFieldOutput | tuple[torch.Tensor]:
         """
         Velocity of the flow.
@@ -360,6 +449,8 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             style (`torch.Tensor` of shape `(B, style_size)`): style vector.
             attention_mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): True on real frames.
             return_dict (`bool`, defaults to `True`): an output object or a tuple.
+            conditions ([`FlowDubberFieldConditions`], *optional*): what [`prepare`] made of timestep, style and mask, which are then
+                not read.
 
         Returns:
             [`FlowDubberVectorFieldOutput`].
@@ -367,50 +458,40 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         Raises:
             ValueError: T is not a multiple of `length_multiple`.
         """
-        length = hidden_states.shape[-1]
-        if length % self.length_multiple:
-            raise ValueError(f"the number of frames must be a multiple of {self.length_multiple}, got {length}.")
-        timestep = timestep.expand(hidden_states.shape[0]) if timestep.ndim == 0 else timestep
-        time = sinusoids(1000.0 * timestep, self.time_input_size).to(hidden_states.dtype)
-        time = self.time_down(F.silu(self.time_up(time)))
+        if conditions is None:
+            timestep = timestep.expand(hidden_states.shape[0]) if timestep.ndim == 0 else timestep
+            conditions = self.prepare(hidden_states, timestep, style, attention_mask)
+        masks, level, skips = conditions.masks, 0, []
+        stages = zip(self._stages, conditions.styles, conditions.times, strict=True)
+
+        def pass_stage(states: torch.Tensor) -> torch.Tensor:
+            (stage, norm), affine, time = next(stages)
+            inputs = (states, masks[level], time, affine, norm, conditions.plans[level])
+            if torch.is_grad_enabled() and self.gradient_checkpointing:
+                return self._gradient_checkpointing_func(stage, *inputs)
+            return stage(*inputs)
+
         states = torch.cat([hidden_states, prior], dim=1).transpose(1, 2)
-        masks, skips = [attention_mask], []
-        for index, stage in enumerate(self.down_stages):
-            states = self._stage(stage, states, masks[-1], time, style, self.down_norms)
+        for index in range(len(self.down_stages)):
+            states = pass_stage(states)
             skips.append(states)
             if index < len(self.downsamplers):
-                states = self._resample(self.downsamplers[index], states, masks[-1])
-                masks.append(None if masks[-1] is None else masks[-1][:, ::2])
-        for stage in self.mid_stages:
-            states = self._stage(stage, states, masks[-1], time, style, [self.mid_norm])
-        for index, stage in enumerate(self.up_stages):
-            states = torch.cat([states, skips.pop()], dim=-1)
-            states = self._stage(stage, states, masks[-1], time, style, self.up_norms)
+                states = self._resample(self.downsamplers[index], states, masks[level])
+                level += 1
+        for _ in self.mid_stages:
+            states = pass_stage(states)
+        for index in range(len(self.up_stages)):
+            states = pass_stage(torch.cat([states, skips.pop()], dim=-1))
             if index < len(self.upsamplers):
-                states = self._resample(self.upsamplers[index], states, masks.pop())
-        states = F.silu(self.final_norm(self.final_conv(states, attention_mask)))
-        sample = mask_sequence(self.projection(states), attention_mask).transpose(1, 2)
+                states = self._resample(self.upsamplers[index], states, masks[level])
+                level -= 1
+        states = F.silu(self.final_norm(self.final_conv(states, masks[0])))
+        sample = mask_sequence(self.projection(states), masks[0]).transpose(1, 2)
         return FlowDubberVectorFieldOutput(sample=sample) if return_dict else (sample,)
 
     @staticmethod
     def _resample(layer: nn.Module, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         return layer(mask_sequence(states, mask).transpose(1, 2)).transpose(1, 2)
 
-    def _stage(
-        self,
-        stage: FlowDubberUNetStage,
-        states: torch.Tensor,
-        mask: torch.Tensor | None,
-        time: torch.Tensor,
-        style: torch.Tensor,
-        norms: nn.ModuleList | list[nn.Module],
-    ) -> torch.Tensor:
-        """Runs a stage with its path's SALN: one module a path and width, shared by the stages of that path."""
-        width = stage.resnet.norm1.normalized_shape[0]
-        style_norm = next(norm for norm in norms if norm.hidden_size == width)
-        if torch.is_grad_enabled() and self.gradient_checkpointing:
-            return self._gradient_checkpointing_func(stage, states, mask, time, style, style_norm)
-        return stage(states, mask, time, style, style_norm)
 
-
-__all__ = ["FlowDubberVectorField", "FlowDubberVectorFieldOutput"]
+__all__ = ["FlowDubberFieldConditions", "FlowDubberVectorField", "FlowDubberVectorFieldOutput"]

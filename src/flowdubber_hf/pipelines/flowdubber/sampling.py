@@ -9,11 +9,9 @@ import torch
 from diffusers import SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 
-from ...models.vector_field import FlowDubberVectorField, guide
+from ...models.vector_field import FlowDubberVectorField
+from ...models.vector_field.sampling import GuidedVelocity
 from ...schedulers import flow_time, scheduler_output, set_flow_timesteps
-
-
-_TOGETHER_FRAMES = 6000  # mel frames of clips up to which the rows of a batch are computed at once
 
 
 class SamplingMixin:
@@ -68,30 +66,6 @@ class SamplingMixin:
             )
         return noise * temperature
 
-    def _velocity(
-        self,
-        latents: torch.Tensor,
-        t: torch.Tensor,
-        priors: torch.Tensor,
-        style: torch.Tensor,
-        mask: torch.Tensor,
-    ) -> torch.Tensor:
-        """One evaluation of the vector field, `(B, 80, T)`; with guidance both branches stand in one batch.
-
-        `priors`, `style` and `mask` have the rows of the conditional branch, then those of the null branch if there is one.
-        """
-        branches = len(priors) // len(latents)
-        field = self._enter(self.vector_field)
-        latents = latents.repeat(branches, 1, 1).to(priors.dtype)
-        inputs = (latents, t.expand(len(priors)), priors, style, mask)
-        # What a processor computes at once has to fit its memory; together is faster where it does.
-        rows = len(priors) if latents.shape[2] <= _TOGETHER_FRAMES else 1
-        parts = zip(*(value.split(rows) for value in inputs), strict=True)
-        velocity = torch.cat([field(*part).sample.float() for part in parts])
-        if branches == 1:
-            return velocity
-        return guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
-
     def sample_mel(
         self,
         latents: torch.Tensor,
@@ -107,20 +81,19 @@ class SamplingMixin:
         timesteps = set_flow_timesteps(self.scheduler, sigmas, latents.device)
         self._num_timesteps = len(timesteps)
         style = style.to(prior.dtype)
+        # They stay float32: the time embedding turns on their fourth digit.
+        times = torch.stack([flow_time(self.scheduler, timestep) for timestep in timesteps])
 
-        def stacked(rows: torch.Tensor, null_rows: torch.Tensor) -> torch.Tensor:
-            return torch.cat([rows, null_rows]) if self.do_classifier_free_guidance else rows
+        def velocity_of(prior: torch.Tensor) -> GuidedVelocity:
+            null = prior_null if self.do_classifier_free_guidance else None
+            return GuidedVelocity(self.vector_field, times, prior, null, style, mel_mask)
 
-        def conditions() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-            return stacked(prior, prior_null), stacked(style, style), stacked(mel_mask, mel_mask)
-
-        built_for, inputs = self.do_classifier_free_guidance, conditions()
+        built_for, guided = self.do_classifier_free_guidance, velocity_of(prior)
         with self.progress_bar(total=len(timesteps)) as progress:
             for index, timestep in enumerate(timesteps):
                 if self.interrupt:
                     continue
-                t = flow_time(self.scheduler, timestep)  # stays float32: the time embedding turns on its fourth digit
-                velocity = self._velocity(latents, t, *inputs)
+                velocity = guided(latents, index, self.guidance_scale - 1.0)
                 output = scheduler_output(self.scheduler, velocity)
                 latents = self.scheduler.step(output, timestep, latents, return_dict=False)[0]
                 if callback is not None:
@@ -130,6 +103,6 @@ class SamplingMixin:
                     new_prior = changed.pop("prior", prior)
                     if new_prior is not prior or built_for != self.do_classifier_free_guidance:
                         prior, built_for = new_prior, self.do_classifier_free_guidance
-                        inputs = conditions()
+                        guided = velocity_of(prior)
                 progress.update()
         return latents
