@@ -30,9 +30,9 @@ import pytest
 from clips import head_frames, noise_frames, write_clip
 from flowdubber_hf.cli import build_parser, main
 from flowdubber_hf.data import prepare as module
-from flowdubber_hf.data.adapters import Recording
 from flowdubber_hf.data.clip_work import Outcome, WorkSettings
 from flowdubber_hf.data.codec import to_pcm16
+from flowdubber_hf.data.corpora.recording import Recording
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.data.prepare import PrepareSettings, prepare
 from flowdubber_hf.processing import demo

@@ -104,7 +104,7 @@ def test_default_voices_are_in_the_shared_data(script, shared_data):
 
 
 def test_unseen_voice_is_held_out_of_training(script, shared_data):
-    from flowdubber_hf.data.adapters import read_corpus
+    from flowdubber_hf.data.corpora import read_corpus
 
     grid = read_corpus(shared_data / "grid").recordings
     speech = read_corpus(shared_data / "speech", val_by="speaker", val_share=0.02).recordings

@@ -21,8 +21,8 @@ from flowdubber_hf import cli
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.batch.plan import _is_finished, _is_own, row_of
 from flowdubber_hf.cli.config import apply_config
-from flowdubber_hf.data.adapters import read_corpus
 from flowdubber_hf.data.clip_work import _known
+from flowdubber_hf.data.corpora import read_corpus
 from flowdubber_hf.data.features import COLUMNS, FeatureStore
 from flowdubber_hf.data.phone_times import textgrid_times
 from flowdubber_hf.evaluation.run import compare

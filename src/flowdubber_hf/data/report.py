@@ -22,8 +22,8 @@ from typing import Any
 
 from ..processing.audio import SAMPLING_RATE
 from ..work.files import replace_file
-from .adapters import Recording
 from .clip_work import Outcome
+from .corpora.recording import Recording
 from .dataset import split_order
 
 

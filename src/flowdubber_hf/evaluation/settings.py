@@ -30,7 +30,7 @@ class EvaluateSettings:
     """The command's options have the same names.
 
     Attributes:
-        data: folder of the corpus, in any layout that [`~data.adapters.read_corpus`] knows.
+        data: folder of the corpus, in any layout that [`~data.corpora.read_corpus`] knows.
         output: folder of the results.
         split: which clips.
         val_share: of train that becomes val where `data` has none, as given to [`~data.prepare.prepare`].
