@@ -35,11 +35,11 @@ from pathlib import Path
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.libraries import quiet_libraries
 from flowdubber_hf.pipelines.flowdubber.loading import choose_device
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
 from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, load_audio
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.training.untrained import PRESETS, byte_tokenizer, untrained_models
 
 

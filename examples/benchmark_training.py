@@ -52,6 +52,7 @@ from transformers import PreTrainedTokenizerFast
 from flowdubber_hf.data.codec import encode_audio, encode_crops, to_pcm16
 from flowdubber_hf.data.dataset import schema, write_data
 from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.demo import speech_timeline
 from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, semantic_config
@@ -65,7 +66,6 @@ from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEn
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
 from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, VIDEO_FRAME_RATE
-from flowdubber_hf.processing.demo import speech_timeline
 from flowdubber_hf.training.presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS
 from flowdubber_hf.training.semantic_features import SemanticCache
 from pages import insert, save_json

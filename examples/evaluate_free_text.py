@@ -18,7 +18,7 @@ python examples/evaluate_free_text.py --data ../shared/data --model flowdubber-g
 ```
 
 The 30 sentences stand in `free_text_sentences.txt`: natural English outside GRID's grammar with all 39 ARPAbet phonemes. For
-each, a head that the project draws says it (`flowdubber_hf.processing.demo.make_talking_head`: every phoneme at its mean
+each, a head that the project draws says it (`flowdubber_hf.demo.make_talking_head`: every phoneme at its mean
 duration), the pipeline dubs that clip in each voice with its default settings and the same seed, and PocketSphinx hears the
 result with its own dictionary and language model, decoder settings as they come. Words are compared in lower case, without
 punctuation, digits spelled; the rate is over all words of a voice together.

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
-from flowdubber_hf.processing.demo import demo_reference
+from flowdubber_hf.demo import demo_reference
 
 
 FPS = 25

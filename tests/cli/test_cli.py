@@ -27,8 +27,8 @@ import pytest
 from clips import head_frames, write_clip
 from components import tiny_pipeline
 from flowdubber_hf import __version__, cli
+from flowdubber_hf.demo import make_demo
 from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
-from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import probe_video, write_wav
 
 

@@ -24,9 +24,9 @@ from huggingface_hub.repocard_data import eval_results_to_model_index
 from components import tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, cli
 from flowdubber_hf.checkpoints.sources import bundled_checkpoints
+from flowdubber_hf.demo import make_demo
 from flowdubber_hf.hub.contents import front_matter
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import mux_audio
 from hub_server import WRITER
 from prepared import write_prepared

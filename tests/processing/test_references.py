@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.models.style import FlowDubberStyleEncoder
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import demo_reference
 from flowdubber_hf.processing.references import check_reference, level_voice
 from recordings import voice
 
