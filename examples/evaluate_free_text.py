@@ -62,11 +62,12 @@ import torch
 from tqdm import tqdm
 
 import flowdubber_hf
+from flowdubber_hf import demo
 from flowdubber_hf.data.dubbing import phoneme_frames
 from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.evaluation.settings import PARTS
 from flowdubber_hf.metrics import functional, recognition
-from flowdubber_hf.processing import demo, english, text
+from flowdubber_hf.processing import english, text
 from flowdubber_hf.processing.audio import (
     MEL_FRAME_RATE,
     SAMPLES_PER_VIDEO_FRAME,

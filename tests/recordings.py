@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from clips import head_frames, write_clip
-from flowdubber_hf.processing import demo
+from flowdubber_hf import demo
 from flowdubber_hf.processing.video import write_wav
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import pytest
 
 from clips import head_frames, noise_frames, write_clip
+from flowdubber_hf import demo
 from flowdubber_hf.cli import build_parser, main
 from flowdubber_hf.data import prepare as module
 from flowdubber_hf.data.clip_work import Outcome, WorkSettings
@@ -35,7 +36,6 @@ from flowdubber_hf.data.codec import to_pcm16
 from flowdubber_hf.data.corpora.recording import Recording
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.data.prepare import PrepareSettings, prepare
-from flowdubber_hf.processing import demo
 from flowdubber_hf.work import workers
 from recordings import FRAMES, SCRIPT, voice, word_times, write_metadata, write_speaking_clip, write_voice
 

@@ -238,7 +238,7 @@ def test_options_of_the_dub_are_given_on_and_kept_out_of_the_docs(script, argume
 
 
 def test_drawn_times_replace_those_of_the_lips(script, fake):
-    from flowdubber_hf.processing import demo
+    from flowdubber_hf import demo
 
     with script.drawn_times(fake, "The cat."):
         fake.aligner.encode()

@@ -1,0 +1,165 @@
+"""From noise to a mel: the initial noise, the velocity under guidance, and the one loop of the solver.
+
+The pipeline and training both sample here, so that what training shows is what the pipeline makes.
+"""
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+from collections.abc import Callable, Sequence
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
+from diffusers.utils.torch_utils import randn_tensor
+
+from ...schedulers.flow_convention import flow_sigmas, flow_time, scheduler_output, set_flow_timesteps
+from .flow_matching import guide
+from .modeling_vector_field import FlowDubberVectorField
+
+
+TOGETHER_FRAMES = 6000  # mel frames of clips up to which the rows of a batch are computed at once
+
+
+def initial_noise(
+    num_frames: Sequence[int],
+    num_mels: int,
+    generators: torch.Generator | Sequence[torch.Generator] | None = None,
+    device: str | torch.device = "cpu",
+) -> torch.Tensor:
+    """Standard normal noise, each row drawn at its own length so that it does not depend on the others.
+
+    Args:
+        num_frames: mel frames of each row.
+        num_mels: channels.
+        generators: one for all rows in turn, or one a row; the global one by default.
+        device: of the result.
+
+    Returns:
+        `(B, num_mels, max(num_frames))` float32, zeros behind each row's end.
+    """
+    noise = torch.zeros(len(num_frames), num_mels, max(num_frames), device=device)
+    of_rows = generators if isinstance(generators, (list, tuple)) else [generators] * len(num_frames)
+    for row, (frames, generator) in enumerate(zip(num_frames, of_rows, strict=True)):
+        noise[row, :, :frames] = randn_tensor(
+            (num_mels, frames), generator=generator, device=torch.device(device), dtype=torch.float32
+        )
+    return noise
+
+
+class GuidedVelocity:
+    """The velocity of a vector field under one condition, or pushed away from a null one; both in one batch.
+
+    Args:
+        field: the model.
+        prior (`torch.Tensor` of shape `(B, 80, T)`): mu.
+        style (`torch.Tensor` of shape `(B, style_size)`).
+        mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
+        prior_null (`torch.Tensor` of shape `(B, 80, T)`, *optional*): mu'; needed where the scale is not 1.
+        guidance_scale (`float`, *optional*, defaults to 1): 1 + alpha; 1 computes the conditional branch alone.
+    """
+
+    def __init__(
+        self,
+        field: FlowDubberVectorField,
+        prior: torch.Tensor,
+        style: torch.Tensor,
+        mel_mask: torch.Tensor,
+        prior_null: torch.Tensor | None = None,
+        guidance_scale: float = 1.0,
+    ):
+        self.field = field
+        self.style = style.to(prior.dtype)
+        self.mel_mask = mel_mask
+        self.prior_null = prior_null
+        self.condition(prior, guidance_scale)
+
+    def condition(self, prior: torch.Tensor, guidance_scale: float) -> None:
+        """Another prior or scale from here on.
+
+        Raises:
+            ValueError: a scale other than 1 without a null prior.
+        """
+        self.prior, self.guidance_scale = prior, guidance_scale
+        rows = (prior, self.style, self.mel_mask)
+        if guidance_scale != 1.0:
+            if self.prior_null is None:
+                raise ValueError("guidance needs the prior of the null branch; give `prior_null` or a scale of 1.")
+            null_rows = (self.prior_null, self.style, self.mel_mask)
+            rows = tuple(torch.cat(pair) for pair in zip(rows, null_rows, strict=True))
+        self._rows = rows
+
+    def __call__(self, latents: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """`(B, 80, T)` state and a time in [0, 1] -> `(B, 80, T)` velocity, float32."""
+        priors, style, mask = self._rows
+        branches = len(priors) // len(latents)
+        latents = latents.repeat(branches, 1, 1).to(priors.dtype)
+        inputs = (latents, t.expand(len(priors)), priors, style, mask)
+        # What a processor computes at once has to fit its memory; together is faster where it does.
+        size = len(priors) if latents.shape[2] <= TOGETHER_FRAMES else 1
+        parts = zip(*(value.split(size) for value in inputs), strict=True)
+        velocity = torch.cat([self.field(*part).sample.float() for part in parts])
+        return velocity if branches == 1 else guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
+
+
+def solve(
+    scheduler: SchedulerMixin,
+    timesteps: torch.Tensor,
+    latents: torch.Tensor,
+    velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    after_step: Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    interrupted: Callable[[], bool] | None = None,
+) -> torch.Tensor:
+    """Integrates a velocity over a scheduler's grid.
+
+    Args:
+        scheduler: a flow-matching scheduler of diffusers whose grid is set.
+        timesteps: the grid, as [`~schedulers.set_flow_timesteps`] returns it.
+        latents (`torch.Tensor`): the state at t = 0.
+        velocity: of a state at a time in [0, 1], a float32 scalar tensor: the time embedding turns on its fourth digit.
+        after_step (*optional*): `(index, timestep, latents)` to the latents to go on with.
+        interrupted (*optional*): whether to stop before the next step.
+
+    Returns:
+        The state at the end, or where it was interrupted.
+    """
+    for index, timestep in enumerate(timesteps):
+        if interrupted is not None and interrupted():
+            break
+        output = scheduler_output(scheduler, velocity(latents, flow_time(scheduler, timestep)))
+        latents = scheduler.step(output, timestep, latents, return_dict=False)[0]
+        if after_step is not None:
+            latents = after_step(index, timestep, latents)
+    return latents
+
+
+@torch.no_grad()
+def sample_mels(
+    vector_field: FlowDubberVectorField,
+    prior: torch.Tensor,
+    style: torch.Tensor,
+    mel_mask: torch.Tensor,
+    num_inference_steps: int = 10,
+    seed: int = 0,
+) -> torch.Tensor:
+    """Solves the flow without guidance by Euler's method from noise that depends on the seed and the row alone.
+
+    Args:
+        vector_field: the model.
+        prior (`torch.Tensor` of shape `(B, 80, T)`): mu, normalised.
+        style (`torch.Tensor` of shape `(B, style_size)`).
+        mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
+        num_inference_steps: of the solver.
+        seed: of the noise; row k draws from `seed + k`.
+
+    Returns:
+        `(B, 80, T)` natural-log mel, float32.
+    """
+    generators = [torch.Generator().manual_seed(seed + row) for row in range(len(prior))]
+    noise = initial_noise(mel_mask.sum(1).tolist(), prior.shape[1], generators, prior.device)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True)
+    timesteps = set_flow_timesteps(scheduler, flow_sigmas(num_inference_steps), prior.device)
+    velocity = GuidedVelocity(vector_field, prior, style, mel_mask)
+    latents = solve(scheduler, timesteps, vector_field.config.sampling_temperature * noise, velocity)
+    return vector_field.denormalize(latents)
+
+
+__all__ = ["GuidedVelocity", "initial_noise", "sample_mels", "solve"]
