@@ -64,7 +64,6 @@ from tqdm import tqdm
 import flowdubber_hf
 from flowdubber_hf import demo
 from flowdubber_hf.data.dubbing import phoneme_frames
-from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.evaluation.settings import PARTS
 from flowdubber_hf.metrics import functional, recognition
 from flowdubber_hf.processing import english, text
@@ -77,6 +76,7 @@ from flowdubber_hf.processing.audio import (
 )
 from flowdubber_hf.processing.video import write_wav
 from flowdubber_hf.sampling import TIMINGS
+from flowdubber_hf.work.machine import describe_machine
 from pages import file_hash, insert, save_json, update_json
 from render_cards import FIGURES, write_cards
 
@@ -417,7 +417,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "settings": settings,
         "sentences": sentences,
         "sentences_per_clip": args.sentences_per_clip,
-        "machine": machine(),
+        "machine": describe_machine(),
         "date": time.strftime("%Y-%m-%d"),
         "voices": {},
         "others": {},
