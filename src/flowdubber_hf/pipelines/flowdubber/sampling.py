@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from diffusers import SchedulerMixin
-from diffusers.utils.torch_utils import randn_tensor
 
-from ...models.vector_field import FlowDubberVectorField, guide
-from ...schedulers import flow_time, scheduler_output, set_flow_timesteps
-
-
-_TOGETHER_FRAMES = 6000  # mel frames of clips up to which the rows of a batch are computed at once
+from ...models.vector_field import FlowDubberVectorField
+from ...models.vector_field.sampling import GuidedVelocity, initial_noise, solve
+from ...schedulers import set_flow_timesteps
 
 
 class SamplingMixin:
@@ -60,37 +57,7 @@ class SamplingMixin:
             if tuple(latents.shape) != shape:
                 raise ValueError(f"`latents` must have the shape {shape} for these clips, got {tuple(latents.shape)}.")
             return latents.to(device, torch.float32)
-        noise = torch.zeros(shape, device=device)
-        generators = generator if isinstance(generator, (list, tuple)) else [generator] * shape[0]
-        for row, (frames, one) in enumerate(zip(num_mel_frames, generators, strict=True)):
-            noise[row, :, :frames] = randn_tensor(
-                (shape[1], frames), generator=one, device=device, dtype=torch.float32
-            )
-        return noise * temperature
-
-    def _velocity(
-        self,
-        latents: torch.Tensor,
-        t: torch.Tensor,
-        priors: torch.Tensor,
-        style: torch.Tensor,
-        mask: torch.Tensor,
-    ) -> torch.Tensor:
-        """One evaluation of the vector field, `(B, 80, T)`; with guidance both branches stand in one batch.
-
-        `priors`, `style` and `mask` have the rows of the conditional branch, then those of the null branch if there is one.
-        """
-        branches = len(priors) // len(latents)
-        field = self._enter(self.vector_field)
-        latents = latents.repeat(branches, 1, 1).to(priors.dtype)
-        inputs = (latents, t.expand(len(priors)), priors, style, mask)
-        # What a processor computes at once has to fit its memory; together is faster where it does.
-        rows = len(priors) if latents.shape[2] <= _TOGETHER_FRAMES else 1
-        parts = zip(*(value.split(rows) for value in inputs), strict=True)
-        velocity = torch.cat([field(*part).sample.float() for part in parts])
-        if branches == 1:
-            return velocity
-        return guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
+        return temperature * initial_noise(num_mel_frames, shape[1], generator, device)
 
     def sample_mel(
         self,
@@ -106,30 +73,16 @@ class SamplingMixin:
         """Solves the flow from noise to the normalised mel, both `(B, 80, T)`."""
         timesteps = set_flow_timesteps(self.scheduler, sigmas, latents.device)
         self._num_timesteps = len(timesteps)
-        style = style.to(prior.dtype)
-
-        def stacked(rows: torch.Tensor, null_rows: torch.Tensor) -> torch.Tensor:
-            return torch.cat([rows, null_rows]) if self.do_classifier_free_guidance else rows
-
-        def conditions() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-            return stacked(prior, prior_null), stacked(style, style), stacked(mel_mask, mel_mask)
-
-        built_for, inputs = self.do_classifier_free_guidance, conditions()
+        velocity = GuidedVelocity(self.vector_field, prior, style, mel_mask, prior_null, self.guidance_scale)
         with self.progress_bar(total=len(timesteps)) as progress:
-            for index, timestep in enumerate(timesteps):
-                if self.interrupt:
-                    continue
-                t = flow_time(self.scheduler, timestep)  # stays float32: the time embedding turns on its fourth digit
-                velocity = self._velocity(latents, t, *inputs)
-                output = scheduler_output(self.scheduler, velocity)
-                latents = self.scheduler.step(output, timestep, latents, return_dict=False)[0]
+
+            def after_step(index: int, timestep: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
                 if callback is not None:
-                    tensors = {"latents": latents, "prior": prior}
+                    tensors = {"latents": latents, "prior": velocity.prior}
                     changed = callback(self, index, timestep, {name: tensors[name] for name in callback_inputs}) or {}
+                    velocity.condition(changed.pop("prior", velocity.prior), self.guidance_scale)
                     latents = changed.pop("latents", latents)
-                    new_prior = changed.pop("prior", prior)
-                    if new_prior is not prior or built_for != self.do_classifier_free_guidance:
-                        prior, built_for = new_prior, self.do_classifier_free_guidance
-                        inputs = conditions()
                 progress.update()
-        return latents
+                return latents
+
+            return solve(self.scheduler, timesteps, latents, velocity, after_step, lambda: self.interrupt)
