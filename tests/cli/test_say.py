@@ -14,7 +14,7 @@ from flowdubber_hf.batch.jobs import DubJob, check_content, check_files_and_text
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.cli import main
 from flowdubber_hf.processing.text import phonemize
-from listings import line, write_listing
+from support.batch_listings import line, write_listing
 
 
 def test_words_and_phonemes_are_shown(capsys):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clips import head_frames
 from flowdubber_hf.demo import demo_timeline, make_talking_head, speech_timeline
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
 from flowdubber_hf.processing.video import probe_video
+from support.video_files import head_frames
 
 
 FREE_TEXT = "The boy usually paid more for five good books."

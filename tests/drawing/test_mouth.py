@@ -15,11 +15,11 @@
 
 import numpy as np
 
-from clips import head_frames
 from flowdubber_hf.demo.mouth import mouth_track
 from flowdubber_hf.demo.timeline import demo_segments
 from flowdubber_hf.drawing.mouth import mouth_opening
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
+from support.video_files import head_frames
 
 
 def test_opening_follows_the_drawn_mouth():

@@ -23,7 +23,7 @@ import torch
 
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.video import write_wav
-from stages import load_script
+from support.training_runs import load_script
 
 
 GRID_WORDS = {

@@ -23,7 +23,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from flowdubber_hf.models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
 from flowdubber_hf.models.speech_tokenizer.conversion import bicodec_config, plan_bicodec, wav2vec2_config
 from flowdubber_hf.models.speech_tokenizer.front_end import normalize_volume, reference_clip, speaker_mel
-from spark_tts import (
+from support.spark_tts_release import (
     HEADS,
     KERNELS,
     RATES,

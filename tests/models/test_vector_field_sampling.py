@@ -6,9 +6,9 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
-from components import tiny_vector_field
 from flowdubber_hf.models.vector_field.sampling import GuidedVelocity, initial_noise, sample_mels, solve
 from flowdubber_hf.schedulers import flow_sigmas, set_flow_timesteps
+from support.tiny_models import tiny_vector_field
 
 
 def euler(steps: int = 4) -> tuple[FlowMatchEulerDiscreteScheduler, torch.Tensor]:

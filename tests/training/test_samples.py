@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 
-from components import tiny_aligner, tiny_speech_tokenizer, tiny_vector_field, tiny_vocoder
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.text import phoneme_ids
 from flowdubber_hf.training.samples import (
@@ -32,6 +31,7 @@ from flowdubber_hf.training.samples import (
     tokenizer_samples,
     vocoder_samples,
 )
+from support.tiny_models import tiny_aligner, tiny_speech_tokenizer, tiny_vector_field, tiny_vocoder
 
 
 NAMES = ["s1/first", "s1/second"]

@@ -43,7 +43,7 @@ from flowdubber_hf.training.speech_tokenizer_losses import (
 from flowdubber_hf.training.speech_tokenizer_stage import HEADS_NAME, SpeechTokenizerStage
 from flowdubber_hf.training.speech_tokenizer_tokens import encode_sounds, speech_span
 from flowdubber_hf.training.synchronized_norm import SynchronizedBatchNorm, synchronize_batch_norms
-from stages import (
+from support.training_runs import (
     check_batches,
     check_parts_equal_whole,
     check_resume,

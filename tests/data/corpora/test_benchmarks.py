@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-from corpora import by_id, touch
 from flowdubber_hf.data.corpora import read_corpus
+from support.corpus_folders import by_id, touch
 
 
 def test_chem(tmp_path):

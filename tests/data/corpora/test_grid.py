@@ -4,10 +4,10 @@
 
 import pytest
 
-from corpora import by_id, touch
 from flowdubber_hf.data.corpora import read_corpus
 from flowdubber_hf.data.corpora.grid import grid_sentence, read_align
 from flowdubber_hf.data.corpora.recording import Dropped
+from support.corpus_folders import by_id, touch
 
 
 ALIGN = "0 23750 sil\n23750 29500 bin\n29500 34000 blue\n34000 35500 at\n35500 41000 f\n41000 47250 two\n47250 53000 now\n53000 74500 sil\n"

@@ -4,8 +4,8 @@
 
 import pytest
 
-from corpora import by_id, touch, write_metadata
 from flowdubber_hf.data.corpora import read_corpus
+from support.corpus_folders import by_id, touch, write_metadata
 
 
 def test_textgrids_are_found_by_path_or_name(tmp_path):

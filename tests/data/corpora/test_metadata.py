@@ -4,8 +4,8 @@
 
 import pytest
 
-from corpora import by_id, write_metadata
 from flowdubber_hf.data.corpora import read_corpus
+from support.corpus_folders import by_id, write_metadata
 
 
 def test_metadata_columns(tmp_path):

@@ -4,8 +4,8 @@
 
 import pytest
 
-from corpora import touch
 from flowdubber_hf.data.corpora.recording import Dropped, locate
+from support.corpus_folders import touch
 
 
 @pytest.mark.parametrize("name", ["../secret.wav", "/etc/passwd", "a/../../b", "C:\\x.wav", "..\\x.wav", "a\0b"])
