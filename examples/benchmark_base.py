@@ -25,7 +25,6 @@ long as the clip, the most it may. The drawn demo clip (3 s) is dubbed where no 
 import argparse
 import json
 import os
-import platform
 import resource
 import sys
 import time
@@ -35,12 +34,13 @@ from pathlib import Path
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.libraries import quiet_libraries
 from flowdubber_hf.pipelines.flowdubber.loading import choose_device
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
 from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, load_audio
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.training.untrained import PRESETS, byte_tokenizer, untrained_models
+from flowdubber_hf.work.machine import processor_name
 
 
 # What the pipeline calls of each part.
@@ -101,16 +101,7 @@ def machine(device: torch.device) -> str:
     """Processor or card, threads, and how busy the machine is with other work."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} threads"
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
+    return f"{processor_name()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
 
 
 def measure(pipe: FlowDubberPipeline, inputs: dict, repeats: int) -> dict:

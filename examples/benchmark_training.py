@@ -52,7 +52,7 @@ from transformers import PreTrainedTokenizerFast
 from flowdubber_hf.data.codec import encode_audio, encode_crops, to_pcm16
 from flowdubber_hf.data.dataset import schema, write_data
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.evaluation.run import machine
+from flowdubber_hf.demo import speech_timeline
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, semantic_config
 from flowdubber_hf.models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN, PAD_TOKEN
@@ -65,9 +65,9 @@ from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEn
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
 from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, VIDEO_FRAME_RATE
-from flowdubber_hf.processing.demo import speech_timeline
 from flowdubber_hf.training.presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS
 from flowdubber_hf.training.semantic_features import SemanticCache
+from flowdubber_hf.work.machine import describe_machine
 from pages import insert, save_json
 
 
@@ -310,7 +310,7 @@ def measure(args: argparse.Namespace, stage: str) -> dict[str, Any]:
     steps = run_until(command, run / "log.jsonl", args.warm_up + args.steps, args.timeout)
     shutil.rmtree(run)
     result = summarize(steps, args.warm_up, batch_size(args, stage))
-    result |= {"preset": args.preset, "stage": stage, "load_before": load, "machine": describe_machine()}
+    result |= {"preset": args.preset, "stage": stage, "load_before": load, "machine": describe_device()}
     save_json(kept, result)
     return result
 
@@ -333,9 +333,9 @@ def summarize(steps: Sequence[Mapping[str, Any]], warm_up: int, rows: int) -> di
     }
 
 
-def describe_machine() -> dict[str, Any]:
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return machine() | {"device": gpu or f"{machine()['processor']}, {machine()['cores']} cores"}
+def describe_device() -> dict[str, Any]:
+    found = describe_machine()
+    return found | {"device": found["graphics"] or f"{found['processor']}, {found['cores']} cores"}
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -32,8 +32,8 @@ import numpy as np
 import torch
 
 from flowdubber_hf import FlowDubberPipeline, FlowDubberPipelineOutput, load_audio, log_mel
+from flowdubber_hf.demo import demo_frames, make_demo
 from flowdubber_hf.libraries import quiet_libraries
-from flowdubber_hf.processing.demo import demo_frames, make_demo
 
 
 WIDTH, HEIGHT = 880, 452

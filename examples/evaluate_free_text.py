@@ -18,7 +18,7 @@ python examples/evaluate_free_text.py --data ../shared/data --model flowdubber-g
 ```
 
 The 30 sentences stand in `free_text_sentences.txt`: natural English outside GRID's grammar with all 39 ARPAbet phonemes. For
-each, a head that the project draws says it (`flowdubber_hf.processing.demo.make_talking_head`: every phoneme at its mean
+each, a head that the project draws says it (`flowdubber_hf.demo.make_talking_head`: every phoneme at its mean
 duration), the pipeline dubs that clip in each voice with its default settings and the same seed, and PocketSphinx hears the
 result with its own dictionary and language model, decoder settings as they come. Words are compared in lower case, without
 punctuation, digits spelled; the rate is over all words of a voice together.
@@ -62,11 +62,11 @@ import torch
 from tqdm import tqdm
 
 import flowdubber_hf
+from flowdubber_hf import demo
 from flowdubber_hf.data.dubbing import phoneme_frames
-from flowdubber_hf.evaluation.run import machine
 from flowdubber_hf.evaluation.settings import PARTS
 from flowdubber_hf.metrics import functional, recognition
-from flowdubber_hf.processing import demo, english, text
+from flowdubber_hf.processing import english, text
 from flowdubber_hf.processing.audio import (
     MEL_FRAME_RATE,
     SAMPLES_PER_VIDEO_FRAME,
@@ -76,6 +76,7 @@ from flowdubber_hf.processing.audio import (
 )
 from flowdubber_hf.processing.video import write_wav
 from flowdubber_hf.sampling import TIMINGS
+from flowdubber_hf.work.machine import describe_machine
 from pages import file_hash, insert, save_json, update_json
 from render_cards import FIGURES, write_cards
 
@@ -416,7 +417,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "settings": settings,
         "sentences": sentences,
         "sentences_per_clip": args.sentences_per_clip,
-        "machine": machine(),
+        "machine": describe_machine(),
         "date": time.strftime("%Y-%m-%d"),
         "voices": {},
         "others": {},

@@ -37,8 +37,8 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from flowdubber_hf.data.forced_alignment import align_text
+from flowdubber_hf.demo import make_talking_head
 from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
-from flowdubber_hf.processing.demo import make_talking_head
 from flowdubber_hf.processing.video import mux_audio
 
 

@@ -33,8 +33,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from safetensors import safe_open
 
-from flowdubber_hf.data.adapters import Corpus
 from flowdubber_hf.data.card import card as dataset_card
+from flowdubber_hf.data.corpora.recording import Corpus
 from flowdubber_hf.evaluation.summary import format_figure
 from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
 from flowdubber_hf.training.arguments import run_script

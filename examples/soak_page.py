@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from gradio_client import Client, handle_file
 
-from flowdubber_hf.processing.demo import DemoFiles, make_demo
+from flowdubber_hf.demo import DemoFiles, make_demo
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.work.files import replace_file
 

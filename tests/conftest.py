@@ -11,11 +11,10 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Settings of every test: no network, no cache of the user's, one thread; `tests/` itself is importable."""
+"""Settings of every test: no network, no cache of the user's, one thread."""
 
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ import pytest
 
 
 if TYPE_CHECKING:
-    from hub_server import HubServer
+    from support.hub_server import HubServer
 
 
 # Before any test module is imported, and with it the libraries that read these once.
@@ -35,7 +34,6 @@ os.environ.pop("HF_TOKEN", None)
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
 # A run in the background may have been told to ignore Ctrl-C, and what it starts with it: some tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path.insert(0, str(Path(__file__).parent))  # for `components`; pytest's importlib mode adds no path itself
 
 LONGEST_DIFFERENCE = 5000  # characters or bytes
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -95,7 +93,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["HubServer"
     """A stand-in for the Hub that this process's libraries talk to, with a cache of its own and no saved token."""
     from huggingface_hub import constants, hf_api
 
-    from hub_server import HubServer
+    from support.hub_server import HubServer
 
     with HubServer().running() as server:
         # HF_ENDPOINT and the others are read once, at the library's import.

@@ -19,7 +19,7 @@ import pytest
 
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.dubbing.jobs import MAX_SHOWN, BadJobs, DubJob
-from listings import line, write_listing
+from support.batch_listings import line, write_listing
 
 
 OUT = Path("dubs")

@@ -20,12 +20,12 @@ from dataclasses import replace
 
 import pytest
 
-from components import tiny_pipeline
 from flowdubber_hf.batch import run
 from flowdubber_hf.batch.plan import RESULTS_NAME, BatchSettings, plan_batch
 from flowdubber_hf.batch.run import run_batch
 from flowdubber_hf.dubbing.jobs import BadJobs
-from listings import line, write_clips, write_listing
+from support.batch_listings import line, write_clips, write_listing
+from support.tiny_models import tiny_pipeline
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components import tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.cli import main
+from support.tiny_models import tiny_components, tiny_pipeline
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ import re
 
 import pytest
 
-from components import tiny_pipeline
 from flowdubber_hf import cli
-from listings import line, write_clips, write_listing
+from support.batch_listings import line, write_clips, write_listing
+from support.tiny_models import tiny_pipeline
 
 
 @pytest.fixture(autouse=True)

@@ -24,12 +24,12 @@ import av
 import numpy as np
 import pytest
 
-from clips import head_frames, write_clip
-from components import tiny_pipeline
 from flowdubber_hf import __version__, cli
+from flowdubber_hf.demo import make_demo
 from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
-from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import probe_video, write_wav
+from support.tiny_models import tiny_pipeline
+from support.video_files import head_frames, write_clip
 
 
 SCRIPT = "place blue at f two now"

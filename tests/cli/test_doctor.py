@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import torch
 
-from components import tiny_hifigan
 from flowdubber_hf.cli import main
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import demo_reference
 from flowdubber_hf.processing.video import write_wav
+from support.tiny_models import tiny_hifigan
 
 
 @pytest.fixture(scope="module")

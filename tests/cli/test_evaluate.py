@@ -19,8 +19,8 @@ import sys
 
 import pytest
 
-from evaluated import CLIPS, late, write_corpus, write_outputs
 from flowdubber_hf import cli
+from support.evaluation_corpus import CLIPS, late, write_corpus, write_outputs
 
 
 @pytest.fixture(autouse=True)

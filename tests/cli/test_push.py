@@ -17,9 +17,9 @@ import json
 
 import pytest
 
-from components import tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, cli
-from hub_server import READER, WRITER
+from support.hub_server import READER, WRITER
+from support.tiny_models import tiny_pipeline
 
 
 CARD = '---\nlicense: cc-by-4.0\n---\n```python\nFlowDubberPipeline.from_pretrained("PATH-OF-THIS-FOLDER")\n```\n'

@@ -15,7 +15,7 @@ from flowdubber_hf.cli import main
 from flowdubber_hf.dubbing.jobs import DubJob, check_content, check_files_and_text, script_warnings
 from flowdubber_hf.dubbing.loading import ModelFacts
 from flowdubber_hf.processing.text import phonemize
-from listings import line, write_listing
+from support.batch_listings import line, write_listing
 
 
 def test_words_and_phonemes_are_shown(capsys):

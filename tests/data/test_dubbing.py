@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import torch
 
-from dubbing_data import PHONEMES, write_dubbing_dataset
 from flowdubber_hf.data.augmentation import augment_crops, change_tempo, cut_silence, hold_frames, normalize_crops
 from flowdubber_hf.data.dubbing import (
     DubbingClips,
@@ -29,6 +28,7 @@ from flowdubber_hf.data.dubbing import (
 )
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.processing.text import phoneme_ids
+from support.dubbing_dataset import PHONEMES, write_dubbing_dataset
 
 
 def frames(ends: list[float], optional: list[bool], count: int) -> list[int]:

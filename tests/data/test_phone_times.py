@@ -16,7 +16,7 @@ import pytest
 
 from flowdubber_hf.data.phone_times import forced_phone_times, given_phone_times, textgrid_times
 from flowdubber_hf.data.textgrid import read_textgrid
-from recordings import SCRIPT, voice, word_times
+from support.made_recordings import SCRIPT, script_voice, word_times
 
 
 LONG = """File type = "ooTextFile"
@@ -145,12 +145,12 @@ def test_wrong_phone_times_are_refused(words, phones, match):
 
 def test_forced_times_of_the_projects_own_voice():
     pytest.importorskip("pocketsphinx")
-    timed = forced_phone_times(voice(), SCRIPT, word_times())
+    timed = forced_phone_times(script_voice(), SCRIPT, word_times())
     assert [word for word, _, _ in timed.words] == SCRIPT.split()
     assert len(timed.differences) == 2 * len(SCRIPT.split())
     assert np.median(timed.differences) < 0.03
     assert -35 < timed.score < 0
-    kept = forced_phone_times(voice(), SCRIPT, word_times(), keep_given=True)
+    kept = forced_phone_times(script_voice(), SCRIPT, word_times(), keep_given=True)
     np.testing.assert_allclose([w[1] for w in kept.words], [w[1] for w in word_times()], atol=1e-3)
     assert kept.phonemes == timed.phonemes
     assert all(a[1] == b[0] for a, b in zip(kept.times, kept.times[1:], strict=False))
@@ -158,8 +158,8 @@ def test_forced_times_of_the_projects_own_voice():
 
 def test_words_that_are_not_the_texts_are_not_compared():
     pytest.importorskip("pocketsphinx")
-    timed = forced_phone_times(voice(), SCRIPT, word_times()[:-1])
+    timed = forced_phone_times(script_voice(), SCRIPT, word_times()[:-1])
     assert timed.differences == []
     assert "not compared" in timed.remarks[0]
     with pytest.raises(ValueError, match="--times forced"):
-        forced_phone_times(voice(), SCRIPT, word_times()[:-1], keep_given=True)
+        forced_phone_times(script_voice(), SCRIPT, word_times()[:-1], keep_given=True)

@@ -27,17 +27,25 @@ import av
 import numpy as np
 import pytest
 
-from clips import head_frames, noise_frames, write_clip
+from flowdubber_hf import demo
 from flowdubber_hf.cli import build_parser, main
 from flowdubber_hf.data import prepare as module
-from flowdubber_hf.data.adapters import Recording
 from flowdubber_hf.data.clip_work import Outcome, WorkSettings
 from flowdubber_hf.data.codec import to_pcm16
+from flowdubber_hf.data.corpora.recording import Recording
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.data.prepare import PrepareSettings, prepare
-from flowdubber_hf.processing import demo
 from flowdubber_hf.work import workers
-from recordings import FRAMES, SCRIPT, voice, word_times, write_metadata, write_speaking_clip, write_voice
+from support.made_recordings import (
+    FRAMES,
+    SCRIPT,
+    script_voice,
+    word_times,
+    write_metadata,
+    write_speaking_clip,
+    write_voice,
+)
+from support.video_files import head_frames, noise_frames, write_clip
 
 
 for name in ("pyarrow", "pocketsphinx", "matplotlib"):
@@ -60,7 +68,7 @@ def corpus(tmp_path_factory) -> Path:
         write_speaking_clip(folder / f"{speaker}/{name}.mp4")
         rows.append({"file_name": f"{speaker}/{name}.mp4", "speaker": speaker, "split": split, "text": SCRIPT})
     rows[0] |= {"words": word_times(), "reference": "s1/b.mp4"}
-    write_voice(folder / "sound/e.wav", voice()[:20000])
+    write_voice(folder / "sound/e.wav", script_voice()[:20000])
     rows.append({"file_name": "sound/e.wav", "speaker": "s3", "source": "Other"})
     return write_metadata(folder, rows)
 
@@ -93,7 +101,7 @@ def test_a_corpus_becomes_a_dataset(dataset):
     assert (clip.num_frames, clip.num_samples) == (FRAMES, FRAMES * 640)
     assert [word for word, _, _ in clip.words] == SCRIPT.split()
     assert store.audio(clip.id).shape == (FRAMES * 640,)
-    assert np.corrcoef(store.audio(clip.id), voice())[0, 1] > 0.95
+    assert np.corrcoef(store.audio(clip.id), script_voice())[0, 1] > 0.95
     assert store.crops(clip.id).shape == (FRAMES, 96, 96)
     assert store.crops(clip.id).std() > 5
     phones = store.phones(clip.id)
@@ -213,7 +221,7 @@ def _mpeg(path: Path) -> None:
         for picture in head_frames():
             container.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")))
         container.mux(video.encode(None))
-        sound = resample(voice(), 16000, 44100)
+        sound = resample(script_voice(), 16000, 44100)
         for start in range(0, len(sound), 1152):
             frame = av.AudioFrame.from_ndarray(to_pcm16(sound[None, start : start + 1152]), "s16", "mono")
             frame.sample_rate, frame.pts, frame.time_base = 44100, start, Fraction(1, 44100)
@@ -239,7 +247,7 @@ def test_grid_as_it_is_published(tmp_path):
     clip = store["grid/s1/pbaf2n"]
     assert (clip.text, clip.num_frames) == (SCRIPT, FRAMES)
     heard = store.audio(clip.id)
-    lag = np.correlate(heard[8000:40000], voice()[9600:38400], "valid").argmax() - 1600
+    lag = np.correlate(heard[8000:40000], script_voice()[9600:38400], "valid").argmax() - 1600
     assert abs(lag) < 400  # picture and sound start at different stamps: the sound was moved to where it belongs
     assert "license: cc-by-4.0" in (tmp_path / "out/README.md").read_text(encoding="utf-8")
 
@@ -284,15 +292,15 @@ def test_hostile_input_is_dropped_with_its_reason(corpus, tmp_path):
     folder = tmp_path / "wild"
     good = write_speaking_clip(folder / "good.mp4")
     data = good.read_bytes()
-    write_clip(folder / "noface.mp4", noise_frames(30), sound=voice()[:19200])
+    write_clip(folder / "noface.mp4", noise_frames(30), sound=script_voice()[:19200])
     write_clip(folder / "nosound.mp4", noise_frames(30))
     (folder / "damaged.mp4").write_bytes(data[:200] + b"\0" * 5000 + data[5200:9000])
     (folder / "empty.mp4").write_bytes(b"")
     (folder / "text.wav").write_text("no sound at all", encoding="utf-8")
     write_voice(folder / "silent.wav", np.zeros(16000, np.float32))
-    write_voice(folder / "short.wav", voice()[:1600])
-    write_voice(folder / "cut.wav", voice()[: 16000 * 2])
-    write_voice(folder / "long.wav", np.tile(voice(), 21))
+    write_voice(folder / "short.wav", script_voice()[:1600])
+    write_voice(folder / "cut.wav", script_voice()[: 16000 * 2])
+    write_voice(folder / "long.wav", np.tile(script_voice(), 21))
     (tmp_path / "outside.wav").write_bytes((folder / "silent.wav").read_bytes())
     (folder / "link.wav").symlink_to(tmp_path / "outside.wav")
     early = [[word, start / 3, end / 3] for word, start, end in word_times()]

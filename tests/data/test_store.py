@@ -19,7 +19,7 @@ import pytest
 
 from flowdubber_hf.data.dataset import shard_lengths, write_data
 from flowdubber_hf.data.features import FeatureStore
-from prepared import write_prepared
+from support.prepared_dataset import write_prepared
 
 
 pytest.importorskip("pyarrow")

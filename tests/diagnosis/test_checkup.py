@@ -23,12 +23,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from components import tiny_aligner, tiny_hifigan, tiny_vector_field
 from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig
 from flowdubber_hf.checkpoints.sources import bundled_checkpoints
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.diagnosis import Checkup, examine, files
 from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
-from flowdubber_hf.processing.demo import demo_reference
+from support.tiny_models import tiny_aligner, tiny_hifigan, tiny_vector_field
 
 
 BUNDLED = bundled_checkpoints()["flowdubber-grid-tiny"]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from flowdubber_hf.checkpoints.sources import local_checkpoint
+from flowdubber_hf.demo import make_demo
 from flowdubber_hf.dubbing.jobs import DubJob, check_clip, check_model
 from flowdubber_hf.dubbing.loading import ModelFacts, model_facts
-from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.text import ACCENTS, phonemize
 
 

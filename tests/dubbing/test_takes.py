@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from calls import BOXES, FPS, SCRIPTS, frames, voice
-from components import tiny_pipeline
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.dubbing import takes
 from flowdubber_hf.dubbing.takes import DRAFT_STEPS, best_take, choose_take, voice_likeness
-from flowdubber_hf.processing.demo import demo_reference
+from support.pipeline_calls import BOXES, FPS, SCRIPTS, demo_voice, frames
+from support.tiny_models import tiny_pipeline
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def pipe():
 
 @pytest.fixture(scope="module")
 def ready(pipe):
-    return pipe.prepare(SCRIPTS[0], frames(20), voice(), fps=FPS, reference_sampling_rate=16000, mouth_box=BOXES[0])
+    return pipe.prepare(
+        SCRIPTS[0], frames(20), demo_voice(), fps=FPS, reference_sampling_rate=16000, mouth_box=BOXES[0]
+    )
 
 
 OPTIONS = {"semantic_max_new_tokens": 6, "guidance_scale": 1.4}

@@ -21,7 +21,7 @@ import pytest
 
 from flowdubber_hf.evaluation.clips import find_outputs, pair_clips, read_clips
 from flowdubber_hf.work.hashing import hash_number
-from recordings import write_voice
+from support.made_recordings import write_voice
 
 
 def tree(folder, names, **columns):

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import tiny_pipeline
-from evaluated import CLIPS, late, settings, write_corpus, write_outputs
 from flowdubber_hf.evaluation import run, work
 from flowdubber_hf.evaluation.run import compare, plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.work import work_on
 from flowdubber_hf.processing.audio import load_audio, resample
-from recordings import voice
+from support.evaluation_corpus import CLIPS, late, settings, write_corpus, write_outputs
+from support.made_recordings import script_voice
+from support.tiny_models import tiny_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,8 @@ def test_a_copy_is_perfect_and_a_shift_costs_what_it_is(corpus, tmp_path):
 
 def test_another_voice_is_less_alike(corpus, tmp_path):
     pytest.importorskip("resemblyzer")
-    deeper = resample(voice(), 12000)[: len(voice())]
-    outputs = write_outputs(tmp_path / "theirs", {"anna_one": voice(), "anna_two": deeper})
+    deeper = resample(script_voice(), 12000)[: len(script_voice())]
+    outputs = write_outputs(tmp_path / "theirs", {"anna_one": script_voice(), "anna_two": deeper})
     evaluate(corpus, tmp_path / "out", outputs=outputs, metrics=("ge2e",), setting=1)
     same, other, _ = (rows(tmp_path / "out")[name]["ge2e"] for name in CLIPS)
     assert same > 0.98

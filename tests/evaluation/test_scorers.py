@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 
-from evaluated import CLIPS
 from flowdubber_hf.evaluation import scorers
 from flowdubber_hf.evaluation.clips import Clip, Voice
 from flowdubber_hf.evaluation.samples import Sample
@@ -30,7 +29,8 @@ from flowdubber_hf.metrics.sync import lip_sync
 from flowdubber_hf.processing.faces import face_crops
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
 from models.test_syncnet import tiny_syncnet
-from recordings import SCRIPT, voice, word_times, write_speaking_clip
+from support.evaluation_corpus import CLIPS
+from support.made_recordings import SCRIPT, script_voice, word_times, write_speaking_clip
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_what_cannot_be_measured_is_none_with_its_reason(clip):
 
     columns = tuple(Column(name, name, "", "higher", 1) for name in ("loud", "odd", "sure"))
     scorer = Scorer("test", columns, (loud, odd, lambda sample: {"sure": np.float32(1.5)}))
-    values = scorer.score(Sample(clip, voice()))
+    values = scorer.score(Sample(clip, script_voice()))
     assert values == {"loud": None, "odd": None, "sure": 1.5, "list": [1.0, 2.0]}
     assert scorer.problems == {"loud": "the sound is silent."}
 
@@ -120,10 +120,10 @@ def test_silence_has_no_words_and_everything_else_goes_on(clip):
 
 def test_given_word_times_have_to_be_those_of_the_text(clip):
     with pytest.raises(ValueError, match="no word times"):
-        _ = Sample(without_words(clip), voice()).words
+        _ = Sample(without_words(clip), script_voice()).words
     other = replace(clip, text="set red")
     with pytest.raises(ValueError, match="not those of the text"):
-        _ = Sample(other, voice()).words
+        _ = Sample(other, script_voice()).words
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_whisper_gives_the_rate_in_both_orders(clip, monkeypatch):
         "flowdubber_hf.metrics.neural.WhisperRecognizer", lambda name, device: lambda sound: next(heard)
     )
     (scorer,), _ = choose_scorers(["wer=some/whisper"], [clip])
-    missing, silent, more = (scorer.score(Sample(clip, voice())) for _ in range(3))
+    missing, silent, more = (scorer.score(Sample(clip, script_voice())) for _ in range(3))
     assert (missing["wer"], missing["wer_swapped"]) == pytest.approx((100 / 6, 100 / 5))
     assert (silent["wer"], silent["wer_clips"], silent["wer_swapped"]) == (100, 100, None)
     assert (more["wer"], more["wer_swapped"]) == pytest.approx((200 / 6, 200 / 8))
@@ -170,18 +170,18 @@ def test_networks_with_weights_get_sound_and_reference(clip, monkeypatch):
     monkeypatch.setattr("flowdubber_hf.metrics.neural.WavLMSimilarity", network)
     monkeypatch.setattr("flowdubber_hf.metrics.neural.Utmos", network)
     chosen, _ = choose_scorers(["wavlm", "utmos=here"], [clip])
-    values = [scorer.score(Sample(clip, voice())) for scorer in chosen]
+    values = [scorer.score(Sample(clip, script_voice())) for scorer in chosen]
     assert values == [{"wavlm": 2.0}, {"utmos": 1.0}]
     assert made == [("microsoft/wavlm-base-plus-sv", "cpu"), ("here", "cpu")]
 
 
 def test_lip_sync_of_the_bundled_judge(clip):
     (scorer,), _ = choose_scorers(["lse"], [clip])
-    values = scorer.score(Sample(clip, voice()))
+    values = scorer.score(Sample(clip, script_voice()))
     assert values["lse_c"] >= 0
     assert 0 <= values["lse_d"] <= 2
     assert -15 <= values["lse_offset"] <= 15
-    assert scorer.score(Sample(clip, voice()[:16000])) == {"lse_c": None, "lse_d": None, "lse_offset": None}
+    assert scorer.score(Sample(clip, script_voice()[:16000])) == {"lse_c": None, "lse_d": None, "lse_offset": None}
     assert "at least" in scorer.problems["lse"]
 
 
@@ -190,8 +190,8 @@ def test_a_judge_of_colour_faces_gets_faces(clip, tmp_path):
     model = tiny_syncnet(crop_channels=3)
     model.save_pretrained(tmp_path)
     (scorer,), _ = choose_scorers([f"lse={tmp_path}"], [clip])
-    values = scorer.score(Sample(clip, voice()))
+    values = scorer.score(Sample(clip, script_voice()))
     found = FlowDubberLipFeatureExtractor()(clip.video)
-    expected = lip_sync(model.eval(), face_crops(clip.video, found["boxes"], model.config.crop_size), voice())
+    expected = lip_sync(model.eval(), face_crops(clip.video, found["boxes"], model.config.crop_size), script_voice())
     assert values["lse_d"] == pytest.approx(expected.distance, abs=1e-5)
     assert values["lse_offset"] == expected.offset

@@ -23,7 +23,7 @@ from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments
 from flowdubber_hf.training.checks import CHECKS
 from flowdubber_hf.training.semantic_features import SemanticCache
-from stages import load_script
+from support.training_runs import load_script
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from components import tiny_pipeline
-from stages import load_script
+from support.tiny_models import tiny_pipeline
+from support.training_runs import load_script
 
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -26,8 +26,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components import tiny_aligner, tiny_pipeline
-from dubbing_data import clips, write_dubbing_dataset
 from flowdubber_hf import (
     FlowDubberAlignerModel,
     FlowDubberLipReader,
@@ -38,8 +36,10 @@ from flowdubber_hf import (
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
 from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings
-from prepared import write_prepared
-from stages import load_script
+from support.dubbing_dataset import clips, write_dubbing_dataset
+from support.prepared_dataset import write_prepared
+from support.tiny_models import tiny_aligner, tiny_pipeline
+from support.training_runs import load_script
 
 
 PATIENCE = 300  # seconds, for a machine busy with other things

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components import tiny_pipeline
 from flowdubber_hf.evaluation.settings import EvaluateSettings, check_settings
-from stages import load_script
+from support.tiny_models import tiny_pipeline
+from support.training_runs import load_script
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from components import tiny_pipeline
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.processing.text import PAUSES
 from flowdubber_hf.training.duration_stage import TimedScript, duration_figures
-from prepared import write_prepared
-from stages import SECONDS, load_script, spoken_clip, voice
+from support.prepared_dataset import write_prepared
+from support.tiny_models import tiny_pipeline
+from support.training_runs import SECONDS, buzz, load_script, spoken_clip
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def script(repository):
 def write_dataset(folder):
     """Two clips to learn from and one held out."""
     rng = random.Random(0)
-    common = {"source": "grid", "style": np.zeros(256, np.float32), "audio": voice(110.0, SECONDS)}
+    common = {"source": "grid", "style": np.zeros(256, np.float32), "audio": buzz(110.0, SECONDS)}
     splits = enumerate(("train", "train", "val"))
     return write_prepared(
         folder, [{"id": f"grid/a/{i}", "split": split, **common, **spoken_clip(rng)} for i, split in splits]

@@ -23,7 +23,7 @@ import torch
 
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.video import write_wav
-from stages import load_script
+from support.training_runs import load_script
 
 
 GRID_WORDS = {
@@ -104,7 +104,7 @@ def test_default_voices_are_in_the_shared_data(script, shared_data):
 
 
 def test_unseen_voice_is_held_out_of_training(script, shared_data):
-    from flowdubber_hf.data.adapters import read_corpus
+    from flowdubber_hf.data.corpora import read_corpus
 
     grid = read_corpus(shared_data / "grid").recordings
     speech = read_corpus(shared_data / "speech", val_by="speaker", val_share=0.02).recordings
@@ -238,7 +238,7 @@ def test_options_of_the_dub_are_given_on_and_kept_out_of_the_docs(script, argume
 
 
 def test_drawn_times_replace_those_of_the_lips(script, fake):
-    from flowdubber_hf.processing import demo
+    from flowdubber_hf import demo
 
     with script.drawn_times(fake, "The cat."):
         fake.aligner.encode()

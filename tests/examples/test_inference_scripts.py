@@ -21,12 +21,12 @@ import numpy as np
 import pytest
 import torch
 
-from components import tiny_pipeline
+from flowdubber_hf.demo import DEMO_SCRIPT, make_demo
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, make_demo
 from flowdubber_hf.processing.subtitles import clock, cues
 from flowdubber_hf.processing.video import probe_video
-from stages import launch, load_script
+from support.tiny_models import tiny_pipeline
+from support.training_runs import launch, load_script
 
 
 @pytest.fixture(scope="module")

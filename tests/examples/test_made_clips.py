@@ -11,7 +11,7 @@ from flowdubber_hf.evaluation.clips import Clip, pair_clips, read_clips
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.encoding import write_silent_video
 from flowdubber_hf.processing.video import iter_frames, probe_video, write_wav
-from stages import load_script
+from support.training_runs import load_script
 
 
 FRAMES, SIZE = 25, 640

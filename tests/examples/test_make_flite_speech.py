@@ -22,7 +22,7 @@ import pytest
 
 from flowdubber_hf.processing.text import phonemize
 from flowdubber_hf.processing.video import probe_video
-from stages import load_script
+from support.training_runs import load_script
 
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "make_flite_speech.py"

@@ -21,8 +21,8 @@ import torch
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.semantic_model import fresh_model
-from prepared import write_prepared
-from stages import load_script, spoken_clip, voice, write_dataset
+from support.prepared_dataset import write_prepared
+from support.training_runs import buzz, load_script, spoken_clip, write_dataset
 
 
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -68,7 +68,7 @@ def test_what_the_prior_leaves(repository, capsys, tmp_path):
             "split": "val" if number > 1 else "train",
             "speaker": "a",
             "source": "grid",
-            "audio": voice(110.0 + number),
+            "audio": buzz(110.0 + number),
             "crops": np.zeros((40, 96, 96), np.uint8),
             "style": style,
             **spoken_clip(rng),

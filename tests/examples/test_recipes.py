@@ -28,7 +28,7 @@ import pytest
 
 from flowdubber_hf.cli import build_parser
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments
-from stages import load_script
+from support.training_runs import load_script
 
 
 PAGES = (

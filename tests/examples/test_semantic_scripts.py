@@ -28,7 +28,7 @@ from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_features import SemanticCache
 from flowdubber_hf.training.semantic_model import load_model
 from flowdubber_hf.training.semantic_stage import SemanticStage
-from stages import check_resume, check_two_processes, load_script, log_of, run_here, write_dataset
+from support.training_runs import check_resume, check_two_processes, load_script, log_of, run_here, write_dataset
 from training.test_semantic_training import write_qwen2
 
 

@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from clips import noise_frames, write_clip
-from components import tiny_aligner, tiny_components, tiny_style_encoder, tiny_vector_field, tiny_vocoder
 from flowdubber_hf import cli
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.batch.plan import _is_finished, _is_own, row_of
 from flowdubber_hf.cli.config import apply_config
-from flowdubber_hf.data.adapters import read_corpus
 from flowdubber_hf.data.clip_work import _known
+from flowdubber_hf.data.corpora import read_corpus
 from flowdubber_hf.data.features import COLUMNS, FeatureStore
 from flowdubber_hf.data.phone_times import textgrid_times
 from flowdubber_hf.evaluation.run import compare
@@ -38,7 +36,9 @@ from flowdubber_hf.training.resumable import Resumable
 from flowdubber_hf.training.semantic_features import SemanticCache
 from flowdubber_hf.work.reading import read_array
 from fuzz import mutations
-from prepared import write_prepared
+from support.prepared_dataset import write_prepared
+from support.tiny_models import tiny_aligner, tiny_components, tiny_style_encoder, tiny_vector_field, tiny_vocoder
+from support.video_files import noise_frames, write_clip
 
 
 Damage = Callable[[bytes, random.Random], bytes]

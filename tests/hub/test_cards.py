@@ -21,16 +21,16 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
-from components import tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, cli
 from flowdubber_hf.checkpoints.sources import bundled_checkpoints
+from flowdubber_hf.demo import make_demo
 from flowdubber_hf.hub.contents import front_matter
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import mux_audio
-from hub_server import WRITER
-from prepared import write_prepared
-from stages import load_script
+from support.hub_server import WRITER
+from support.prepared_dataset import write_prepared
+from support.tiny_models import tiny_pipeline
+from support.training_runs import load_script
 
 
 CARDS = ("hub_cards/model/README.md", "hub_cards/judge/README.md", "hub_cards/dataset/README.md")

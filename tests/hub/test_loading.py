@@ -25,9 +25,6 @@ from diffusers import DiffusionPipeline
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from calls import same_dub, voice
-from clips import head_frames, write_clip
-from components import LANGUAGE_MODEL, tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, FlowDubberVocoder
 from flowdubber_hf.checkpoints.sources import part_folder, split_revision
 from flowdubber_hf.dubbing.loading import model_folder
@@ -36,7 +33,10 @@ from flowdubber_hf.metrics.sync import load_syncnet
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline, load_part
 from flowdubber_hf.processing.video import write_wav
 from flowdubber_hf.training.semantic_model import load_model
-from hub_server import READER, WRITER
+from support.hub_server import READER, WRITER
+from support.pipeline_calls import demo_voice, same_dub
+from support.tiny_models import LANGUAGE_MODEL, tiny_components, tiny_pipeline
+from support.video_files import head_frames, write_clip
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_the_command_dubs_offline_from_the_cache(published, tmp_path):
     """In a process of its own, as a user meets it: HF_HUB_OFFLINE is read once, at the start."""
     FlowDubberPipeline.from_pretrained("me/tiny")
     write_clip(tmp_path / "clip.mp4", head_frames()[:30])
-    write_wav(tmp_path / "voice.wav", voice(), 16000)
+    write_wav(tmp_path / "voice.wav", demo_voice(), 16000)
     variables = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": constants.HF_HUB_CACHE, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "flowdubber_hf", "dub", "--video", "clip.mp4", "--reference", "voice.wav"]
     command += [

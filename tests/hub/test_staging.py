@@ -23,12 +23,12 @@ from diffusers import DiffusionPipeline
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoTokenizer
 
 import flowdubber_hf
-from calls import same_dub
-from components import tiny_components, tiny_pipeline, tiny_vocoder
 from flowdubber_hf import FlowDubberPipeline, FlowDubberVectorField, FlowDubberVocoder
 from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.hub import stage_for_hub, stage_model_for_hub
 from flowdubber_hf.hub.staging import publish_index
+from support.pipeline_calls import same_dub
+from support.tiny_models import tiny_components, tiny_pipeline, tiny_vocoder
 
 
 CARD = """---

@@ -19,7 +19,7 @@ from huggingface_hub import get_token
 from safetensors.torch import save_file
 
 from flowdubber_hf.hub import Target, push, read_contents, send
-from hub_server import READER, WRITER
+from support.hub_server import READER, WRITER
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_failure_on_the_way_leaves_the_repository_as_it_was(hub, contents, ste
 
 def test_files_that_the_hub_ignores_are_told(hub, contents, monkeypatch):
     """A .gitignore of the repository makes the Hub skip files of a commit without an error."""
-    from hub_server import Repository
+    from support.hub_server import Repository
 
     commit = Repository.commit
     monkeypatch.setattr(

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.metrics import functional
-from signals import glide
+from support.signals import glide
 
 
 pytest.importorskip("pyworld")

@@ -20,7 +20,7 @@ import pytest
 
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.metrics.sync import lip_sync, load_syncnet
-from signals import glide
+from support.signals import glide
 
 
 pytest.importorskip("evaluate")

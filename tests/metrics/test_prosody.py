@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.metrics import functional
-from signals import glide
+from support.signals import glide
 
 
 def test_loudness_follows_a_copy_at_another_volume():

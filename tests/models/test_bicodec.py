@@ -23,7 +23,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from flowdubber_hf.models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerConfig
 from flowdubber_hf.models.speech_tokenizer.conversion import bicodec_config, plan_bicodec, wav2vec2_config
 from flowdubber_hf.models.speech_tokenizer.front_end import normalize_volume, reference_clip, speaker_mel
-from spark_tts import (
+from support.spark_tts_release import (
     HEADS,
     KERNELS,
     RATES,
@@ -365,10 +365,10 @@ class TestGlobalHalf:
 
     def test_all_codes_round_trip_as_the_definition_counts_them(self, pair):
         """The published quantiser has six dimensions of four levels."""
-        from flowdubber_hf.models.speech_tokenizer.quantization import FiniteScalarQuantizer
+        from flowdubber_hf.models.speech_tokenizer.quantization import FlowDubberFiniteScalarQuantizer
 
         codes = np.stack([(np.arange(4096) // 4**place % 4 - 2) / 2 for place in range(6)], axis=1)
-        quantizer = FiniteScalarQuantizer([4] * 6, 128)
+        quantizer = FlowDubberFiniteScalarQuantizer([4] * 6, 128)
         ours = quantizer.indices_to_codes(torch.arange(4096))
         np.testing.assert_array_equal(ours.numpy(), codes)
         assert torch.equal(quantizer.codes_to_indices(ours), torch.arange(4096))

@@ -22,9 +22,9 @@ import torch
 from torch.nn import functional as F
 from transformers import SpeechT5HifiGan
 
-from components import tiny_pipeline
 from flowdubber_hf.models.vocoder.conversion import convert_hifigan, hifigan_config
 from flowdubber_hf.processing.audio import with_headroom
+from support.tiny_models import tiny_pipeline
 
 
 # The settings of EmoDubber's Vocoder_16KHz/config.json, at a quarter of its channels for speed.

@@ -19,7 +19,6 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from torch.nn import functional as F
 
-from components import tiny_aligner
 from flowdubber_hf import (
     FlowDubberAlignerConfig,
     FlowDubberAlignerModel,
@@ -27,6 +26,7 @@ from flowdubber_hf import (
     FlowDubberLipReaderConfig,
 )
 from flowdubber_hf.models.lip_reader.conversion import convert_lip_reader, public_lip_reader_name
+from support.tiny_models import tiny_aligner
 
 
 STAGES = (64, 128, 256, 512)

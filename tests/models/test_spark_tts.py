@@ -25,8 +25,6 @@ from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from calls import voice as speech_of_calls
-from components import tiny_components
 from flowdubber_hf.checkpoints import sources
 from flowdubber_hf.cli import main
 from flowdubber_hf.models.semantic import (
@@ -44,7 +42,8 @@ from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.pipelines.flowdubber.loading import check_weights
 from flowdubber_hf.pipelines.flowdubber.parts import load_part
 from flowdubber_hf.training.semantic_model import load_model
-from spark_tts import (
+from support.pipeline_calls import demo_voice
+from support.spark_tts_release import (
     FAMILIES,
     PUBLISHED,
     QWEN_ADDED,
@@ -57,6 +56,7 @@ from spark_tts import (
     speech_tokens,
     write_spark_tts,
 )
+from support.tiny_models import tiny_components
 
 
 CODEC, LANGUAGE, FRONT_END = "BiCodec", "LLM", "wav2vec2-large-xlsr-53"
@@ -323,7 +323,7 @@ class TestFolder:
             return generate(input_ids, *rest, **options)
 
         loaded.semantic_model.generate_semantics = look
-        voice = torch.from_numpy(speech_of_calls(1.5))
+        voice = torch.from_numpy(demo_voice(1.5))
         frames = torch.full((50, 96, 96, 3), 90, dtype=torch.uint8).numpy()
         loaded.set_progress_bar_config(disable=True)
         dub = loaded(

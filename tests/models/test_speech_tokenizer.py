@@ -26,7 +26,10 @@ from flowdubber_hf.models.speech_tokenizer import (
     FlowDubberSpeechTokenizerConfig,
 )
 from flowdubber_hf.models.speech_tokenizer.front_end import mel_features, normalize_volume, unfold_mel
-from flowdubber_hf.models.speech_tokenizer.quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer
+from flowdubber_hf.models.speech_tokenizer.quantization import (
+    FlowDubberFactorizedVectorQuantizer,
+    FlowDubberFiniteScalarQuantizer,
+)
 from flowdubber_hf.processing.audio import log_mel
 
 
@@ -100,7 +103,7 @@ def model(request) -> FlowDubberSpeechTokenizer:
 
 class TestFiniteScalarQuantizer:
     def test_all_indices_round_trip(self):
-        quantizer = FiniteScalarQuantizer([4] * 6, 16)
+        quantizer = FlowDubberFiniteScalarQuantizer([4] * 6, 16)
         indices = torch.arange(4096)
         codes = quantizer.indices_to_codes(indices)
         assert codes.shape == (4096, 6)
@@ -109,7 +112,7 @@ class TestFiniteScalarQuantizer:
         assert len({tuple(code) for code in codes.tolist()}) == 4096
 
     def test_first_dimension_is_the_least_significant_digit(self):
-        codes = FiniteScalarQuantizer([4] * 6, 16).indices_to_codes(torch.tensor([0, 1, 4, 4095]))
+        codes = FlowDubberFiniteScalarQuantizer([4] * 6, 16).indices_to_codes(torch.tensor([0, 1, 4, 4095]))
         assert codes[0].tolist() == [-1.0] * 6
         assert codes[1].tolist() == [-0.5, *[-1.0] * 5]
         assert codes[2].tolist() == [-1.0, -0.5, *[-1.0] * 4]
@@ -117,32 +120,32 @@ class TestFiniteScalarQuantizer:
 
     def test_rounding(self):
         # For 4 levels tanh(z + atanh(.5 / 1.5015)) * 1.5015 - .5 maps 0 to 0 and saturates at 1.0015 and -2.0015.
-        quantizer = FiniteScalarQuantizer([4], 8)
+        quantizer = FlowDubberFiniteScalarQuantizer([4], 8)
         values = torch.tensor([[-9.0], [-0.9], [0.0], [9.0]])
         assert torch.allclose(quantizer.bound(values)[[0, 2, 3], 0], torch.tensor([-2.0015, 0.0, 1.0015]), atol=1e-5)
         assert quantizer.quantize(values)[:, 0].tolist() == [-1.0, -0.5, 0.0, 0.5]
 
     def test_odd_levels(self):
-        quantizer = FiniteScalarQuantizer([3, 5], 8)
+        quantizer = FlowDubberFiniteScalarQuantizer([3, 5], 8)
         codes = quantizer.indices_to_codes(torch.arange(15))
         assert torch.equal(quantizer.codes_to_indices(codes), torch.arange(15))
         assert codes.min() == -1 and codes.max() == 1
 
     def test_detokenize_equals_forward(self):
-        quantizer = FiniteScalarQuantizer([4] * 6, 16)
+        quantizer = FlowDubberFiniteScalarQuantizer([4] * 6, 16)
         quantized, indices = quantizer(torch.randn(2, 5, 16) * 3)
         assert indices.shape == (2, 5) and int(indices.min()) >= 0 and int(indices.max()) < 4096
         assert torch.allclose(quantizer.detokenize(indices), quantized, atol=1e-6)
 
     def test_gradient_passes(self):
         values = torch.randn(3, 16, requires_grad=True)
-        FiniteScalarQuantizer([4] * 6, 16)(values)[0].sum().backward()
+        FlowDubberFiniteScalarQuantizer([4] * 6, 16)(values)[0].sum().backward()
         assert (values.grad != 0).any()
 
 
-def hand_quantizer(normalize: bool = False) -> FactorizedVectorQuantizer:
+def hand_quantizer(normalize: bool = False) -> FlowDubberFactorizedVectorQuantizer:
     """Identity projections and the codes (1, 0), (0, 2), (-3, 0)."""
-    quantizer = FactorizedVectorQuantizer(2, 3, 2, 0.25, 2.0, normalize, 0.5, 0.2)
+    quantizer = FlowDubberFactorizedVectorQuantizer(2, 3, 2, 0.25, 2.0, normalize, 0.5, 0.2)
     with torch.no_grad():
         for projection in (quantizer.in_project, quantizer.out_project):
             projection.weight.copy_(torch.eye(2)[..., None])

@@ -30,7 +30,7 @@ import pytest
 import yaml
 
 from flowdubber_hf import __version__
-from flowdubber_hf.processing.demo import make_demo
+from flowdubber_hf.demo import make_demo
 
 
 pytest.importorskip("setuptools", minversion="77")

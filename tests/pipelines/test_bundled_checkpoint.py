@@ -21,7 +21,7 @@ import torch
 
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.checkpoints.sources import bundled_checkpoints
-from flowdubber_hf.processing.demo import make_demo
+from flowdubber_hf.demo import make_demo
 
 
 NAME = "flowdubber-grid-tiny"

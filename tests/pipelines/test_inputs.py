@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from calls import BOXES, SCRIPTS, batch_inputs, frames, inputs, voice
-from clips import write_clip
-from components import tiny_pipeline
 from flowdubber_hf.pipelines.flowdubber.inputs import each
 from flowdubber_hf.processing.lips import NoFaceError
 from flowdubber_hf.processing.video import write_wav
+from support.pipeline_calls import BOXES, SCRIPTS, batch_inputs, demo_voice, frames, inputs
+from support.tiny_models import tiny_pipeline
+from support.video_files import write_clip
 
 
 QUICK = {"without": ["semantics"], "output_type": "latent", "num_inference_steps": 1}
@@ -49,13 +49,13 @@ def test_clips_of_any_form_give_the_same_dub(pipe, plain, form):
 
 @pytest.mark.parametrize("form", VOICES)
 def test_voices_of_any_form_give_the_same_dub(pipe, plain, form):
-    given = inputs(reference_audio=VOICES[form](voice()), reference_sampling_rate=None, **QUICK)
+    given = inputs(reference_audio=VOICES[form](demo_voice()), reference_sampling_rate=None, **QUICK)
     assert torch.equal(pipe(**given).audios, plain)
 
 
 def test_files_in_memory_give_the_dub_of_the_files(pipe, tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", frames(20))
-    write_wav(tmp_path / "voice.wav", voice(), 16000)
+    write_wav(tmp_path / "voice.wav", demo_voice(), 16000)
     by_path = pipe(**inputs(video=clip, reference_audio=tmp_path / "voice.wav", **QUICK))
     assert by_path.videos == [clip]
     held = pipe(**inputs(video=clip.read_bytes(), reference_audio=(tmp_path / "voice.wav").open("rb"), **QUICK))
@@ -70,12 +70,12 @@ def test_files_in_memory_give_the_dub_of_the_files(pipe, tmp_path):
 
 def test_single_forms_serve_a_whole_batch(pipe, tmp_path):
     """A list of pictures is one clip, a pair one voice, and a file object is read once."""
-    write_wav(tmp_path / "voice.wav", voice(), 16000)
+    write_wav(tmp_path / "voice.wav", demo_voice(), 16000)
     pictures = [Image.fromarray(frame) for frame in frames(20)]
     with (tmp_path / "voice.wav").open("rb") as file:
         dub = pipe(**batch_inputs(video=pictures, reference_audio=file, mouth_box=BOXES[0], **QUICK))
     pair = pipe(
-        **batch_inputs(video=[pictures, pictures], reference_audio=(16000, voice()), mouth_box=BOXES[0], **QUICK)
+        **batch_inputs(video=[pictures, pictures], reference_audio=(16000, demo_voice()), mouth_box=BOXES[0], **QUICK)
     )
     torch.testing.assert_close(dub.audios, pair.audios, atol=0.02, rtol=0)  # the file has 16 bits a sample
     assert dub.durations == [0.8, 0.8]
@@ -86,10 +86,16 @@ def test_single_forms_serve_a_whole_batch(pipe, tmp_path):
     [
         ({"video": [frames(20), frames(27)[..., :2]]}, r"^`video\[1\]`: a clip is a path"),
         ({"video": [frames(20), "nowhere.mp4"]}, r"^`video\[1\]`: there is no video file nowhere\.mp4"),
-        ({"reference_audio": ["nowhere.wav", voice()]}, r"^`reference_audio\[0\]`: there is no reference file"),
-        ({"reference_audio": [voice(), voice() * 1000]}, r"^`reference_audio\[1\]`: sound given as floats"),
-        ({"reference_audio": [voice(), voice(0.5)]}, r"^`reference_audio\[1\]`: the reference lasts 0\.50 s"),
-        ({"reference_audio": [voice(), (44100, voice())]}, r"^`reference_audio\[1\]`: the sound itself says 44100 Hz"),
+        ({"reference_audio": ["nowhere.wav", demo_voice()]}, r"^`reference_audio\[0\]`: there is no reference file"),
+        ({"reference_audio": [demo_voice(), demo_voice() * 1000]}, r"^`reference_audio\[1\]`: sound given as floats"),
+        (
+            {"reference_audio": [demo_voice(), demo_voice(0.5)]},
+            r"^`reference_audio\[1\]`: the reference lasts 0\.50 s",
+        ),
+        (
+            {"reference_audio": [demo_voice(), (44100, demo_voice())]},
+            r"^`reference_audio\[1\]`: the sound itself says 44100 Hz",
+        ),
         ({"mouth_box": [BOXES[0], (1, 2, 3)]}, r"^`mouth_box\[1\]` must be"),
         ({"mouth_box": [BOXES[0], (8, 8, 400, 400)]}, r"^`mouth_box\[1\]` .* must lie inside the picture"),
         ({"script": [SCRIPTS[0], " "]}, r"^`script\[1\]`: the script is empty"),

@@ -13,9 +13,9 @@ from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from calls import inputs
-from components import tiny_components, tiny_pipeline
 from flowdubber_hf.training.vector_field_adapter import ADAPTABLE, VectorFieldAdapter
+from support.pipeline_calls import inputs
+from support.tiny_models import tiny_components, tiny_pipeline
 
 
 pytest.importorskip("peft")

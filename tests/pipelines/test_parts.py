@@ -23,10 +23,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import SpeechT5HifiGan
 
-from components import tiny_components, tiny_hifigan, tiny_pipeline
 from flowdubber_hf import FlowDubberLipReader, FlowDubberLipReaderConfig, FlowDubberPipeline
 from flowdubber_hf.models.parts import PART_CLASSES, identify_part, load_part
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
+from support.tiny_models import tiny_components, tiny_hifigan, tiny_pipeline
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from calls import frames, inputs
-from components import tiny_aligner, tiny_hifigan, tiny_pipeline
 from flowdubber_hf.models.aligner.modeling_aligner import LIP_BLOCK_FRAMES
 from flowdubber_hf.pipelines.flowdubber import passes
 from flowdubber_hf.pipelines.flowdubber.passes import (
@@ -24,6 +22,8 @@ from flowdubber_hf.pipelines.flowdubber.passes import (
     whole_clip,
 )
 from flowdubber_hf.processing.text import phonemize
+from support.pipeline_calls import frames, inputs
+from support.tiny_models import tiny_aligner, tiny_hifigan, tiny_pipeline
 
 
 SENTENCE = "Bin blue at two, please."

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_frames, demo_reference
 
 
 PINNED = Path(__file__).with_name("pinned_dub.npz")

@@ -24,11 +24,20 @@ import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FlowMatchHeunDiscreteScheduler
 from safetensors.torch import load_file, save_file
 
-from calls import SCRIPTS, batch_inputs, frames, generator, inputs, same_dub, single_inputs, voice
-from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.pipelines.flowdubber.timing import spoken_words
 from flowdubber_hf.processing.text import phonemize
+from support.pipeline_calls import (
+    SCRIPTS,
+    batch_inputs,
+    demo_voice,
+    frames,
+    generator,
+    inputs,
+    same_dub,
+    single_inputs,
+)
+from support.tiny_models import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +178,7 @@ def test_reference_text_reaches_the_language_model(pipe, reference_output):
 
 def test_a_transcribed_reference_must_fit_the_language_model(pipe):
     with pytest.raises(ValueError, match=r"room for 4096; shorten the reference"):
-        pipe(**inputs(reference_text="place green", reference_audio=voice(90.0)))
+        pipe(**inputs(reference_text="place green", reference_audio=demo_voice(90.0)))
 
 
 def test_number_of_steps(pipe):
@@ -373,7 +382,7 @@ def test_progress_bar(capfd):
         ({"reference_audio": "nowhere.wav"}, "no reference file"),
         ({"reference_audio": 5}, "`reference_audio`: sound is a path, .* got int"),
         ({"reference_sampling_rate": None}, "`reference_audio`: give the sampling rate .*reference_sampling_rate="),
-        ({"reference_audio": voice(0.5)}, "needs at least 1 s"),
+        ({"reference_audio": demo_voice(0.5)}, "needs at least 1 s"),
         ({"reference_audio": np.zeros(32000, np.float32)}, "silent"),
         ({"reference_text": " "}, "reference_text"),
         ({"mouth_box": (40, 8, 8, 40)}, "mouth_box"),
@@ -719,7 +728,9 @@ def test_without_lips_the_picture_has_no_say(pipe):
 
 
 def test_without_style_the_voice_has_no_say(pipe):
-    one, other = (pipe(**inputs(reference_audio=voice(seed=seed), without=["style", "semantics"])) for seed in (0, 1))
+    one, other = (
+        pipe(**inputs(reference_audio=demo_voice(seed=seed), without=["style", "semantics"])) for seed in (0, 1)
+    )
     assert torch.equal(one.audios[0], other.audios[0])
 
 
@@ -749,7 +760,7 @@ def test_what_is_wrong_with_frames_is_said(pipe):
 
 
 def test_whole_numbers_and_stereo_give_the_same_dub(pipe):
-    sound = voice()
+    sound = demo_voice()
     stereo = np.round(np.stack([sound, sound], axis=1) * 32767).astype(np.int16)
     plain = pipe(**inputs(output_type="latent", without=["semantics"])).audios  # whose choices turn on the last digit
     for given in (stereo, stereo.T, torch.from_numpy(stereo)):
@@ -760,14 +771,14 @@ def test_whole_numbers_and_stereo_give_the_same_dub(pipe):
 def test_the_level_of_the_reference_does_not_matter(pipe):
     plain, quiet, shifted = (
         pipe(**inputs(reference_audio=sound, output_type="latent")).audios
-        for sound in (voice(), voice() * 0.01, voice() + 0.1)
+        for sound in (demo_voice(), demo_voice() * 0.01, demo_voice() + 0.1)
     )
     torch.testing.assert_close(shifted, plain, atol=0.02, rtol=0)
     assert (quiet - plain).abs().mean() < 0.1 * plain.abs().mean()
 
 
 def test_what_is_wrong_with_the_voice_is_told(pipe):
-    clipped = np.clip(voice() * 20, -1, 1)
+    clipped = np.clip(demo_voice() * 20, -1, 1)
     assert "clipped" in " ".join(pipe(**inputs(reference_audio=clipped)).warnings[0])
     with pytest.raises(ValueError, match="not a second of voice"):
         pipe(**inputs(reference_audio=np.random.default_rng(0).normal(0, 0.1, 32000)))

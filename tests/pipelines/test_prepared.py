@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from calls import BOXES, FPS, SCRIPTS, frames, generator, inputs, voice
-from components import tiny_pipeline
+from support.pipeline_calls import BOXES, FPS, SCRIPTS, demo_voice, frames, generator, inputs
+from support.tiny_models import tiny_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def prepared(**changed) -> dict:
 def test_a_prepared_call_is_the_call_itself(pipe, counted):
     plain = pipe(**inputs())
     clip = pipe.prepare_clip(frames(20), fps=FPS, mouth_box=BOXES[0])
-    heard = pipe.prepare_voice(voice(), 16000)
+    heard = pipe.prepare_voice(demo_voice(), 16000)
     assert counted == {"lips": 2, "voice": 2}
     dub = pipe(**prepared(video=clip, reference_audio=heard))
     assert torch.equal(dub.audios[0], plain.audios[0])
@@ -54,7 +54,7 @@ def test_a_prepared_call_is_the_call_itself(pipe, counted):
 
 
 def test_what_stands_in_a_list_several_times_is_read_once(pipe, counted):
-    clip, sound = frames(20), voice()
+    clip, sound = frames(20), demo_voice()
     takes = pipe(
         **inputs(
             script=[SCRIPTS[0]] * 3,

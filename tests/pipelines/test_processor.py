@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoProcessor
 
-from calls import BOXES, FPS, SCRIPTS, frames, inputs
-from components import tiny_pipeline
 from flowdubber_hf import FlowDubberAlignerModel, FlowDubberProcessor, FlowDubberVectorField, bundled_checkpoint
 from flowdubber_hf.models.semantic import build_prompt, pad_prompts
+from support.pipeline_calls import BOXES, FPS, SCRIPTS, frames, inputs
+from support.tiny_models import tiny_pipeline
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-from calls import inputs
-from components import tiny_pipeline
 from flowdubber_hf.processing.text import Lexicon
+from support.pipeline_calls import inputs
+from support.tiny_models import tiny_pipeline
 
 
 def test_warnings_and_a_lexicon():

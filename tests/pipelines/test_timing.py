@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from calls import BOXES, SCRIPTS, frames, generator, inputs, voice
-from clips import noise_frames, write_clip
-from components import tiny_aligner, tiny_pipeline
 from flowdubber_hf import cli
 from flowdubber_hf.batch.listing import read_jobs
 from flowdubber_hf.dubbing.jobs import BadJobs
@@ -27,7 +24,10 @@ from flowdubber_hf.pipelines.flowdubber.timing import (
 )
 from flowdubber_hf.processing.lips import NoFaceError
 from flowdubber_hf.processing.text import phonemize
-from listings import line, write_clips, write_listing
+from support.batch_listings import line, write_clips, write_listing
+from support.pipeline_calls import BOXES, SCRIPTS, demo_voice, frames, generator, inputs
+from support.tiny_models import tiny_aligner, tiny_pipeline
+from support.video_files import noise_frames, write_clip
 
 
 def timed(text: str, *starts_and_ends: tuple[float, float]) -> tuple:
@@ -147,7 +147,7 @@ def test_a_cue_begins_at_once_and_lasts_as_long_as_is_natural(pipe):
 
 def test_a_file_without_a_face_can_be_cued_beside_others(pipe, tmp_path):
     file = write_clip(tmp_path / "faceless.mp4", noise_frames(30, 96, 128), rate=30)
-    both = {"script": list(SCRIPTS), "reference_audio": [voice(), voice(1.6, seed=1)], "mouth_box": None}
+    both = {"script": list(SCRIPTS), "reference_audio": [demo_voice(), demo_voice(1.6, seed=1)], "mouth_box": None}
     dub = pipe(**call(**both, video=[file, file], fps=None, generator=[generator(0), generator(1)], timing="cue"))
     assert [sound.shape for sound in dub.audios] == [(16000,)] * 2
     alone = pipe(**call(video=file, fps=None, mouth_box=None, timing="cue"))

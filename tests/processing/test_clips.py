@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from clips import write_clip
 from flowdubber_hf.processing import clips, held
 from flowdubber_hf.processing.clips import Frames, as_clip, is_picture_list, open_clip
 from flowdubber_hf.processing.held import HeldFile, as_file
+from support.video_files import write_clip
 
 
 def rgb(count: int = 4, height: int = 8, width: int = 10) -> np.ndarray:

@@ -14,12 +14,12 @@ import av
 import numpy as np
 import pytest
 
-from clips import noise_frames, numbered_frames, video_packets, write_clip
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.frames import GreyClip, iter_frames, probe_video
 from flowdubber_hf.processing.mux import check_copy, mux_audio
 from flowdubber_hf.processing.outputs import why
 from flowdubber_hf.processing.text_tracks import convert_text
+from support.video_files import noise_frames, numbered_frames, video_packets, write_clip
 
 
 SUFFIXES = (".mp4", ".mov", ".mkv")

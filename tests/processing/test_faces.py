@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import pytest
 
-from clips import head_frames, numbered_frames, write_clip
 from flowdubber_hf.processing.faces import _cut, face_crops
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor, face_squares
 from flowdubber_hf.processing.video import GreyClip, iter_grid
+from support.video_files import head_frames, numbered_frames, write_clip
 
 
 def boxes_of(x: float, y: float, side: float, count: int) -> np.ndarray:

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 import torch
 
-from clips import head_frames, noise_frames, write_clip
 from flowdubber_hf.processing import frames
 from flowdubber_hf.processing.faces import face_crops
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor, NoFaceError
+from support.video_files import head_frames, noise_frames, write_clip
 
 
 # Where the demo's head has its mouth, and how wide it is at rest (pixels of its 360 x 288 picture).

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clips import noise_frames, video_packets, write_clip
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.frames import probe_video
 from flowdubber_hf.processing.mux import mux_audio
 from flowdubber_hf.processing.outputs import check_file, check_output
 from flowdubber_hf.processing.wav import write_wav
+from support.video_files import noise_frames, video_packets, write_clip
 
 
 SOUND = np.zeros(1600, np.float32)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.models.style import FlowDubberStyleEncoder
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import demo_reference
 from flowdubber_hf.processing.references import check_reference, level_voice
-from recordings import voice
+from support.made_recordings import script_voice
 
 
 TIME = np.arange(48000) / 16000
@@ -43,7 +43,7 @@ def dev_voices(shared_data, count: int, split: str = "dev") -> list[np.ndarray]:
 @pytest.mark.parametrize("pitch", [0.6, 1.0, 1.8])
 def test_a_clean_voice_is_taken_without_a_word(pitch):
     assert check_reference(demo_reference(pitch)) == []
-    assert check_reference(voice()) == []
+    assert check_reference(script_voice()) == []
 
 
 @pytest.mark.parametrize("split", ["dev", "zero_shot"])
@@ -74,8 +74,8 @@ def test_read_speech_of_many_people_is_taken(shared_data):
             for pitch in (110, 220, 277, 330, 440)
         ),
         0.5 * (np.random.default_rng(2).random(48000) > 0.999),
-        with_silence(voice()[9000:17000], 10, 9.5),
-        noise() * np.abs(voice()) ** 0.5,  # whispered
+        with_silence(script_voice()[9000:17000], 10, 9.5),
+        noise() * np.abs(script_voice()) ** 0.5,  # whispered
     ],
     ids=["white", "brown", "tone", "saw", "sweep", "hum", "chord", "clicks", "half a second", "whisper"],
 )
@@ -89,16 +89,16 @@ def test_silence_and_a_constant_are_refused():
         with pytest.raises(ValueError, match="silent"):
             check_reference(sound.astype(np.float32))
     with pytest.raises(ValueError, match="at least 1 s"):
-        check_reference(voice()[:8000])
+        check_reference(script_voice()[:8000])
 
 
 def test_two_seconds_of_voice_in_twenty_of_silence_are_enough():
-    assert check_reference(with_silence(voice(), 10, 7)) == []
+    assert check_reference(with_silence(script_voice(), 10, 7)) == []
 
 
 @pytest.mark.parametrize("decibels", [6, 12, 36])
 def test_a_clipped_voice_is_told(shared_data, decibels):
-    for sound in (voice(), *dev_voices(shared_data, 3)):
+    for sound in (script_voice(), *dev_voices(shared_data, 3)):
         clipped = np.clip(sound / np.abs(sound).max() * 10 ** (decibels / 20), -1, 1)
         assert "clipped" in " ".join(check_reference(clipped))
         assert "clipped" in " ".join(check_reference(0.1 * clipped))  # and made quieter afterwards
@@ -107,7 +107,7 @@ def test_a_clipped_voice_is_told(shared_data, decibels):
 @pytest.mark.parametrize("decibels", [0, 5, 10])
 def test_noise_and_music_under_a_voice_are_told(shared_data, decibels):
     music = sum(np.sin(2 * np.pi * pitch * TIME) for pitch in (110, 220, 277, 330, 440, 660))
-    for sound in (voice(), *dev_voices(shared_data, 3)):
+    for sound in (script_voice(), *dev_voices(shared_data, 3)):
         for other in (noise(), music):
             below = other / other.std() * sound.std() * 10 ** (-decibels / 20)
             assert "noisy" in " ".join(check_reference(sound + below[: len(sound)]))
@@ -126,7 +126,10 @@ def test_usual_levels_stay_and_others_come_to_them(shared_data):
 
 
 def test_pauses_have_no_say_in_the_level():
-    alone, among = level_voice(0.01 * voice()).max(), level_voice(0.01 * with_silence(voice(), 5, 12)).max()
+    alone, among = (
+        level_voice(0.01 * script_voice()).max(),
+        level_voice(0.01 * with_silence(script_voice(), 5, 12)).max(),
+    )
     assert among == pytest.approx(alone, rel=0.05)
 
 

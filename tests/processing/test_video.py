@@ -20,7 +20,6 @@ import av
 import numpy as np
 import pytest
 
-from clips import noise_frames, numbered_frames, video_packets, write_clip, write_sound
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.video import (
     GreyArray,
@@ -35,6 +34,7 @@ from flowdubber_hf.processing.video import (
     transcode_video,
     write_wav,
 )
+from support.video_files import noise_frames, numbered_frames, video_packets, write_clip, write_sound
 
 
 def _numbers(clip) -> list[int]:

@@ -27,9 +27,9 @@ from typing import Any
 
 import pytest
 
-from clips import head_frames, write_clip
-from flowdubber_hf.processing.demo import demo_reference, demo_speech
+from flowdubber_hf.demo import demo_reference, demo_speech
 from flowdubber_hf.processing.video import write_wav
+from support.video_files import head_frames, write_clip
 
 
 pytest.importorskip("gradio", reason="gradio is not installed: pip install '.[space]'")

@@ -25,8 +25,8 @@ from gradio.route_utils import delete_files_created_by_app
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from flowdubber_hf.demo import make_demo
 from flowdubber_hf.extras import absent
-from flowdubber_hf.processing.demo import make_demo
 from flowdubber_hf.processing.video import SYNTHETIC_SPEECH_NOTICE, probe_video
 
 

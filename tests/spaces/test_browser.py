@@ -23,8 +23,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from clips import head_frames, noise_frames, write_clip
 from flowdubber_hf.processing.video import probe_video
+from support.video_files import head_frames, noise_frames, write_clip
 
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")

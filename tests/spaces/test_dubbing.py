@@ -23,16 +23,16 @@ import av
 import numpy as np
 import pytest
 
-from clips import noise_frames, video_packets, write_clip
-from components import tiny_pipeline
+from flowdubber_hf.demo import DEMO_SCRIPT
 from flowdubber_hf.dubbing import takes
 from flowdubber_hf.page.dubbing import Dubber, write_report
 from flowdubber_hf.page.limits import NO_FACE, Problems, Request
 from flowdubber_hf.page.progress import CHECKING, STAGES, WRITING, Stopped
 from flowdubber_hf.page.serve import gpu_seconds
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import DEMO_SCRIPT
 from flowdubber_hf.processing.video import SYNTHETIC_SPEECH_NOTICE, plays_in_browsers, probe_video, write_wav
+from support.tiny_models import tiny_pipeline
+from support.video_files import noise_frames, video_packets, write_clip
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 import pytest
 
+from flowdubber_hf.demo import demo_speech
 from flowdubber_hf.page.figures import draw_seconds, draw_timeline, draw_warnings
-from flowdubber_hf.processing.demo import demo_speech
 
 
 WORDS = [("place", 0.5, 1.0), ("<b>blue", 1.0, 1.5), ("at", 2.0, 2.05)]

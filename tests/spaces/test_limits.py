@@ -19,11 +19,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clips import noise_frames, write_clip, write_sound
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.page import limits
 from flowdubber_hf.page.limits import Problem, Problems, Request, check_request, for_visitors
-from flowdubber_hf.processing.demo import demo_reference
 from flowdubber_hf.processing.video import write_wav
+from support.video_files import noise_frames, write_clip, write_sound
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from clips import noise_frames, write_clip
 from flowdubber_hf.page import api, events, layout
 from flowdubber_hf.page.history import MAX_TAKES
 from flowdubber_hf.page.limits import FIELDS, NO_CONSENT, QUEUE_LENGTH, Request
@@ -28,6 +27,7 @@ from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.references import check_reference
 from flowdubber_hf.processing.text import phonemize
 from flowdubber_hf.processing.video import plays_in_browsers, probe_video
+from support.video_files import noise_frames, write_clip
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@
 import numpy as np
 import pytest
 
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.extras import absent
 from flowdubber_hf.page import draft
 from flowdubber_hf.page.limits import MAX_SCRIPT_CHARACTERS, Problem
 from flowdubber_hf.page.voices import prepare_voice
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.demo import demo_reference
 from flowdubber_hf.processing.video import write_wav
 
 

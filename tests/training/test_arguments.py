@@ -47,7 +47,7 @@ def test_an_empty_file_changes_nothing(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("max_step: 3", r"unknown option 'max_step'; max_steps\?"),
+        ("max_step: 3", r"unknown option 'max_step'; did you mean max_steps\?"),
         ("help: true", "unknown option 'help'"),
         ("max_steps: many", "max_steps 'many' is not of the right type"),
         ("max_steps: [1, 2]", "max_steps takes one value"),
@@ -91,7 +91,7 @@ def test_bad_options_are_refused(flags, message):
 
 
 def test_unknown_flags_are_refused():
-    with pytest.raises(ValueError, match=r"unknown option --max_step; max_steps\?"):
+    with pytest.raises(ValueError, match=r"unknown option --max_step; did you mean max_steps\?"):
         parse(*BASE, "--max_step", "3")
 
 

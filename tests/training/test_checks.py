@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from accelerate import Accelerator
 
-from dubbing_data import clip
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import TrainingArguments
 from flowdubber_hf.training.checks import find_problem, of_speakers, usable_clips
-from prepared import write_prepared
+from support.dubbing_dataset import clip
+from support.prepared_dataset import write_prepared
 
 
 NEEDS = ("audio", "phones", "crops", "style")

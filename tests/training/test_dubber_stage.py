@@ -18,8 +18,6 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from components import tiny_aligner, tiny_vector_field
-from dubbing_data import write_dubbing_dataset
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.dubber import FlowDubberTrainingModel
@@ -31,6 +29,8 @@ from flowdubber_hf.training.dubber_stage import (
     mel_statistics,
     set_dropout,
 )
+from support.dubbing_dataset import write_dubbing_dataset
+from support.tiny_models import tiny_aligner, tiny_vector_field
 
 
 @pytest.fixture(scope="module")

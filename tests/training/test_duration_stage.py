@@ -10,8 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components import tiny_aligner
-from dubbing_data import write_dubbing_dataset
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerModel
 from flowdubber_hf.models.aligner.durations import Durations
@@ -23,9 +21,11 @@ from flowdubber_hf.training.duration_stage import (
     read_teacher,
     timed_script,
 )
-from prepared import write_prepared
-from stages import check_batches, check_parts_equal_whole, check_resume, load_script, run_here, unmoved
-from timed_scripts import STYLE, script
+from support.dubbing_dataset import write_dubbing_dataset
+from support.prepared_dataset import write_prepared
+from support.timed_scripts import STYLE, script
+from support.tiny_models import tiny_aligner
+from support.training_runs import check_batches, check_parts_equal_whole, check_resume, load_script, run_here, unmoved
 
 
 def with_predictor() -> FlowDubberAlignerModel:

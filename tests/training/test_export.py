@@ -18,7 +18,6 @@ import torch
 import yaml
 from accelerate import Accelerator
 
-from components import tiny_components, tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import Clip
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
@@ -32,7 +31,8 @@ from flowdubber_hf.training.export import (
     summarize_clips,
     write_pipeline,
 )
-from hub_server import WRITER
+from support.hub_server import WRITER
+from support.tiny_models import tiny_components, tiny_pipeline
 
 
 def options(tmp_path, **changed) -> TrainingArguments:

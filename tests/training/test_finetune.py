@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from components import tiny_pipeline
 from flowdubber_hf import FlowDubberPipeline, cli
 from flowdubber_hf.processing.video import probe_video
 from flowdubber_hf.training import finetune as module
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
 from flowdubber_hf.training.dubber_stage import DubberStage
-from recordings import SCRIPT, write_metadata, write_speaking_clip
+from support.made_recordings import SCRIPT, write_metadata, write_speaking_clip
+from support.tiny_models import tiny_pipeline
 
 
 for name in ("pyarrow", "pocketsphinx", "matplotlib", "jiwer"):

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from flowdubber_hf.training.checkpoints import STATE_NAME, checkpoints
-from regression import Regression, run
-from stages import load_script
+from support.regression_stage import Regression, run
+from support.training_runs import load_script
 
 
 REPOSITORY = Path(__file__).parents[2]

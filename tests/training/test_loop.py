@@ -29,7 +29,7 @@ from accelerate.state import AcceleratorState, GradientState
 from flowdubber_hf.training.checkpoints import checkpoints, step_of
 from flowdubber_hf.training.trackers import check_trackers, start_trackers
 from flowdubber_hf.work.files import UNFINISHED
-from regression import Regression, options, run
+from support.regression_stage import Regression, options, run
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

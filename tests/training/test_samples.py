@@ -13,29 +13,25 @@
 # limitations under the License.
 """Sounds and pictures of a training run: made by tiny models, written whole, handed to trackers."""
 
-import builtins
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from components import tiny_aligner, tiny_speech_tokenizer, tiny_vector_field, tiny_vocoder
 from flowdubber_hf.processing.audio import load_audio
-from flowdubber_hf.processing.text import PHONEMES, phoneme_ids
+from flowdubber_hf.processing.text import phoneme_ids
 from flowdubber_hf.training.samples import (
     Samples,
-    alignment_picture,
     alignment_samples,
     check_samples,
     dubbing_samples,
     file_name,
-    mel_picture,
-    sample_mels,
     sampled_sounds,
     tokenizer_samples,
     vocoder_samples,
 )
+from support.tiny_models import tiny_aligner, tiny_speech_tokenizer, tiny_vector_field, tiny_vocoder
 
 
 NAMES = ["s1/first", "s1/second"]
@@ -106,15 +102,6 @@ def test_alignment_alone(batch, encoding):
     assert not samples.sounds
 
 
-def test_a_row_does_not_depend_on_its_neighbours(parts, batch):
-    field = parts[1]
-    prior = torch.zeros(2, 80, 48)
-    both = sample_mels(field, prior, batch["style"], batch["mel_mask"], 2)
-    one = sample_mels(field, prior[:1], batch["style"][:1], batch["mel_mask"][:1], 2)
-    assert torch.allclose(both[:1], one, atol=1e-5)
-    assert not torch.allclose(both, sample_mels(field, prior, batch["style"], batch["mel_mask"], 2, seed=9))
-
-
 def test_samples_of_the_vocoder(parts):
     pytest.importorskip("matplotlib")
     sound = 0.1 * np.sin(np.arange(6400) / 5).astype(np.float32)
@@ -157,21 +144,6 @@ def test_missing_matplotlib_is_told_before_training(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", refuse)
     with pytest.raises(ValueError, match=r"sample_steps.*matplotlib"):
         check_samples(SimpleNamespace(samples=None))
-
-
-def test_pictures_show_what_they_are_given():
-    pytest.importorskip("matplotlib")
-    probabilities = np.eye(4).repeat(3, axis=1)
-    path = np.eye(4).repeat(12, axis=1)
-    names = list(PHONEMES[4:8])
-    picture = alignment_picture(probabilities, {"true": path, "found": path}, names, "clip")
-    other = alignment_picture(probabilities, {"true": path, "found": path[::-1]}, names, "clip")
-    assert picture.shape == other.shape
-    assert (picture != other).any()
-    orange = (picture.astype(int) - [255, 127, 14]).__abs__().sum(axis=2) < 30
-    assert orange.sum() > 100  # the true path is seen
-    mel = np.random.default_rng(0).normal(size=(80, 50))
-    assert (mel_picture({"true": mel, "dub": mel}, "a") != mel_picture({"true": mel, "dub": mel + 1}, "a")).any()
 
 
 def test_written_whole(tmp_path):
@@ -255,18 +227,3 @@ def test_only_the_main_process_logs(samples):
         accelerator(SimpleNamespace(name="wandb", log=lambda *values, **_: logged.append(values)), main=False), 1
     )
     assert not logged
-
-
-def test_missing_matplotlib_is_said(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest, **named):
-        if name.startswith("matplotlib"):
-            raise ImportError("no matplotlib")
-        return real(name, *rest, **named)
-
-    import importlib
-
-    monkeypatch.setattr(importlib, "import_module", lambda name: without(name))
-    with pytest.raises(ImportError, match=r"pip install .*\[train\].*sample_steps 0"):
-        mel_picture({"true": np.zeros((80, 10))}, "a")

@@ -8,13 +8,13 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
-from components import tiny_aligner
 from flowdubber_hf.models.aligner.durations import Durations
 from flowdubber_hf.training.duration_stage import TimedScript, duration_figures
 from flowdubber_hf.training.semantic_duration_stage import SemanticTieStage, SpokenDurations, collate_states
 from flowdubber_hf.training.semantic_features import SemanticCache
-from stages import check_batches, check_parts_equal_whole, unmoved
-from timed_scripts import script
+from support.timed_scripts import script
+from support.tiny_models import tiny_aligner
+from support.training_runs import check_batches, check_parts_equal_whole, unmoved
 
 
 def hearing_aligner():

@@ -66,7 +66,7 @@ from flowdubber_hf.training.semantic_training import (
     validation_choice,
     validation_sequences,
 )
-from stages import check_batches, check_parts_equal_whole, gradients, unmoved, write_dataset
+from support.training_runs import check_batches, check_parts_equal_whole, gradients, unmoved, write_dataset
 
 
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}

@@ -21,7 +21,7 @@ from accelerate import Accelerator
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import TrainingArguments
 from flowdubber_hf.training.clip_choice import clips_of, parse_shares, source_shares
-from stages import write_dataset
+from support.training_runs import write_dataset
 
 
 def test_shares(caplog):

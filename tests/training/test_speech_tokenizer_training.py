@@ -27,7 +27,7 @@ from flowdubber_hf.models.speech_tokenizer import (
     FlowDubberSpeechTokenizer,
     FlowDubberSpeechTokenizerConfig,
 )
-from flowdubber_hf.models.speech_tokenizer.quantization import FactorizedVectorQuantizer
+from flowdubber_hf.models.speech_tokenizer.quantization import FlowDubberFactorizedVectorQuantizer
 from flowdubber_hf.training.speech_tokenizer_data import (
     IGNORED,
     PHONEME_CLASSES,
@@ -43,7 +43,7 @@ from flowdubber_hf.training.speech_tokenizer_losses import (
 from flowdubber_hf.training.speech_tokenizer_stage import HEADS_NAME, SpeechTokenizerStage
 from flowdubber_hf.training.speech_tokenizer_tokens import encode_sounds, speech_span
 from flowdubber_hf.training.synchronized_norm import SynchronizedBatchNorm, synchronize_batch_norms
-from stages import (
+from support.training_runs import (
     check_batches,
     check_parts_equal_whole,
     check_resume,
@@ -142,9 +142,9 @@ class TestLosses:
 
 
 class TestQuantiser:
-    def make(self) -> FactorizedVectorQuantizer:
+    def make(self) -> FlowDubberFactorizedVectorQuantizer:
         torch.manual_seed(0)
-        return FactorizedVectorQuantizer(6, 8, 3, 0.25, 1.0, True, 0.9, 0.2).train()
+        return FlowDubberFactorizedVectorQuantizer(6, 8, 3, 0.25, 1.0, True, 0.9, 0.2).train()
 
     def test_unused_codes_go_to_the_positions_of_lowest_priority(self):
         quantizer, hidden = self.make(), torch.randn(2, 6, 10)

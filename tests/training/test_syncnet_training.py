@@ -33,8 +33,8 @@ from flowdubber_hf.training.syncnet_stage import (
     augment_pictures,
 )
 from models.test_syncnet import tiny_config
-from prepared import write_prepared
-from stages import check_batches, check_parts_equal_whole, load_script, log_of, run_here, same, unmoved
+from support.prepared_dataset import write_prepared
+from support.training_runs import check_batches, check_parts_equal_whole, load_script, log_of, run_here, same, unmoved
 
 
 FRAMES = 44

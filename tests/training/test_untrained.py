@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
-from clips import head_frames
+from flowdubber_hf.demo import DEMO_SCRIPT, demo_reference
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_reference
 from flowdubber_hf.training.untrained import byte_tokenizer, untrained_models
+from support.video_files import head_frames
 
 
 # The paper's widths, which the parts share, at a depth that a test can pay.

@@ -34,7 +34,7 @@ from flowdubber_hf.training.vocoder_losses import (
 from flowdubber_hf.training.vocoder_pitch import fill_unvoiced, track_pitch
 from flowdubber_hf.training.vocoder_stage import VocoderSettings, VocoderStage
 from models.test_vocoder import random_mel, tiny_config, tiny_vocoder, voice
-from stages import (
+from support.training_runs import (
     check_batches,
     check_parts_equal_whole,
     check_resume,

@@ -14,7 +14,6 @@
 """Listings of clips to dub: a line of JSON, or a row of CSV, a clip."""
 
 import csv
-import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import Any
 
 from ..dubbing.jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem, parse_mouth_box
 from ..work.reading import parse_json
+from ..work.wording import did_you_mean
 
 
 MAX_LISTING_BYTES = 64_000_000
@@ -160,8 +160,7 @@ def _job(row: Any, listing: Path, folder: Path, given: Mapping[str, Any], suffix
 
 
 def _near(name: Any) -> str:
-    near = difflib.get_close_matches(str(name).replace("-", "_"), FIELDS, 1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f" (fields: {', '.join(FIELDS)})"
+    return did_you_mean(str(name).replace("-", "_"), FIELDS, 0.5) or f" (fields: {', '.join(FIELDS)})"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

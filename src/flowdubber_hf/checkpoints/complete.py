@@ -3,7 +3,7 @@ after the libraries load it, which only warn where a tensor is missing and leave
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from ..work.reading import in_a_line, read_json
+from ..work.wording import listed
 from .sources import INDEX_FILE, weight_files
 
 
@@ -19,16 +20,8 @@ if TYPE_CHECKING:
 
 
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-# How many names an error gives before it only counts.
-SHOWN_NAMES = 3
 
 Shapes = dict[str, tuple[int, ...]]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few of some names, and how many more there are."""
-    shown = ", ".join(name[:120] for name in names[:SHOWN_NAMES])
-    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
 
 
 @contextmanager
@@ -163,7 +156,6 @@ __all__ = [
     "PICKLED_SUFFIXES",
     "check_part",
     "find_pickled",
-    "listed",
     "not_finite",
     "open_tensors",
     "read_index",

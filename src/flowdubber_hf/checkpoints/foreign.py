@@ -27,8 +27,8 @@ from typing import Any
 
 import torch
 
+from ..work.wording import listed
 from . import complete
-from .complete import listed
 from .sources import fetch
 
 

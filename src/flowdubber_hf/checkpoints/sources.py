@@ -13,7 +13,6 @@
 # limitations under the License.
 """Where weights come from: a checkpoint inside the package by its name, a folder, or a repository of the Hub."""
 
-import difflib
 import importlib.resources
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -35,6 +34,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import httpx
 
 from ..work.reading import read_json
+from ..work.wording import nearest
 
 
 INDEX_FILE = "model_index.json"
@@ -77,9 +77,9 @@ def local_checkpoint(name: str | Path) -> Path | None:
     looks_like_a_path = path.is_absolute() or str(name).startswith((".", "~")) or str(name).count("/") > 1
     if looks_like_a_path or not str(name):
         raise ValueError(f"there is no folder {str(name)!r}; bundled checkpoints: {', '.join(bundled) or 'none'}.")
-    near = difflib.get_close_matches(str(name), bundled, 1, cutoff=0.8) if "/" not in str(name) else []
+    near = nearest(str(name), bundled, 0.8) if "/" not in str(name) else None
     if near:
-        raise ValueError(f"there is no checkpoint {str(name)!r}; did you mean the bundled {near[0]}?")
+        raise ValueError(f"there is no checkpoint {str(name)!r}; did you mean the bundled {near}?")
     return None
 
 

@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 from transformers import GenerationConfig, PreTrainedModel
 
-from .complete import listed, open_tensors
+from ..work.wording import listed
+from .complete import open_tensors
 from .foreign import WEIGHT_NORM_ENDINGS, weight_from_norm
 from .sources import weight_files
 
@@ -164,10 +166,10 @@ def _recipe(
     return Recipe(tensors, (public,)), [shape]
 
 
-def _size(tensor: torch.Tensor, dtype: torch.dtype | None) -> int:
-    if not tensor.is_floating_point():
-        return tensor.numel() * tensor.element_size()
-    return tensor.numel() * (dtype or torch.float32).itemsize
+def _as_stored(tensor: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
+    """A stand-in without values, for the size on the disk; where no dtype is given, as large as it may be."""
+    stored = (dtype or torch.float32) if tensor.is_floating_point() else tensor.dtype
+    return torch.empty(tensor.shape, dtype=stored, device="meta")
 
 
 def write_weights(
@@ -192,29 +194,23 @@ def write_weights(
         ValueError: values that are not finite.
     """
     state = model.state_dict()
-    shards: list[list[str]] = [[]]
-    filled = 0
-    for name in recipes:
-        size = _size(state[name], dtype)
-        if shards[-1] and filled + size > shard_bytes:
-            shards.append([])
-            filled = 0
-        shards[-1].append(name)
-        filled += size
-    files, total = {}, 0
+    split = split_torch_state_dict_into_shards(
+        {name: _as_stored(state[name], dtype) for name in recipes},
+        filename_pattern=WEIGHTS_NAME.replace(".", "{suffix}."),
+        max_shard_size=shard_bytes,
+    )
+    total = 0
     with tqdm(total=len(recipes), desc=folder.name, unit="tensor", disable=not progress) as bar:
-        for number, names in enumerate(shards, start=1):
-            file = WEIGHTS_NAME if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        for file, names in split.filename_to_tensors.items():
             made = {}
             for name in names:
                 tensor = recipes[name].cook()
                 made[name] = tensor.to(dtype if dtype and tensor.is_floating_point() else tensor.dtype).contiguous()
-                files[name] = file
                 total += made[name].nbytes
                 bar.update()
             save_file(made, folder / file, metadata={"format": "pt"})
-    if len(shards) > 1:
-        index = {"metadata": {"total_size": total}, "weight_map": files}
+    if split.is_sharded:
+        index = {"metadata": {"total_size": total}, "weight_map": split.tensor_to_filename}
         (folder / INDEX_NAME).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

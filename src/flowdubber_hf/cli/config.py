@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ..work.reading import read_toml
-from .help import Parser, did_you_mean
+from ..work.wording import did_you_mean
+from .help import Parser
 
 
 _NOT_FOR_FILES = ("config", "help")
@@ -106,11 +107,13 @@ def _check(parser: Parser, table: Mapping[str, Any], where: str) -> None:
         if isinstance(value, dict):
             if key not in tables:
                 raise ValueError(
-                    f"{where}: there is no command for the table [{key}]{did_you_mean(key, tables, 0.5)}."
+                    f"{where}: there is no command for the table [{key}]{did_you_mean(key, tables, 0.5) or '.'}"
                 )
             _check(tables[key], value, f"{where} [{key}]")
         elif _key(key) not in keys:
-            raise ValueError(f"{where}: there is no option for the key {key!r}{did_you_mean(_key(key), keys, 0.5)}.")
+            raise ValueError(
+                f"{where}: there is no option for the key {key!r}{did_you_mean(_key(key), keys, 0.5) or '.'}"
+            )
         elif parser.commands is None:
             _convert(_options(parser)[_key(key)], value, f"{where}: {key}")
 

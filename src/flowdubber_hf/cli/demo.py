@@ -52,7 +52,7 @@ def add_demo(commands: Any) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> Result:
-    from ..processing.demo import make_demo
+    from ..demo import make_demo
 
     files = make_demo(arguments.folder, overwrite=arguments.overwrite)
     command = ["flowdubber", "dub", "--video", str(files.video), "--script", files.script]

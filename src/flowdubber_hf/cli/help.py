@@ -14,14 +14,15 @@
 """How the command line explains itself: wrapped prose, options in groups, examples as they are typed."""
 
 import argparse
-import difflib
 import re
 import shlex
 import shutil
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
+
+from ..work.wording import did_you_mean
 
 
 _MAX_WIDTH = 100
@@ -33,12 +34,6 @@ _HYPHENED_FILE = re.compile(r"-[^-].*\.[A-Za-z]\w{1,7}", re.DOTALL)
 
 class UsageError(ValueError):
     """A command line that cannot be understood."""
-
-
-def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The ending of a message about a name that is not known: the one that it is nearest to, or nothing."""
-    near = difflib.get_close_matches(name, list(known), 1, cutoff=cutoff)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def help_width() -> int:

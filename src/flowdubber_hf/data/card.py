@@ -19,7 +19,7 @@ from typing import Any
 from huggingface_hub import DatasetCardData
 
 from ..work.files import replace_file
-from .adapters import Corpus
+from .corpora.recording import Corpus
 from .dataset import DATA_FOLDER
 
 

@@ -35,8 +35,8 @@ from ..work.faults import machine_fault
 from ..work.files import replace_file
 from ..work.hashing import hash_json
 from ..work.reading import read_record
-from .adapters import Dropped, Recording, locate
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
+from .corpora.recording import Dropped, Recording, locate
 
 
 PARTS = ("media", "phones", "style", "tokens")

@@ -42,9 +42,11 @@ from ..work.files import replace_file
 from ..work.hashing import hash_file, hash_folder, hash_json
 from ..work.reading import read_record
 from ..work.workers import run_in_processes, single_thread
-from .adapters import DEFAULT_VALIDATION_SHARE, Corpus, Recording, read_corpus
 from .card import CARD_NAME, write_card
 from .clip_work import Outcome, WorkSettings, load_models, work_on
+from .corpora import read_corpus
+from .corpora.recording import Corpus, Recording
+from .corpora.split import DEFAULT_VALIDATION_SHARE
 from .dataset import DATA_FOLDER, require_pyarrow, write_data
 from .report import build_report, draw_report
 
@@ -71,7 +73,7 @@ class PrepareSettings:
         times: `forced`: word times that the corpus gives are only compared; `given`: the words start and end at them.
         lexicon: file of pronunciations that go before the package's own.
         textgrids: folder of TextGrids, named as the clips.
-        val_share, val_by: see [`~data.adapters.carve_validation`].
+        val_share, val_by: see [`~data.corpora.split.carve_validation`].
         min_face_share: a clip is dropped if the face was seen in fewer of its frames.
         min_alignment_score: ... if its text fits its sound worse (0 is the best; another text has -35 to -70).
         max_word_difference: ... if the forced word times differ by more on average from those that the corpus gives, seconds.

@@ -13,17 +13,17 @@
 # limitations under the License.
 """What was kept and dropped, and why: `report.json` and `report.png`."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from ..drawing.figures import new_figure, to_png
 from ..processing.audio import SAMPLING_RATE
 from ..work.files import replace_file
-from .adapters import Recording
 from .clip_work import Outcome
+from .corpora.recording import Recording
 from .dataset import split_order
 
 
@@ -143,11 +143,7 @@ def summary(report: dict[str, Any]) -> list[str]:
 
 def draw_report(report: dict[str, Any], pairs: Sequence[Pair], path: Path) -> None:
     """Draws the report as a PNG picture."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 7, dpi=80)
     axes = figure.subplots(2, 3)
     _bars(axes[0, 0], "clips", {"kept": report["kept"], **report["dropped"]["by_reason"]})
     _bars(axes[0, 1], "hours by split", {name: row["hours"] for name, row in report["splits"].items()})
@@ -163,9 +159,7 @@ def draw_report(report: dict[str, Any], pairs: Sequence[Pair], path: Path) -> No
     figure.suptitle(
         f"{report['kept']} of {report['clips']} clips, {report['hours']:.2f} h, {report['speakers']} speakers"
     )
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=80, metadata={"Software": None})
-    replace_file(path, picture.getvalue())
+    replace_file(path, to_png(figure))
 
 
 def _bars(axis: Any, title: str, values: dict[str, float]) -> None:

@@ -24,6 +24,7 @@ from ..checkpoints.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkp
 from ..models.parts import PART_CLASSES, TOKENIZER_FILE, identify_part
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS
+from ..work.wording import listed
 from .findings import NOTE, OK, WRONG, Finding
 
 
@@ -149,10 +150,8 @@ def examine_files(name: str, folder: Path) -> Iterator[Finding]:
         yield Finding(
             name,
             WRONG,
-            f"values that are not finite in {len(broken)} tensors ({', '.join(broken[:3])}).",
+            f"values that are not finite in {len(broken)} tensors ({listed(broken)}).",
             {"tensors": broken[:100]},
         )
     if empty:
-        yield Finding(
-            name, NOTE, f"{len(empty)} matrices are all zero ({', '.join(empty[:3])}).", {"tensors": empty[:100]}
-        )
+        yield Finding(name, NOTE, f"{len(empty)} matrices are all zero ({listed(empty)}).", {"tensors": empty[:100]})

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..demo import DEMO_REFERENCE_SCRIPT, DEMO_SCRIPT, demo_frames, demo_reference, demo_timeline
 from ..models.semantic import build_prompt, check_tokenizer, pad_prompts
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel, resample
-from ..processing.demo import DEMO_REFERENCE_SCRIPT, DEMO_SCRIPT, demo_frames, demo_reference, demo_timeline
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens
 

@@ -24,15 +24,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..data.adapters import (
-    AUDIO_SUFFIXES,
-    DEFAULT_VALIDATION_SHARE,
-    VIDEO_SUFFIXES,
-    Dropped,
-    Recording,
-    locate,
-    read_corpus,
-)
+from ..data.corpora import read_corpus
+from ..data.corpora.recording import AUDIO_SUFFIXES, VIDEO_SUFFIXES, Dropped, Recording, locate
+from ..data.corpora.split import DEFAULT_VALIDATION_SHARE
 from ..data.textgrid import Interval
 from ..processing.audio import load_audio
 from ..processing.references import check_reference

@@ -13,7 +13,6 @@
 # limitations under the License.
 """figures.png, how each figure is spread over the clips, and CLIP.png, where to look when a clip is bad."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..drawing.figures import new_figure, to_png
+from ..drawing.mouth import mouth_opening
+from ..drawing.speech import draw_alignment, draw_mel
 from ..metrics import functional
 from ..processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE, load_audio, log_mel
 from ..processing.lips import FlowDubberLipFeatureExtractor
@@ -33,51 +35,12 @@ from .work import Record, read_maps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 _TRUE, _DUBBED, _PLAN = "#1b6ca8", "#c8553d", "#6a994e"
 _MAX_COLUMNS = 4
 _DPI = 110
-# Of the 96 x 96 crop, the part where the inside of the mouth shows when it opens.
-_INSIDE = (slice(34, 74), slice(26, 70))
-_DARK_SHARE = 0.06
-
-
-def mouth_opening(crops: np.ndarray) -> np.ndarray:
-    """How far the mouth is open in each frame, 0 (least in the clip) to 1 (most): the inside of a mouth is darker than lips.
-
-    The share of pixels in the crop's middle that are as dark as its darkest 6 % over the whole clip; the 2nd and 98th
-    percentiles over the frames become 0 and 1. A rough measure for pictures: teeth, beards and light from the side disturb it.
-
-    Args:
-        crops: `(F, 96, 96)` uint8.
-
-    Returns:
-        `(F,)` float; zeros where nothing moves.
-    """
-    inside = crops[(slice(None), *_INSIDE)].astype(np.float32)
-    limit = np.quantile(inside, _DARK_SHARE)
-    share = (inside <= limit).mean(axis=(1, 2))
-    low, high = np.percentile(share, [2, 98])
-    if high - low < 1e-6:
-        return np.zeros(len(crops))
-    return np.clip((share - low) / (high - low), 0, 1)
-
-
-def _new_figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _png(figure: "Figure") -> bytes:
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
-    return picture.getvalue()
+_MEL_RANGE = (-11.5, 1.0)  # natural log, from a quiet room to a loud vowel
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -89,7 +52,7 @@ def draw_figures(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], s
     drawn = [column for column in columns if column.summary != "p95"]
     across = min(_MAX_COLUMNS, len(drawn))
     down = -(-len(drawn) // across)
-    figure = _new_figure(3.4 * across, 2.5 * down + 0.4)
+    figure = new_figure(3.4 * across, 2.5 * down + 0.4, _DPI)
     axes = list(figure.subplots(down, across, squeeze=False).flat)
     for axis, column in zip(axes, drawn, strict=False):
         counted = counted_rows(column, [row for row in rows if row["problem"] is None], summary["setting"])
@@ -98,7 +61,7 @@ def draw_figures(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], s
     for axis in axes[len(drawn) :]:
         axis.set_visible(False)
     figure.suptitle(f"{summary['name']}, setting {summary['setting']}, {summary['clips']} clips of {summary['split']}")
-    return _png(figure)
+    return to_png(figure)
 
 
 def _draw_distribution(axis: "Axes", column: Column, values: Sequence[float], figure: Mapping[str, Any]) -> None:
@@ -164,7 +127,7 @@ def draw_clip(folder: Path, clip: Clip, file: Path, record: Record, row: Mapping
     except ValueError:
         crops = None
     heights = [1.0, 1.0, *([1.3] if maps else []), 0.6]
-    figure = _new_figure(11, 2.3 * sum(heights) + 0.5)
+    figure = new_figure(11, 2.3 * sum(heights) + 0.5, _DPI)
     axes = list(figure.subplots(len(heights), 1, height_ratios=heights, sharex=True))
     true_words = list(clip.words or ()) or (_aligned(truth, clip.text) if truth is not None else [])
     words = _aligned(sound, clip.text)
@@ -176,7 +139,7 @@ def draw_clip(folder: Path, clip: Clip, file: Path, record: Record, row: Mapping
     axes[-1].set_xlim(0, clip.num_samples / 16000)
     axes[-1].set_xlabel("seconds")
     figure.suptitle(f"{clip.name}: {clip.text}\n{_line_of_values(row)}", fontsize=10)
-    return _png(figure)
+    return to_png(figure)
 
 
 def _line_of_values(row: Mapping[str, Any]) -> str:
@@ -200,16 +163,7 @@ def _draw_mel(axis: "Axes", title: str, sound: np.ndarray | None, words: Sequenc
         axis.text(0.5, 0.5, "no sound", ha="center", va="center", transform=axis.transAxes)
         return
     mel = log_mel(torch.from_numpy(sound)).numpy()
-    axis.imshow(
-        mel,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=-11.5,
-        vmax=1.0,
-        extent=(0, mel.shape[1] / MEL_FRAME_RATE, 0, 80),
-        interpolation="nearest",
-    )
+    draw_mel(axis, mel, *_MEL_RANGE)
     for word, start, end in words:
         axis.axvline(start, color="white", linewidth=0.8)
         axis.axvline(end, color="white", linewidth=0.5, linestyle=":")
@@ -226,24 +180,16 @@ def _draw_mel(axis: "Axes", title: str, sound: np.ndarray | None, words: Sequenc
 
 
 def _draw_alignment(axis: "Axes", maps: Mapping[str, np.ndarray], phonemes: Sequence[str]) -> None:
-    path = maps["path"]
     attention = maps.get("alignment")
-    end = path.shape[1] / MEL_FRAME_RATE
-    if attention is not None:
-        axis.imshow(
-            np.sqrt(attention),
-            origin="lower",
-            aspect="auto",
-            cmap="Blues",
-            extent=(0, attention.shape[1] / VIDEO_FRAME_RATE, -0.5, len(phonemes) - 0.5),
-            interpolation="nearest",
-        )
-    owner = path.argmax(axis=0)
-    times = np.arange(len(owner) + 1) / MEL_FRAME_RATE
-    axis.stairs(owner, times, baseline=None, color=_DUBBED, linewidth=1.4)
-    axis.set_yticks(range(len(phonemes)), phonemes, fontsize=min(8.0, 140 / len(phonemes)))
-    axis.set_ylim(-0.5, len(phonemes) - 0.5)
-    axis.set_xlim(0, end)
+    draw_alignment(
+        axis,
+        None if attention is None else np.sqrt(attention),
+        {"path": maps["path"]},
+        phonemes,
+        maps["path"].shape[1] / MEL_FRAME_RATE,
+        colours=(_DUBBED,),
+        font_size=min(8.0, 140 / len(phonemes)),
+    )
     axis.set_ylabel("path" if attention is None else "lip-phoneme map and path", fontsize=9)
 
 

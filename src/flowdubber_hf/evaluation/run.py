@@ -20,8 +20,6 @@ records in the order of their names, so that any number of processes writes the 
 
 import dataclasses
 import json
-import os
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,22 +28,22 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
 from tqdm.auto import tqdm
 
+from ..dubbing.loading import model_folder
 from ..dubbing.takes import require_selection
 from ..extras import EVALUATION, require_extra
 from ..libraries import quiet_libraries
 from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
-from ..version import __version__
 from ..work.files import replace_file
+from ..work.machine import describe_machine
 from ..work.reading import read_json
 from ..work.workers import join_world, run_in_processes, single_thread, world
 from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
 from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
-from .sounds import call_arguments, model_folder
+from .sounds import call_arguments
 from .summary import check_summary, paper_table, summarize_columns, write_tables
 from .work import (
     DUB_OPTIONS,
@@ -340,7 +338,7 @@ def _summary(
         "figures": summarize_columns(columns, sounding, settings.setting),
         "dubbing": _dubbing_times(clips.clips, records),
         "speed": speed,
-        "machine": machine(),
+        "machine": describe_machine(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -353,25 +351,6 @@ def _dubbing_times(clips: Sequence[Clip], records: Sequence[Record]) -> dict[str
         if record.details.get("timings")
     ]
     return {"mean_real_time_factor": fmean(factors), "clips": len(factors)} if factors else None
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    processor = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), processor)
-    except OSError:  # not Linux
-        pass
-    return {
-        "processor": processor,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "graphics": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "flowdubber_hf": __version__,
-    }
 
 
 def compare(folders: Sequence[Path]) -> str:

@@ -30,7 +30,7 @@ class EvaluateSettings:
     """The command's options have the same names.
 
     Attributes:
-        data: folder of the corpus, in any layout that [`~data.adapters.read_corpus`] knows.
+        data: folder of the corpus, in any layout that [`~data.corpora.read_corpus`] knows.
         output: folder of the results.
         split: which clips.
         val_share: of train that becomes val where `data` has none, as given to [`~data.prepare.prepare`].
@@ -48,7 +48,7 @@ class EvaluateSettings:
         lexicon: file of pronunciations that go before the package's own.
         reference_text: give the pipeline the transcripts of the references.
         seed: every clip starts from it.
-        best_of: takes of each clip, of which one is kept, see [`~evaluation.takes.choose_take`].
+        best_of: takes of each clip, of which one is kept, see [`~dubbing.takes.choose_take`].
         limit: only the first clips.
         pictures: names of clips to draw.
         num_proc: processes.

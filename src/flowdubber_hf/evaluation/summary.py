@@ -26,6 +26,7 @@ import numpy as np
 
 from ..metrics import functional
 from ..work.reading import require
+from ..work.wording import listed
 from .scorers import HIGHER, LOWER, Column
 
 
@@ -208,9 +209,9 @@ def write_tables(summary: Mapping[str, Any]) -> str:
         f"Python {machine['python']}, torch {machine['torch']}, flowdubber_hf {machine['flowdubber_hf']}, {summary['date']}."
     ]
     if missing:
-        notes.append(f"Without a sound, in no figure: {len(missing)} clips ({', '.join(list(missing)[:5])}).")
+        notes.append(f"Without a sound, in no figure: {len(missing)} clips ({listed(list(missing), 5)}).")
     if skipped:
-        notes.append(f"Not evaluated: {len(skipped)} clips ({', '.join(list(skipped)[:5])}).")
+        notes.append(f"Not evaluated: {len(skipped)} clips ({listed(list(skipped), 5)}).")
     parts = [paper_table([summary]), [""], figures_table(summary), ["", *notes]]
     speed = summary.get("speed")
     if speed:

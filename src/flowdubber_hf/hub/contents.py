@@ -22,6 +22,7 @@ from typing import Any
 
 from ..checkpoints.complete import open_tensors
 from ..work.reading import parse_json, parse_yaml, read_text
+from ..work.wording import listed
 
 
 CARD_NAME = "README.md"
@@ -177,8 +178,7 @@ def _belongs(name: str, path: Path, repo_type: str) -> bool:
 
 def _refuse(names: list[str], what: str, remedy: str) -> None:
     if names:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        raise ValueError(f"{what} ({', '.join(names[:_SHOWN])}{more}); {remedy}.")
+        raise ValueError(f"{what} ({listed(names, _SHOWN)}); {remedy}.")
 
 
 def _check_json(name: str, path: Path) -> None:

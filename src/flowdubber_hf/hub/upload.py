@@ -28,6 +28,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import filter_repo_objects, httpx, validate_repo_id
 
 from ..version import __version__
+from ..work.wording import listed
 from .contents import Contents, check_card
 
 
@@ -161,7 +162,7 @@ def _check_arrival(api: HfApi, contents: Contents, target: Target, commit: Commi
     missing = [file.path for file in contents.files if there.get(file.path) != file.size]
     if missing:
         raise ValueError(
-            f"{commit.commit_url} was made, but it lacks {', '.join(missing[:5])}; does a .gitignore of the repository name "
+            f"{commit.commit_url} was made, but it lacks {listed(missing, 5)}; does a .gitignore of the repository name "
             "such files?"
         )
 

@@ -43,9 +43,10 @@ from transformers import (
     WhisperProcessor,
 )
 
-from ..checkpoints.complete import listed, not_finite
+from ..checkpoints.complete import not_finite
 from ..models.parts import load_part
 from ..processing.audio import SAMPLING_RATE
+from ..work.wording import listed
 
 
 # WavLM's attention holds a number per head and pair of 20 ms frames: 2 GB in all at a minute, 100 times that at ten.

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..evaluation.pictures import mouth_opening
+from ..drawing.mouth import mouth_opening
 from ..processing.audio import N_FFT, SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel
 
 

@@ -16,8 +16,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..demo import DEMO_SCRIPT, demo_reference, demo_speech, make_demo, make_talking_head
 from ..processing.audio import SAMPLING_RATE
-from ..processing.demo import DEMO_SCRIPT, demo_reference, demo_speech, make_demo, make_talking_head
 from ..processing.video import mux_audio, write_wav
 
 

@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+
+from ..work.wording import nearest
 
 
 PAD_PHONEME = "<pad>"  # id 0, the blank of CTC too
@@ -82,8 +83,8 @@ def parse_phonemes(text: str) -> tuple[str, ...]:
     phonemes = tuple(name + "0" if name in VOWELS else name for name in names)
     for phoneme in phonemes:
         if phoneme not in _SPOKEN:
-            near = get_close_matches(phoneme, _SPOKEN, 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else "see docs/text.md."
+            near = nearest(phoneme, _SPOKEN, 0.5)
+            hint = f"did you mean {near}?" if near else "see docs/text.md."
             raise ValueError(f"{phoneme[:20]!r} is no phoneme of English as it is written here; {hint}")
     if not any(map(is_vowel, phonemes)):
         raise ValueError(f"{' '.join(phonemes)[:80]} has no vowel, nobody can say it; vowels are {', '.join(VOWELS)}.")

@@ -20,6 +20,7 @@ dubbing benchmarks' forced alignments, letters get their names, and silences are
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..work.wording import listed
 from .english import Reading, SpokenWord, read_english
 from .phonemes import (
     CONSONANTS,
@@ -63,6 +64,7 @@ _LETTER_A = ("EY1",)
 _LETTER_Z = {"us": ("Z", "IY1"), "gb": ("Z", "EH1", "D")}
 _DIGITS = frozenset(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 _LETTER_PREPOSITIONS = frozenset(["at", "by", "in", "with"])
+_TOLD_WORDS = 10  # in a warning, before it only counts
 
 
 #: What stands at a silence: nothing (a spoken phoneme), an end of the clip, the end of a sentence, of a clause, of a word.
@@ -122,10 +124,10 @@ class Phonemization:
         """What one should know before such a script is dubbed, a sentence each."""
         told = []
         if self.dropped:
-            told.append(f"not said of the script: {_listed(self.dropped)}.")
+            told.append(f"not said of the script: {listed(self.dropped, _TOLD_WORDS, quoted=True)}.")
         if self.guessed:
             told.append(
-                f"the pronunciation of {_listed(self.guessed)} is guessed, no lexicon has it; if it is wrong, write it as "
+                f"the pronunciation of {listed(self.guessed, _TOLD_WORDS, quoted=True)} is guessed, no lexicon has it; if it is wrong, write it as "
                 "it sounds, or give its phonemes: [name|N EY1 M]."
             )
         return told
@@ -165,12 +167,6 @@ class Phonemization:
             if index >= 0:
                 spoken[index].append(phoneme)
         return spoken
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    """Names in quotes, the first few of many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f'"{name}"' for name in names[:most]) + more
 
 
 def assemble(

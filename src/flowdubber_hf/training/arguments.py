@@ -14,7 +14,6 @@
 """Options that every training script shares, read from flags, from a YAML or JSON file, or from both."""
 
 import dataclasses
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from transformers import HfArgumentParser, SchedulerType
 from ..work.faults import machine_fault
 from ..work.interrupts import EXIT_INTERRUPTED, ending_at_second_interrupt
 from ..work.reading import read_json, read_yaml
+from ..work.wording import did_you_mean
 
 
 TRACKERS = ("tensorboard", "wandb", "trackio")
@@ -197,7 +197,7 @@ def parse_arguments(
         known = _option_names(kind)
         for name, value in read_config(path).items():
             if name not in known:
-                raise ValueError(f"{path}: unknown option {name!r}{_near(str(name), known)}.")
+                raise ValueError(f"{path}: unknown option {name!r}{did_you_mean(str(name), known) or '.'}")
             # A switch that is on by default has two flags, --x and --no_x, with one place.
             actions = [action for action in parser._actions if action.dest == name]
             default = _as_default(actions[0], name, value, path)
@@ -205,17 +205,14 @@ def parse_arguments(
                 action.default, action.required = default, False
     parsed, unknown = parser.parse_args_into_dataclasses(arguments, return_remaining_strings=True)
     if unknown:
-        raise ValueError(f"unknown option {unknown[0]}{_near(unknown[0].lstrip('-'), _option_names(kind))}.")
+        raise ValueError(
+            f"unknown option {unknown[0]}{did_you_mean(unknown[0].lstrip('-'), _option_names(kind)) or '.'}"
+        )
     return parsed
 
 
 def _option_names(kind: type) -> list[str]:
     return [entry.name for entry in dataclasses.fields(kind)]
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; {near[0]}?" if near else ""
 
 
 def run_script(main: Callable[[], Any]) -> None:

@@ -27,10 +27,11 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
 
-from ..checkpoints.complete import find_pickled, listed, not_finite, read_tensors
+from ..checkpoints.complete import find_pickled, not_finite, read_tensors
 from ..data.features import save_text
 from ..work.files import UNFINISHED
 from ..work.reading import read_json, require
+from ..work.wording import listed
 from .arguments import TrainingArguments
 from .resumable import Resumable
 

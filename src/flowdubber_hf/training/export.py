@@ -13,7 +13,6 @@
 # limitations under the License.
 """What comes after training: one pipeline folder of trained and given parts, its model card, and the way to the Hub."""
 
-import platform
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,15 +22,16 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from huggingface_hub import ModelCardData
-from huggingface_hub.repocard import metadata_load
 
 from ..data.features import Clip
 from ..hub import Target, push
-from ..hub.contents import CARD_NAME
+from ..hub.contents import CARD_NAME, front_matter
 from ..hub.staging import PLACEHOLDER
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE
 from ..work.files import replace_folder
+from ..work.machine import device_name
+from ..work.reading import read_text
 from .arguments import TrainingArguments
 
 
@@ -100,16 +100,9 @@ def dataset_licence(folder: str | Path) -> str:
         ValueError: the front matter is damaged.
     """
     card = Path(folder) / CARD_NAME
-    front = metadata_load(card) if card.is_file() else None
-    return str((front or {}).get("license") or "not stated")
-
-
-def machine() -> str:
-    """Processor or GPU that trains, in words."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    threads = torch.get_num_threads()
-    return f"CPU ({platform.machine()}), {threads} thread{'s' if threads > 1 else ''}"
+    text = read_text(card) if card.is_file() else ""
+    front = front_matter(text) if text.startswith("---") else {}
+    return str(front.get("license") or "not stated")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -246,7 +239,7 @@ def _run_section(arguments: TrainingArguments, summary: Mapping[str, Any], num_p
     ]
     figures = [(f"`{key}`", _number(value)) for key, value in summary.items() if key.startswith(("val_", "best_"))]
     return f"""{summary.get("steps", arguments.max_steps)} steps of {arguments.batch_size} clips in {summary.get("minutes", 0.0):.1f} minutes on
-{machine()}, {num_processes} process{"es" if num_processes > 1 else ""}.
+{device_name()}, {num_processes} process{"es" if num_processes > 1 else ""}.
 
 {_table(("option", "value"), options)}
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.adapters import Recording, read_corpus
+from ..data.corpora import read_corpus
+from ..data.corpora.recording import Recording
 from ..data.features import FeatureStore
 from ..data.prepare import PrepareSettings, prepare
 from ..dubbing.loading import model_folder

@@ -16,8 +16,9 @@ from accelerate.optimizer import AcceleratedOptimizer
 from safetensors.torch import load_model, save_file, save_model
 from torch import nn
 
-from ..checkpoints.complete import listed, not_finite, open_tensors, read_tensors, unlike
+from ..checkpoints.complete import not_finite, open_tensors, read_tensors, unlike
 from ..work.reading import in_a_line, require
+from ..work.wording import listed
 
 
 MODEL_NAME = "model.safetensors"

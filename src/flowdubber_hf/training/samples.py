@@ -21,30 +21,26 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from diffusers import FlowMatchEulerDiscreteScheduler
 
 from ..data.features import Clip, FeatureStore
+from ..drawing.speech import alignment_picture, mel_picture
 from ..extras import require_extra
 from ..models.aligner import FlowDubberAlignerEncoding, FlowDubberAlignerModel
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ..models.vector_field import FlowDubberVectorField
-from ..processing.audio import MEL_FRAME_RATE, SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel
+from ..models.vector_field.sampling import sample_mels
+from ..processing.audio import SAMPLING_RATE, log_mel
 from ..processing.text import PHONEMES
 from ..processing.video import write_wav
-from ..schedulers import flow_sigmas, flow_time, scheduler_output, set_flow_timesteps
 from ..work.files import replace_folder
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 SAMPLED_CLIPS, SAMPLED_SECONDS = 4, 5
-_DPI = 100
 
 
 @dataclass
@@ -123,110 +119,6 @@ def _require(module: str) -> Any:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Pictures
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def _new_figure(width: float, height: float) -> "Figure":
-    """Without pyplot: no state, no window, safe in any process."""
-    return _require("matplotlib.figure").Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-
-
-def _render(figure: "Figure") -> np.ndarray:
-    canvas = _require("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def mel_picture(mels: dict[str, np.ndarray], title: str) -> np.ndarray:
-    """Log-mels above each other on one colour scale, which is the first one's.
-
-    Args:
-        mels: title to `(80, frames)` natural-log mel, 100 frames a second; the first is the truth.
-        title: of the picture.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB.
-
-    Raises:
-        ImportError: matplotlib is missing.
-    """
-    first = next(iter(mels.values()))
-    longest = max(mel.shape[1] for mel in mels.values()) / MEL_FRAME_RATE
-    figure = _new_figure(max(6.0, 2.0 + 2.2 * longest), 0.6 + 1.9 * len(mels))
-    axes = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]
-    for place, (name, mel) in zip(axes, mels.items(), strict=True):
-        drawn = place.imshow(
-            mel,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=float(first.min()),
-            vmax=float(first.max()),
-            extent=(0, mel.shape[1] / MEL_FRAME_RATE, 0, mel.shape[0]),
-            interpolation="nearest",
-        )
-        place.set_title(name, fontsize=9, loc="left")
-        place.set_ylabel("mel channel", fontsize=8)
-        place.tick_params(labelsize=8)
-    axes[-1].set_xlabel("seconds", fontsize=8)
-    bar = figure.colorbar(drawn, ax=list(axes), pad=0.01, aspect=40)
-    bar.set_label("natural log", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
-    figure.suptitle(title, fontsize=10)
-    return _render(figure)
-
-
-def alignment_picture(
-    probabilities: np.ndarray,
-    paths: dict[str, np.ndarray],
-    phonemes: Sequence[str],
-    title: str,
-) -> np.ndarray:
-    """The alignment map with paths over it.
-
-    Args:
-        probabilities (`np.ndarray` of shape `(P, F)`): of each phoneme in each 25 fps frame, 0 to 1.
-        paths: title to `(P, n)` 0/1 over the same time at any rate; the first is the truth.
-        phonemes: P names.
-        title: of the picture.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB.
-
-    Raises:
-        ImportError: matplotlib is missing.
-    """
-    count, frames = probabilities.shape
-    seconds = frames / VIDEO_FRAME_RATE
-    figure = _new_figure(max(6.0, 1.6 + 2.4 * seconds), 1.2 + 0.17 * count)
-    place = figure.subplots()
-    drawn = place.imshow(
-        probabilities,
-        aspect="auto",
-        cmap="Greys",
-        vmin=0.0,
-        vmax=1.0,
-        extent=(0, seconds, count - 0.5, -0.5),
-        interpolation="nearest",
-    )
-    styles = ({"color": "tab:orange", "linewidth": 2.4}, {"color": "tab:blue", "linewidth": 1.4})
-    for index, (name, path) in enumerate(paths.items()):
-        owner = path.argmax(axis=0)
-        edges = np.linspace(0, seconds, len(owner) + 1)
-        place.stairs(owner, edges, baseline=None, label=name, **styles[min(index, 1)])
-    place.set_yticks(range(count), phonemes, fontsize=7)
-    place.set_xlabel("seconds", fontsize=8)
-    place.tick_params(axis="x", labelsize=8)
-    place.legend(fontsize=8, loc="upper right")
-    bar = figure.colorbar(drawn, pad=0.01, aspect=40)
-    bar.set_label("probability", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
-    place.set_title(title, fontsize=10)
-    return _render(figure)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
 # What the models make of the clips
 # ----------------------------------------------------------------------------------------------------------------------
 
@@ -235,41 +127,6 @@ def _vocode(vocoder: torch.nn.Module, mel: torch.Tensor) -> np.ndarray:
     """`(80, frames)` natural-log mel to `(frames * 160,)` float32."""
     parameter = next(vocoder.parameters())
     return vocoder(mel.T[None].to(parameter.device, parameter.dtype))[0].float().cpu().clamp(-1, 1).numpy()
-
-
-@torch.no_grad()
-def sample_mels(
-    vector_field: FlowDubberVectorField,
-    prior: torch.Tensor,
-    style: torch.Tensor,
-    mel_mask: torch.Tensor,
-    num_inference_steps: int = 10,
-    seed: int = 0,
-) -> torch.Tensor:
-    """Solves the flow without guidance by Euler's method from noise that depends on the seed and the row alone.
-
-    Args:
-        vector_field: the model.
-        prior (`torch.Tensor` of shape `(B, 80, T)`): mu, normalised.
-        style (`torch.Tensor` of shape `(B, style_size)`).
-        mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
-        num_inference_steps: of the solver.
-        seed: of the noise; row k draws from `seed + k`.
-
-    Returns:
-        `(B, 80, T)` natural-log mel, float32.
-    """
-    noise = torch.zeros(prior.shape)
-    for row, frames in enumerate(mel_mask.sum(1).tolist()):
-        generator = torch.Generator().manual_seed(seed + row)
-        noise[row, :, :frames] = torch.randn(prior.shape[1], frames, generator=generator)
-    latents = (noise * vector_field.config.sampling_temperature).to(prior.device)
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True)
-    for timestep in set_flow_timesteps(scheduler, flow_sigmas(num_inference_steps), prior.device):
-        time = flow_time(scheduler, timestep).expand(len(latents))
-        velocity = vector_field(latents.to(prior.dtype), time, prior, style.to(prior.dtype), mel_mask).sample.float()
-        latents = scheduler.step(scheduler_output(scheduler, velocity), timestep, latents, return_dict=False)[0]
-    return vector_field.denormalize(latents)
 
 
 @torch.no_grad()

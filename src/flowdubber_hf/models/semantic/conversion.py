@@ -25,9 +25,9 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import GenerationConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Config
 
-from ...checkpoints.complete import listed
 from ...checkpoints.streaming import Recipe, plan_weights
 from ...work.reading import read_json
+from ...work.wording import listed
 from .configuration_semantic import FlowDubberSemanticConfig
 from .modeling_semantic import FlowDubberSemanticForConditionalGeneration
 from .tokenization_semantic import END_OF_TEXT_TOKEN, PAD_TOKEN, check_tokenizer

@@ -25,9 +25,9 @@ from transformers import Wav2Vec2Config
 
 from flowdubber_hf.processing.audio import SAMPLING_RATE
 
-from ...checkpoints.complete import listed
 from ...checkpoints.foreign import WEIGHT_NORM_ENDINGS
 from ...checkpoints.streaming import Recipe, plan_weights, shapes_of
+from ...work.wording import listed
 from .configuration_speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from .front_end import speaker_filters
 from .modeling_speech_tokenizer import FlowDubberSpeechTokenizer

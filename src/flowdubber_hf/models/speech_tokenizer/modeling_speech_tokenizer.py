@@ -14,7 +14,6 @@
 """FlowDubber speech tokenizer: sound to semantic and global tokens and back, with BiCodec's structure."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -25,6 +24,7 @@ from transformers.utils import ModelOutput
 from flowdubber_hf.checkpoints.sources import BundledNames
 
 from .configuration_speech_tokenizer import FlowDubberSpeechTokenizerConfig
+from .ecapa import FlowDubberEcapaTdnn
 from .front_end import (
     length_mask,
     mel_features,
@@ -36,17 +36,15 @@ from .front_end import (
     unfold_mel,
     wav2vec2_inputs,
 )
-from .layers import (
-    ConvNeXtBlock,
-    EcapaTdnn,
-    FeatureDecoder,
-    FeatureEncoder,
-    PerceiverResampler,
-    ScaledUnitNorm,
-    Snake,
-    WaveGenerator,
+from .perceiver import FlowDubberPerceiverResampler, FlowDubberScaledUnitNorm
+from .quantization import (
+    FlowDubberFactorizedVectorQuantizer,
+    FlowDubberFiniteScalarQuantizer,
+    QuantizerOutput,
+    full_precision,
 )
-from .quantization import FactorizedVectorQuantizer, FiniteScalarQuantizer, QuantizerOutput, full_precision
+from .vocos import FlowDubberConvNeXtBlock, FlowDubberFeatureDecoder, FlowDubberFeatureEncoder
+from .wave_generator import FlowDubberSnake, FlowDubberWaveGenerator
 
 
 @dataclass
@@ -112,19 +110,19 @@ class FlowDubberSpeechTokenizerOutput(ModelOutput):
     active_codes: torch.FloatTensor | None = None
 
 
-class SpeakerEncoder(nn.Module):
+class FlowDubberSpeakerEncoder(nn.Module):
     """Mel spectrogram of a voice to 32 tokens and back to a d-vector."""
 
     def __init__(self, config: FlowDubberSpeechTokenizerConfig):
         super().__init__()
-        self.speaker_encoder = EcapaTdnn(
+        self.speaker_encoder = FlowDubberEcapaTdnn(
             config.speaker_mel_bins,
             config.ecapa_channels,
             config.ecapa_out_channels,
             config.ecapa_bottleneck_size,
             config.latent_size,
         )
-        self.perceiver_sampler = PerceiverResampler(
+        self.perceiver_sampler = FlowDubberPerceiverResampler(
             config.ecapa_out_channels,
             config.speaker_latent_size,
             config.num_global_tokens,
@@ -132,7 +130,7 @@ class SpeakerEncoder(nn.Module):
             config.perceiver_num_heads,
             config.perceiver_head_dim,
         )
-        self.quantizer = FiniteScalarQuantizer(config.fsq_levels, config.speaker_latent_size)
+        self.quantizer = FlowDubberFiniteScalarQuantizer(config.fsq_levels, config.speaker_latent_size)
         self.project = nn.Linear(config.speaker_latent_size * config.num_global_tokens, config.latent_size)
 
     def d_vector(self, quantized: torch.Tensor) -> torch.Tensor:
@@ -163,7 +161,7 @@ class FlowDubberSpeechTokenizerPreTrainedModel(BundledNames, PreTrainedModel):
     main_input_name = "input_values"
     input_modalities = ("audio",)
     supports_gradient_checkpointing = True
-    _no_split_modules: ClassVar[list[str]] = ["ConvNeXtBlock", "UpsamplingBlock"]
+    _no_split_modules = ["FlowDubberConvNeXtBlock", "FlowDubberUpsamplingBlock"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -173,15 +171,15 @@ class FlowDubberSpeechTokenizerPreTrainedModel(BundledNames, PreTrainedModel):
             init.normal_(module.weight, std=module.initializer_std)
             if module.bias is not None:
                 init.constant_(module.bias, module.initializer_bias)
-        elif isinstance(module, ConvNeXtBlock):
+        elif isinstance(module, FlowDubberConvNeXtBlock):
             init.constant_(module.gamma, module.layer_scale)
-        elif isinstance(module, PerceiverResampler):
+        elif isinstance(module, FlowDubberPerceiverResampler):
             init.normal_(module.latents)  # as long as what they read, or every voice gets the same tokens
-        elif isinstance(module, ScaledUnitNorm):
+        elif isinstance(module, FlowDubberScaledUnitNorm):
             init.ones_(module.gamma)
-        elif isinstance(module, Snake):
+        elif isinstance(module, FlowDubberSnake):
             init.ones_(module.alpha)
-        elif isinstance(module, FactorizedVectorQuantizer):
+        elif isinstance(module, FlowDubberFactorizedVectorQuantizer):
             init.zeros_(module.cluster_size)
 
 
@@ -201,8 +199,10 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         stages = len(config.sample_ratios)
         widths = (config.hidden_size, config.intermediate_size)
         latent = config.latent_size
-        self.encoder = FeatureEncoder(config.feature_size, *widths, config.num_encoder_layers, latent, stages)
-        self.quantizer = FactorizedVectorQuantizer(
+        self.encoder = FlowDubberFeatureEncoder(
+            config.feature_size, *widths, config.num_encoder_layers, latent, stages
+        )
+        self.quantizer = FlowDubberFactorizedVectorQuantizer(
             latent,
             config.codebook_size,
             config.codebook_dim,
@@ -212,12 +212,14 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             config.codebook_decay,
             config.dead_code_threshold,
         )
-        self.speaker_encoder = SpeakerEncoder(config)
-        self.prenet = FeatureDecoder(latent, *widths, config.num_prenet_layers, latent, stages, latent)
-        self.postnet: FeatureDecoder | None = None
+        self.speaker_encoder = FlowDubberSpeakerEncoder(config)
+        self.prenet = FlowDubberFeatureDecoder(latent, *widths, config.num_prenet_layers, latent, stages, latent)
+        self.postnet: FlowDubberFeatureDecoder | None = None
         if config.num_postnet_layers:
-            self.postnet = FeatureDecoder(latent, *widths, config.num_postnet_layers, config.feature_size, stages)
-        self.decoder = WaveGenerator(
+            self.postnet = FlowDubberFeatureDecoder(
+                latent, *widths, config.num_postnet_layers, config.feature_size, stages
+            )
+        self.decoder = FlowDubberWaveGenerator(
             latent, config.decoder_channels, config.upsample_rates, config.upsample_kernel_sizes
         )
         self.wav2vec2: Wav2Vec2Model | None = None

@@ -24,7 +24,7 @@ from .layers import initialised
 
 @dataclass
 class QuantizerOutput:
-    """What [`FactorizedVectorQuantizer`] gives.
+    """What [`FlowDubberFactorizedVectorQuantizer`] gives.
 
     Attributes:
         quantized: `(batch, latent_size, length)`, with straight-through gradient.
@@ -64,7 +64,7 @@ def _gather_rows(rows: torch.Tensor) -> torch.Tensor:
     return torch.cat([part[: int(number)] for part, number in zip(gathered, counts, strict=True)])
 
 
-class FactorizedVectorQuantizer(nn.Module):
+class FlowDubberFactorizedVectorQuantizer(nn.Module):
     """Factorised vector quantisation with l2-normalised lookup (paper section 6.5; the scheme of ViT-VQGAN and DAC).
 
     Vectors are projected to `codebook_dim`, the code with the greatest cosine is taken, and projected back. Codes that
@@ -182,7 +182,7 @@ class FactorizedVectorQuantizer(nn.Module):
         self.cluster_size[dead] = 1.0
 
 
-class FiniteScalarQuantizer(nn.Module):
+class FlowDubberFiniteScalarQuantizer(nn.Module):
     """Finite scalar quantisation (Mentzer et al. 2023) with a projection to and from the few quantised dimensions.
 
     Each dimension is squashed to (-levels/2, levels/2) and rounded to one of its `levels` integers; the first dimension

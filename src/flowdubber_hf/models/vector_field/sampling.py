@@ -1,12 +1,18 @@
-"""The velocity that a solver asks for at each step, guided, with what does not change between the steps made once."""
+"""From noise to a mel: the initial noise, the velocity under guidance, and the one loop of the solver.
 
+The pipeline and training both sample here, so that what training shows is what the pipeline makes.
+"""
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Callable, Sequence
+
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
+from diffusers.utils.torch_utils import randn_tensor
 
-from flowdubber_hf.models.layers import real_positions
-
+from ...schedulers.flow_convention import flow_sigmas, flow_time, scheduler_output, set_flow_timesteps
+from ..layers import real_positions
 from .flow_matching import guide
 from .modeling_vector_field import FlowDubberVectorField
 
@@ -14,15 +20,48 @@ from .modeling_vector_field import FlowDubberVectorField
 TOGETHER_FRAMES = 6000  # mel frames of clips up to which the rows of a batch are computed at once
 
 
-class GuidedVelocity:
-    """Velocities of a call; both branches of the guidance stand in one batch.
+def initial_noise(
+    num_frames: Sequence[int],
+    num_mels: int,
+    generators: torch.Generator | Sequence[torch.Generator] | None = None,
+    device: str | torch.device = "cpu",
+) -> torch.Tensor:
+    """Standard normal noise, each row drawn at its own length so that it does not depend on the others.
 
     Args:
-        field: the vector field.
-        times (`torch.Tensor` of shape `(steps,)`): at which it will be asked for, float32.
-        prior (`torch.Tensor` of shape `(B, 80, T)`), prior_null (the same, *optional*): of the conditional branch and of the one
-            without the language model's knowledge; without the latter there is one branch.
-        style (`torch.Tensor` of shape `(B, style_size)`), mask (`(B, T)`, bool): of the rows.
+        num_frames: mel frames of each row.
+        num_mels: channels.
+        generators: one for all rows in turn, or one a row; the global one by default.
+        device: of the result.
+
+    Returns:
+        `(B, num_mels, max(num_frames))` float32, zeros behind each row's end.
+    """
+    noise = torch.zeros(len(num_frames), num_mels, max(num_frames), device=device)
+    of_rows = generators if isinstance(generators, (list, tuple)) else [generators] * len(num_frames)
+    for row, (frames, generator) in enumerate(zip(num_frames, of_rows, strict=True)):
+        noise[row, :, :frames] = randn_tensor(
+            (num_mels, frames), generator=generator, device=torch.device(device), dtype=torch.float32
+        )
+    return noise
+
+
+class GuidedVelocity:
+    """The velocity of a vector field under one condition, or pushed away from a null one; both in one batch. What does not change
+    between the steps is made once.
+
+    Args:
+        field: the model.
+        times (`torch.Tensor` of shape `(steps,)`): at which it will be asked for, float32: the time embedding turns on their
+            fourth digit.
+        prior (`torch.Tensor` of shape `(B, 80, T)`): mu.
+        style (`torch.Tensor` of shape `(B, style_size)`).
+        mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
+        prior_null (`torch.Tensor` of shape `(B, 80, T)`, *optional*): mu'; needed where the scale is not 1.
+        guidance_scale (`float`, *optional*, defaults to 1): 1 + alpha; 1 computes the conditional branch alone.
+
+    Raises:
+        ValueError: a scale other than 1 without a null prior.
     """
 
     def __init__(
@@ -30,35 +69,122 @@ class GuidedVelocity:
         field: FlowDubberVectorField,
         times: torch.Tensor,
         prior: torch.Tensor,
-        prior_null: torch.Tensor | None,
         style: torch.Tensor,
-        mask: torch.Tensor,
+        mel_mask: torch.Tensor,
+        prior_null: torch.Tensor | None = None,
+        guidance_scale: float = 1.0,
     ):
         self.field, self.times = field, times
-        self.branches = 1 if prior_null is None else 2
-        priors = prior if prior_null is None else torch.cat([prior, prior_null])
-        styles, masks = style.repeat(self.branches, 1), mask.repeat(self.branches, 1)
+        self.style = style.to(prior.dtype)
+        self.mel_mask = mel_mask
+        self.prior_null = prior_null
+        self._condition(prior, guidance_scale)
+
+    def condition(self, prior: torch.Tensor, guidance_scale: float) -> None:
+        """The prior and the scale from here on; they may be those of before.
+
+        Raises:
+            ValueError: a scale other than 1 without a null prior.
+        """
+        if prior is not self.prior or guidance_scale != self.guidance_scale:
+            self._condition(prior, guidance_scale)
+
+    def _condition(self, prior: torch.Tensor, guidance_scale: float) -> None:
+        guided = guidance_scale != 1.0
+        if guided and self.prior_null is None:
+            raise ValueError("guidance needs the prior of the null branch; give `prior_null` or a scale of 1.")
+        self.prior, self.guidance_scale = prior, guidance_scale
+        self._branches = 2 if guided else 1
+        priors = torch.cat([prior, self.prior_null]) if guided else prior
+        styles, masks = self.style.repeat(self._branches, 1), self.mel_mask.repeat(self._branches, 1)
         # What a processor computes at once has to fit its memory; together is faster where it does.
         rows = len(priors) if prior.shape[2] <= TOGETHER_FRAMES else 1
-        self.parts = []
+        self._parts = []
         for part in zip(priors.split(rows), styles.split(rows), masks.split(rows), strict=True):
             real = real_positions(part[2])
             # Weights that diffusers brings group by group come when `forward` is called, and only then.
-            grouped = hasattr(field, "_diffusers_hook")
-            conditions = None if grouped else field.prepare(part[0], times, part[1], real)
-            self.parts.append((part[0], part[1], real, conditions))
+            grouped = hasattr(self.field, "_diffusers_hook")
+            conditions = None if grouped else self.field.prepare(part[0], self.times, part[1], real)
+            self._parts.append((part[0], part[1], real, conditions))
 
-    def __call__(self, latents: torch.Tensor, step: int, alpha: float) -> torch.Tensor:
-        """`(B, 80, T)` float32 at a step; `alpha` 0 is the plain conditional model."""
-        states = latents.repeat(self.branches, 1, 1).to(self.parts[0][0].dtype)
+    def __call__(self, latents: torch.Tensor, step: int) -> torch.Tensor:
+        """`(B, 80, T)` state at a step -> `(B, 80, T)` velocity, float32."""
+        states = latents.repeat(self._branches, 1, 1).to(self.prior.dtype)
         time, velocities = self.times[step], []
         for rows, (prior, style, mask, conditions) in zip(
-            states.split(len(self.parts[0][0])), self.parts, strict=True
+            states.split(len(self._parts[0][0])), self._parts, strict=True
         ):
             at_step = None if conditions is None else conditions.at(step)
             velocities.append(self.field(rows, time, prior, style, mask, conditions=at_step).sample.float())
         velocity = torch.cat(velocities)
-        return velocity if self.branches == 1 else guide(*velocity.chunk(2), alpha=alpha)
+        return velocity if self._branches == 1 else guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
 
 
-__all__ = ["TOGETHER_FRAMES", "GuidedVelocity"]
+def flow_times(scheduler: SchedulerMixin, timesteps: torch.Tensor) -> torch.Tensor:
+    """The times in [0, 1] of a scheduler's grid, `(steps,)` float32."""
+    return torch.stack([flow_time(scheduler, timestep) for timestep in timesteps])
+
+
+def solve(
+    scheduler: SchedulerMixin,
+    timesteps: torch.Tensor,
+    latents: torch.Tensor,
+    velocity: Callable[[torch.Tensor, int], torch.Tensor],
+    after_step: Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    interrupted: Callable[[], bool] | None = None,
+) -> torch.Tensor:
+    """Integrates a velocity over a scheduler's grid.
+
+    Args:
+        scheduler: a flow-matching scheduler of diffusers whose grid is set.
+        timesteps: the grid, as [`~schedulers.set_flow_timesteps`] returns it.
+        latents (`torch.Tensor`): the state at t = 0.
+        velocity: of a state at a step.
+        after_step (*optional*): `(index, timestep, latents)` to the latents to go on with.
+        interrupted (*optional*): whether to stop before the next step.
+
+    Returns:
+        The state at the end, or where it was interrupted.
+    """
+    for index, timestep in enumerate(timesteps):
+        if interrupted is not None and interrupted():
+            break
+        output = scheduler_output(scheduler, velocity(latents, index))
+        latents = scheduler.step(output, timestep, latents, return_dict=False)[0]
+        if after_step is not None:
+            latents = after_step(index, timestep, latents)
+    return latents
+
+
+@torch.no_grad()
+def sample_mels(
+    vector_field: FlowDubberVectorField,
+    prior: torch.Tensor,
+    style: torch.Tensor,
+    mel_mask: torch.Tensor,
+    num_inference_steps: int = 10,
+    seed: int = 0,
+) -> torch.Tensor:
+    """Solves the flow without guidance by Euler's method from noise that depends on the seed and the row alone.
+
+    Args:
+        vector_field: the model.
+        prior (`torch.Tensor` of shape `(B, 80, T)`): mu, normalised.
+        style (`torch.Tensor` of shape `(B, style_size)`).
+        mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
+        num_inference_steps: of the solver.
+        seed: of the noise; row k draws from `seed + k`.
+
+    Returns:
+        `(B, 80, T)` natural-log mel, float32.
+    """
+    generators = [torch.Generator().manual_seed(seed + row) for row in range(len(prior))]
+    noise = initial_noise(mel_mask.sum(1).tolist(), prior.shape[1], generators, prior.device)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True)
+    timesteps = set_flow_timesteps(scheduler, flow_sigmas(num_inference_steps), prior.device)
+    velocity = GuidedVelocity(vector_field, flow_times(scheduler, timesteps), prior, style, mel_mask)
+    latents = solve(scheduler, timesteps, vector_field.config.sampling_temperature * noise, velocity)
+    return vector_field.denormalize(latents)
+
+
+__all__ = ["GuidedVelocity", "flow_times", "initial_noise", "sample_mels", "solve"]

@@ -13,11 +13,12 @@ import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LORA_WEIGHT_NAME_SAFE, LoraBaseMixin
 from safetensors.torch import save_file
 
-from ...checkpoints.complete import listed, open_tensors
+from ...checkpoints.complete import open_tensors
 from ...checkpoints.sources import fetch, local_checkpoint
 from ...extras import require_extra
 from ...work.files import replacing
 from ...work.reading import in_a_line, parse_json
+from ...work.wording import listed
 
 
 VECTOR_FIELD = "vector_field"

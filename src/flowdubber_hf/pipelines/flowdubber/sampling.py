@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from diffusers import SchedulerMixin
-from diffusers.utils.torch_utils import randn_tensor
 
 from ...models.vector_field import FlowDubberVectorField
-from ...models.vector_field.sampling import GuidedVelocity
-from ...schedulers import flow_time, scheduler_output, set_flow_timesteps
+from ...models.vector_field.sampling import GuidedVelocity, flow_times, initial_noise, solve
+from ...schedulers import set_flow_timesteps
 
 
 class SamplingMixin:
@@ -58,13 +57,7 @@ class SamplingMixin:
             if tuple(latents.shape) != shape:
                 raise ValueError(f"`latents` must have the shape {shape} for these clips, got {tuple(latents.shape)}.")
             return latents.to(device, torch.float32)
-        noise = torch.zeros(shape, device=device)
-        generators = generator if isinstance(generator, (list, tuple)) else [generator] * shape[0]
-        for row, (frames, one) in enumerate(zip(num_mel_frames, generators, strict=True)):
-            noise[row, :, :frames] = randn_tensor(
-                (shape[1], frames), generator=one, device=device, dtype=torch.float32
-            )
-        return noise * temperature
+        return temperature * initial_noise(num_mel_frames, shape[1], generator, device)
 
     def sample_mel(
         self,
@@ -80,29 +73,17 @@ class SamplingMixin:
         """Solves the flow from noise to the normalised mel, both `(B, 80, T)`."""
         timesteps = set_flow_timesteps(self.scheduler, sigmas, latents.device)
         self._num_timesteps = len(timesteps)
-        style = style.to(prior.dtype)
-        # They stay float32: the time embedding turns on their fourth digit.
-        times = torch.stack([flow_time(self.scheduler, timestep) for timestep in timesteps])
-
-        def velocity_of(prior: torch.Tensor) -> GuidedVelocity:
-            null = prior_null if self.do_classifier_free_guidance else None
-            return GuidedVelocity(self.vector_field, times, prior, null, style, mel_mask)
-
-        built_for, guided = self.do_classifier_free_guidance, velocity_of(prior)
+        times = flow_times(self.scheduler, timesteps)
+        velocity = GuidedVelocity(self.vector_field, times, prior, style, mel_mask, prior_null, self.guidance_scale)
         with self.progress_bar(total=len(timesteps)) as progress:
-            for index, timestep in enumerate(timesteps):
-                if self.interrupt:
-                    continue
-                velocity = guided(latents, index, self.guidance_scale - 1.0)
-                output = scheduler_output(self.scheduler, velocity)
-                latents = self.scheduler.step(output, timestep, latents, return_dict=False)[0]
+
+            def after_step(index: int, timestep: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
                 if callback is not None:
-                    tensors = {"latents": latents, "prior": prior}
+                    tensors = {"latents": latents, "prior": velocity.prior}
                     changed = callback(self, index, timestep, {name: tensors[name] for name in callback_inputs}) or {}
+                    velocity.condition(changed.pop("prior", velocity.prior), self.guidance_scale)
                     latents = changed.pop("latents", latents)
-                    new_prior = changed.pop("prior", prior)
-                    if new_prior is not prior or built_for != self.do_classifier_free_guidance:
-                        prior, built_for = new_prior, self.do_classifier_free_guidance
-                        guided = velocity_of(prior)
                 progress.update()
-        return latents
+                return latents
+
+            return solve(self.scheduler, timesteps, latents, velocity, after_step, lambda: self.interrupt)

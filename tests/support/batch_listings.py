@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from clips import noise_frames, write_clip
-from recordings import SCRIPT, write_speaking_clip, write_voice
+from support.made_recordings import SCRIPT, write_speaking_clip, write_voice
+from support.video_files import noise_frames, write_clip
 
 
 def write_clips(folder: Path) -> Path:

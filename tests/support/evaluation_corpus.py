@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from flowdubber_hf.evaluation.settings import EvaluateSettings
-from recordings import SCRIPT, voice, word_times, write_metadata, write_speaking_clip, write_voice
+from support.made_recordings import SCRIPT, script_voice, word_times, write_metadata, write_speaking_clip, write_voice
 
 
 CLIPS = ("anna_one", "anna_two", "ben_one")
@@ -47,7 +47,7 @@ def write_outputs(folder: Path, sounds: dict[str, np.ndarray]) -> Path:
 def late(seconds: float) -> np.ndarray:
     """The voice of the clips, as long as before, starting later."""
     samples = round(seconds * 16000)
-    return np.concatenate([np.zeros(samples, np.float32), voice()])[: len(voice())]
+    return np.concatenate([np.zeros(samples, np.float32), script_voice()])[: len(script_voice())]
 
 
 def settings(data: Path, output: Path, **changed: Any) -> EvaluateSettings:

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from clips import head_frames, write_clip
-from flowdubber_hf.processing import demo
+from flowdubber_hf import demo
 from flowdubber_hf.processing.video import write_wav
+from support.video_files import head_frames, write_clip
 
 
 SCRIPT = demo.DEMO_SCRIPT
@@ -30,7 +30,7 @@ FRAMES = 75
 
 
 @lru_cache(maxsize=1)
-def voice() -> np.ndarray:
+def script_voice() -> np.ndarray:
     """`(48000,)` floats: the synthetic voice saying `SCRIPT` at the times at which the head's mouth moves."""
     return demo.demo_speech()
 
@@ -50,7 +50,7 @@ def word_times() -> list[list]:
 
 @lru_cache(maxsize=1)
 def _speaking_bytes(folder: Path) -> bytes:
-    path = write_clip(folder / "speaking.mp4", head_frames(), sound=voice())
+    path = write_clip(folder / "speaking.mp4", head_frames(), sound=script_voice())
     data = path.read_bytes()
     path.unlink()
     return data
@@ -66,7 +66,7 @@ def write_speaking_clip(path: Path) -> Path:
 def write_voice(path: Path, sound: np.ndarray | None = None) -> Path:
     """A wav, of the demo's voice by default."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_wav(path, voice() if sound is None else sound)
+    return write_wav(path, script_voice() if sound is None else sound)
 
 
 def write_metadata(folder: Path, rows: list[dict[str, Any] | str]) -> Path:

@@ -15,16 +15,16 @@
 
 import numpy as np
 
-from clips import head_frames
-from flowdubber_hf.evaluation.pictures import mouth_opening
-from flowdubber_hf.processing import demo
+from flowdubber_hf.demo.mouth import mouth_track
+from flowdubber_hf.demo.timeline import demo_segments
+from flowdubber_hf.drawing.mouth import mouth_opening
 from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
+from support.video_files import head_frames
 
 
 def test_opening_follows_the_drawn_mouth():
     crops = FlowDubberLipFeatureExtractor()(head_frames(), fps=25.0)["crops"]
-    segments = demo._segments(demo._DEMO_WORDS, demo._DEMO_START, demo.DEMO_SECONDS)
-    drawn = demo._mouth_track(segments, demo.DEMO_SECONDS)
+    drawn = mouth_track(demo_segments())
     seen = mouth_opening(crops)
     assert seen.shape == (75,)
     assert (seen.min(), seen.max()) == (0, 1)

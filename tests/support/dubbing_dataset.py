@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prepared import write_prepared
+from support.prepared_dataset import write_prepared
 
 
 FRAMES = 25

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
-from flowdubber_hf.processing.demo import demo_reference
+from flowdubber_hf.demo import demo_reference
 
 
 FPS = 25
@@ -31,7 +31,7 @@ def frames(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, (count, 48, 48, 3), dtype=np.uint8)
 
 
-def voice(seconds: float = 1.2, seed: int = 0) -> np.ndarray:
+def demo_voice(seconds: float = 1.2, seed: int = 0) -> np.ndarray:
     """The demo's synthetic voice, higher with the seed; `(samples,)` without a pause at the start, said again as often as needed."""
     spoken = _speech(1.0 + 0.3 * seed)
     return np.resize(spoken, int(seconds * 16000))
@@ -50,7 +50,7 @@ def inputs(**changed) -> dict:
     return {
         "script": SCRIPTS[0],
         "video": frames(20),
-        "reference_audio": voice(),
+        "reference_audio": demo_voice(),
         "fps": FPS,
         "reference_sampling_rate": 16000,
         "mouth_box": BOXES[0],
@@ -66,7 +66,7 @@ def batch_inputs(**changed) -> dict:
     lists = {
         "script": list(SCRIPTS),
         "video": [frames(20), frames(27, seed=1)],
-        "reference_audio": [voice(), voice(1.6, seed=1)],
+        "reference_audio": [demo_voice(), demo_voice(1.6, seed=1)],
         "mouth_box": list(BOXES),
         "generator": [generator(0), generator(1)],
     }

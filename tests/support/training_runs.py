@@ -31,7 +31,7 @@ import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from flowdubber_hf.training.batching import rows_of_part
-from prepared import write_prepared
+from support.prepared_dataset import write_prepared
 
 
 WORDS = (("bin", ("B", "IH1", "N")), ("blue", ("B", "L", "UW1")), ("now", ("N", "AW1")))
@@ -39,7 +39,7 @@ SECONDS = 1.6
 TOKENS = 80
 
 
-def voice(pitch: float, seconds: float = SECONDS, seed: int = 0) -> np.ndarray:
+def buzz(pitch: float, seconds: float = SECONDS, seed: int = 0) -> np.ndarray:
     """A buzz with a little noise, `(samples,)` float32."""
     times = np.arange(int(seconds * 16000)) / 16000
     buzz = sum(np.sin(2 * np.pi * pitch * k * times) / k for k in range(1, 9))
@@ -83,7 +83,7 @@ def write_dataset(folder: Path) -> Path:
                 "split": "val" if number == 3 else "train",
                 "speaker": speaker,
                 "source": source,
-                "audio": voice(pitch + 5 * number, seed=number),
+                "audio": buzz(pitch + 5 * number, seed=number),
                 **spoken_clip(rng),
             }
             if source == "grid":

@@ -21,7 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from flowdubber_hf.processing.demo import demo_frames
+from flowdubber_hf.demo import demo_frames
 
 
 def noise_frames(count: int, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
