@@ -14,7 +14,7 @@ import torch
 
 import evaluate_durations
 import evaluate_free_text
-from flowdubber_hf.evaluation.clips import Clip, pair_clips, read_clips
+from flowdubber_hf.evaluation.clips import EvaluationClip, pair_clips, read_clips
 from flowdubber_hf.evaluation.settings import EvaluateSettings
 from flowdubber_hf.evaluation.speed import measure_command
 from flowdubber_hf.processing.audio import SAMPLING_RATE
@@ -92,7 +92,7 @@ class Cost:
     stages: Mapping[str, float]
 
 
-def measure_cost(pipe: Any, clip: Clip, seed: int) -> Cost:
+def measure_cost(pipe: Any, clip: EvaluationClip, seed: int) -> Cost:
     """The best of `TIMED_CALLS` whole calls, from the files to the samples."""
     costs = []
     for _ in range(TIMED_CALLS):
@@ -120,7 +120,7 @@ def cost_table(short: Cost, long: Cost) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _first_clip(folder: Path, split: str) -> Clip:
+def _first_clip(folder: Path, split: str) -> EvaluationClip:
     clips, recordings = read_clips(folder, split)
     return pair_clips(clips, 2, folder, recordings).clips[0]
 

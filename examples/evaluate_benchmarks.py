@@ -55,7 +55,7 @@ import torch
 from tqdm.auto import tqdm
 
 from benchmark_rows import make_cue, make_length
-from flowdubber_hf.evaluation.clips import Clip
+from flowdubber_hf.evaluation.clips import EvaluationClip
 from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.settings import EvaluateSettings
 from flowdubber_hf.evaluation.sounds import load_pipeline
@@ -308,7 +308,7 @@ def measure_delay(settings: EvaluateSettings) -> Delay:
     chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, min(DELAY_CLIPS, len(clips))).astype(int)]
     pipe = load_pipeline(settings)
 
-    def words(clip: Clip, delay: int) -> list[functional.WordTime]:
+    def words(clip: EvaluationClip, delay: int) -> list[functional.WordTime]:
         frames = np.stack(list(iter_frames(clip.video, "rgb24")))
         late = np.concatenate([np.repeat(frames[:1], delay, axis=0), frames[: len(frames) - delay]])
         dub = pipe(

@@ -21,7 +21,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from flowdubber_hf.data.augmentation import pause_frames
-from flowdubber_hf.evaluation.clips import Clip, read_clips
+from flowdubber_hf.evaluation.clips import EvaluationClip, read_clips
 from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, VIDEO_FRAME_RATE
 from flowdubber_hf.processing.encoding import write_silent_video
 from flowdubber_hf.processing.video import iter_frames, write_wav
@@ -55,7 +55,7 @@ class Stretch:
         samples: `(640 n,)` of its sound.
     """
 
-    clip: Clip
+    clip: EvaluationClip
     frames: np.ndarray
     samples: np.ndarray
 
@@ -95,7 +95,7 @@ class Joined:
             yield from (shown[frame] for frame in stretch.frames)
 
 
-def _speech(clip: Clip) -> tuple[int, int, int]:
+def _speech(clip: EvaluationClip) -> tuple[int, int, int]:
     """First frame of speech, the one behind its last, and the number of frames."""
     if not clip.words:
         raise ValueError(f"{clip.id} has no word times, which joined clips need; leave it out.")
@@ -111,7 +111,7 @@ def _shared_out(length: int, tail: int, head: int) -> tuple[int, int]:
     return length - before, before
 
 
-def _stretch(clip: Clip, begin: int, end: int, hold: int) -> Stretch:
+def _stretch(clip: EvaluationClip, begin: int, end: int, hold: int) -> Stretch:
     """Frames `begin` to `end`, then `hold` of the silence behind speech, to and fro."""
     size, (_, spoken, frames) = SAMPLES_PER_VIDEO_FRAME, _speech(clip)
     held = pause_frames(np.arange(spoken, frames), hold)
@@ -124,7 +124,7 @@ def _stretch(clip: Clip, begin: int, end: int, hold: int) -> Stretch:
     )
 
 
-def join(clips: Sequence[Clip], pauses: Sequence[float]) -> Joined:
+def join(clips: Sequence[EvaluationClip], pauses: Sequence[float]) -> Joined:
     """One clip of several: speech as it was recorded, and between the sentences pauses of given lengths.
 
     A pause shows and sounds the silences of the clips' own ends, cut, or played to and fro where they are too short.
@@ -161,7 +161,7 @@ def draw_pauses(count: int, generator: np.random.Generator) -> list[float]:
     return generator.uniform(*PAUSE_SECONDS, size=count).tolist()
 
 
-def join_all(clips: Sequence[Clip], size: int) -> list[Joined]:
+def join_all(clips: Sequence[EvaluationClip], size: int) -> list[Joined]:
     """Every `size` clips that follow each other joined, pauses drawn by `PAUSE_SEED`; clips that are left over are not used."""
     generator = np.random.default_rng(PAUSE_SEED)
     chosen = [clips[first : first + size] for first in range(0, len(clips) - size + 1, size)]
@@ -170,7 +170,7 @@ def join_all(clips: Sequence[Clip], size: int) -> list[Joined]:
     return [join(part, draw_pauses(size - 1, generator)) for part in chosen]
 
 
-def join_long(clips: Sequence[Clip], least_seconds: float = LEAST_SECONDS) -> Joined:
+def join_long(clips: Sequence[EvaluationClip], least_seconds: float = LEAST_SECONDS) -> Joined:
     """As many clips as make `least_seconds`, joined; all of them where they are shorter together."""
     pauses = draw_pauses(len(clips) - 1, np.random.default_rng(PAUSE_SEED))
 
@@ -196,16 +196,16 @@ def darkened(pictures: Iterator[np.ndarray], generator: np.random.Generator) -> 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _speaker(clip: Clip) -> str:
+def _speaker(clip: EvaluationClip) -> str:
     """As the corpus' own files call the speaker."""
     return clip.speaker.rpartition("-")[2]
 
 
-def _row(clip: Clip, split: str, text: str | None = None, **more: Any) -> dict[str, Any]:
+def _row(clip: EvaluationClip, split: str, text: str | None = None, **more: Any) -> dict[str, Any]:
     return {"speaker": _speaker(clip), "text": text or clip.text, "split": split, **more}
 
 
-def _copied(folder: Path, clip: Clip, place: str) -> dict[str, str]:
+def _copied(folder: Path, clip: EvaluationClip, place: str) -> dict[str, str]:
     """The clip's files in a folder, as a row names them."""
     (folder / place).mkdir(exist_ok=True)
     files = {}
@@ -215,11 +215,11 @@ def _copied(folder: Path, clip: Clip, place: str) -> dict[str, str]:
     return files
 
 
-def _write_part(folder: Path, clips: Sequence[Clip], split: str) -> list[dict[str, Any]]:
+def _write_part(folder: Path, clips: Sequence[EvaluationClip], split: str) -> list[dict[str, Any]]:
     return [_row(clip, split, **_copied(folder, clip, "clips"), words=clip.words) for clip in clips]
 
 
-def _write_film(folder: Path, clips: Sequence[Clip], split: str) -> list[dict[str, Any]]:
+def _write_film(folder: Path, clips: Sequence[EvaluationClip], split: str) -> list[dict[str, Any]]:
     """Hard pictures beside the sound as it was recorded."""
     rows = []
     for number, clip in enumerate(tqdm(clips, desc=split, unit="clip")):
@@ -245,7 +245,9 @@ def _write_clip(
     return files
 
 
-def _write_joined(folder: Path, clips: Sequence[Clip], split: str, joined: Sequence[Joined]) -> list[dict[str, Any]]:
+def _write_joined(
+    folder: Path, clips: Sequence[EvaluationClip], split: str, joined: Sequence[Joined]
+) -> list[dict[str, Any]]:
     """Joined clips; the voice of each is the clip behind its last one, the first clip where there is none."""
     rows, used = [], 0
     for number, one in enumerate(tqdm(joined, desc=split, unit="clip")):
@@ -258,7 +260,7 @@ def _write_joined(folder: Path, clips: Sequence[Clip], split: str, joined: Seque
     return rows
 
 
-def _write_longest(folder: Path, clips: Sequence[Clip], split: str) -> list[dict[str, Any]]:
+def _write_longest(folder: Path, clips: Sequence[EvaluationClip], split: str) -> list[dict[str, Any]]:
     """All clips again and again, until `LONGEST_SECONDS` are full."""
     rounds = ceil(LONGEST_SECONDS / (len(clips) * LEAST_SENTENCE_SECONDS))
     return _write_joined(folder, clips, split, [join_long(list(clips) * rounds, LONGEST_SECONDS)])
@@ -274,7 +276,7 @@ class Made:
     """
 
     split: str
-    write: Callable[[Path, Sequence[Clip], str, int | None], list[dict[str, Any]]]
+    write: Callable[[Path, Sequence[EvaluationClip], str, int | None], list[dict[str, Any]]]
 
 
 def _part(with_moustache: bool) -> Callable[..., list[dict[str, Any]]]:

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from flowdubber_hf.evaluation import scorers
-from flowdubber_hf.evaluation.clips import Clip, Voice
+from flowdubber_hf.evaluation.clips import EvaluationClip, Voice
 from flowdubber_hf.evaluation.samples import Sample
 from flowdubber_hf.evaluation.scorers import Column, Scorer, choose_scorers, registry
 from flowdubber_hf.metrics.functional import GRID_GRAMMAR
@@ -37,7 +37,7 @@ from support.made_recordings import SCRIPT, script_voice, word_times, write_spea
 def clip(tmp_path_factory):
     path = write_speaking_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
     words = tuple(tuple(word) for word in word_times())
-    return Clip(CLIPS[0], "x/one", "x", SCRIPT, path, path, words, reference=Voice("x/one", "x", path))
+    return EvaluationClip(CLIPS[0], "x/one", "x", SCRIPT, path, path, words, reference=Voice("x/one", "x", path))
 
 
 def without_words(clip):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from flowdubber_hf.evaluation.clips import Clip, pair_clips, read_clips
+from flowdubber_hf.evaluation.clips import EvaluationClip, pair_clips, read_clips
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.encoding import write_silent_video
 from flowdubber_hf.processing.video import iter_frames, probe_video, write_wav
@@ -29,13 +29,15 @@ def sound_of(number: int, frames: int = FRAMES) -> np.ndarray:
     return (0.1 * (number + 1) + 0.05 * np.arange(frames * SIZE) / (frames * SIZE)).astype(np.float32)
 
 
-def write_clip(folder, number: int, start: float = 0.32, end: float = 0.6) -> Clip:
+def write_clip(folder, number: int, start: float = 0.32, end: float = 0.6) -> EvaluationClip:
     """One second of one grey with two words between `start` and `end`."""
     picture = np.full((32, 48, 3), GREYS[number % len(GREYS)], np.uint8)
     write_silent_video(folder / f"{number}.mp4", [picture] * FRAMES, 10)
     write_wav(folder / f"{number}.wav", sound_of(number))
     words = (("bin", start, start + 0.12), ("now", start + 0.12, end))
-    return Clip(str(number), f"x/{number}", "x", "bin now", folder / f"{number}.mp4", folder / f"{number}.wav", words)
+    return EvaluationClip(
+        str(number), f"x/{number}", "x", "bin now", folder / f"{number}.mp4", folder / f"{number}.wav", words
+    )
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def test_speech_within_a_frame_and_without_silence(made, tmp_path):
     with pytest.raises(ValueError, match="1 pauses"):
         made.join(clips, [])
     with pytest.raises(ValueError, match="no word times"):
-        made.join([Clip("a", "a", "x", "bin", clips[0].video, clips[0].audio)], [])
+        made.join([EvaluationClip("a", "a", "x", "bin", clips[0].video, clips[0].audio)], [])
 
 
 def test_pauses_are_drawn_from_their_range_and_the_same_every_time(made, clips):

@@ -24,7 +24,7 @@ from flowdubber_hf.data.corpora import read_corpus
 from flowdubber_hf.data.features import COLUMNS, FeatureStore
 from flowdubber_hf.data.phone_times import textgrid_times
 from flowdubber_hf.evaluation.run import compare
-from flowdubber_hf.evaluation.work import read_maps, read_record
+from flowdubber_hf.evaluation.work import clip_record, read_maps
 from flowdubber_hf.hub.contents import check_card
 from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.pipelines.flowdubber.loading import check_folder, check_weight_files
@@ -394,7 +394,7 @@ def _read_records(folder: Path, _: random.Random) -> None:
     task = SimpleNamespace(record=folder / "batch.json", key="k", job=job, line=1)
     _is_finished(task), _is_own(task), row_of(task)
     _known("media", folder / "media.json")
-    read_record(folder, _CLIP), read_maps(folder, _CLIP)
+    clip_record(folder, _CLIP), read_maps(folder, _CLIP)
     compare([folder])
 
 

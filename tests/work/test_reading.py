@@ -14,11 +14,11 @@ from flowdubber_hf.work.reading import (
     parse_yaml,
     read_array,
     read_json,
-    read_record,
     read_text,
     read_toml,
     require,
 )
+from flowdubber_hf.work.records import read_record
 
 
 def test_what_is_right_is_read(tmp_path):

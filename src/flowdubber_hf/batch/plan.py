@@ -7,7 +7,6 @@ key, and whose output is the one that was written, is not dubbed again.
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -28,9 +27,8 @@ from ..dubbing.jobs import (
 )
 from ..dubbing.loading import ModelFacts, model_facts, model_folder
 from ..version import __version__
-from ..work.files import replace_file
 from ..work.hashing import hash_checkpoint, hash_file, hash_json
-from ..work.reading import read_record
+from ..work.records import Piece
 from ..work.workers import world
 from .listing import ListedJob, place, read_jobs
 
@@ -73,14 +71,12 @@ class Task:
     Attributes:
         job: to do.
         line: of the listing.
-        key: of all that the sound depends on.
-        record: file of what is known of the result.
+        piece: of work, with the key of all that the sound depends on.
     """
 
     job: DubJob
     line: int
-    key: str
-    record: Path
+    piece: Piece
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def plan_batch(settings: BatchSettings) -> BatchPlan:
     if items:
         check_takes(item.job for item in items)
     tasks = _tasks(settings, items, hash_checkpoint(folder))
-    due = tuple(task for task in tasks if not _is_finished(task))
+    due = tuple(task for task in tasks if not task.piece.is_done)
     inputs = {_identity(file) for task in tasks for file in _inputs(task.job)}
     bar = tqdm(due, desc="checking", unit="clip", disable=settings.quiet or not due or world()[0] != 0, leave=False)
     _without_problems(settings, bar, lambda task: _problems_inside(task, inputs, settings.overwrite, facts), problems)
@@ -202,7 +198,8 @@ def _tasks(settings: BatchSettings, items: Sequence[ListedJob], model: str) -> t
         options = {key: value for key, value in asdict(job).items() if key not in ("video", "reference", "output")}
         options["lexicon"] = None if job.lexicon is None else hashed(job.lexicon)
         key = hash_json([__version__, model, options, name.suffix, hashed(job.video), hashed(job.reference)])
-        tasks.append(Task(job, item.line, key, settings.output / WORK_NAME / f"{name}.json"))
+        piece = Piece(key, settings.output / WORK_NAME / f"{name}.json", job.output)
+        tasks.append(Task(job, item.line, piece))
     return tuple(tasks)
 
 
@@ -219,51 +216,16 @@ def _target_problems(task: Task, inputs: Collection[tuple[int, int]], overwrite:
     elif output.exists():
         if _identity(output) in inputs:
             yield Problem(f"{output} is one of the inputs; choose another name.", "output")
-        elif not overwrite and not _is_own(task):
+        elif not overwrite and not task.piece.is_own:
             yield Problem(
                 f"{output} exists and is none of an earlier run's; give --overwrite to replace it.", "output"
             )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Records
-
-
-def _digest(file: Path) -> str | None:
-    try:
-        return hash_file(file)
-    except OSError:
-        return None
-
-
-def _is_finished(task: Task) -> bool:
-    record = read_record(task.record)
-    return (
-        record.get("key") == task.key
-        and isinstance(record.get("row"), dict)
-        and record.get("digest") == _digest(task.job.output)
-    )
-
-
-def _is_own(task: Task) -> bool:
-    """Whether the output that is there was written by a run of this folder, also by one that was killed right then."""
-    record = read_record(task.record)
-    return record.get("begun", False) or record.get("digest") == _digest(task.job.output)
-
-
-def write_record(task: Task, **known: Any) -> None:
-    """Keeps what is known of a clip."""
-    replace_file(task.record, json.dumps({"key": task.key, **known}, ensure_ascii=False).encode())
-
-
 def row_of(task: Task) -> dict[str, Any]:
     """A clip's line of the results."""
-    record = read_record(task.record)
-    row = record.get("row") if record.get("key") == task.key else None
+    row, piece = task.piece.row(), task.piece
     about = {"line": task.line, "video": str(task.job.video), "output": str(task.job.output)}
-    if isinstance(row, dict):
+    if row is not None:
         return {**about, "problem": None, **row}
-    return {
-        **about,
-        "problem": str(record.get("problem") or "") or "the process that had this clip did not finish it.",
-    }
+    return {**about, "problem": piece.problem() or "the process that had this clip did not finish it."}

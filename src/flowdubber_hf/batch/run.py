@@ -30,10 +30,8 @@ from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.loading import choose_device
 from ..work.faults import machine_fault
 from ..work.files import replace_file
-from ..work.hashing import hash_file
-from ..work.reading import read_record
 from ..work.workers import join_world, run_in_processes, use_free_cores, world
-from .plan import RESULTS_NAME, BatchPlan, BatchSettings, Task, row_of, write_record
+from .plan import RESULTS_NAME, BatchPlan, BatchSettings, Task, row_of
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,7 @@ def work_on(settings: BatchSettings, task: Task) -> str | None:
         ValueError: the model cannot be loaded, or nothing can be written.
     """
     pipe = _pipeline(settings.model, settings.device)
-    before = read_record(task.record).get("digest")  # of an output that stays where this run cannot replace it
-    write_record(task, begun=True, digest=before)
+    before = task.piece.begin()
     try:
         task.job.output.parent.mkdir(parents=True, exist_ok=True)
         done = do_job(pipe, task.job, overwrite=True)
@@ -86,10 +83,9 @@ def work_on(settings: BatchSettings, task: Task) -> str | None:
             raise ValueError(f"{task.job.output} cannot be written: {fault}; finished clips are kept.") from error
         problem = " ".join(str(error).split()) or type(error).__name__
         problem = problem if isinstance(error, ValueError) else f"{type(error).__name__}: {problem}"
-        write_record(task, problem=problem, digest=before)
+        task.piece.fail(problem, before)
         return problem
-    row = describe(task.job, done, settings.model, settings.device)
-    write_record(task, row=row, digest=hash_file(task.job.output))
+    task.piece.finish(describe(task.job, done, settings.model, settings.device))
     return None
 
 
@@ -137,5 +133,5 @@ def _work_on_all(settings: BatchSettings, tasks: Sequence[Task]) -> None:
             return
         for task in run_in_processes(partial(work_on, settings), tasks, settings.num_proc, done):
             problem = "its process died twice, most likely for want of memory; give a smaller --num-proc."
-            write_record(task, problem=problem, begun=True)
+            task.piece.fail(problem, begun=True)
             done(problem)

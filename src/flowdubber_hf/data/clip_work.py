@@ -17,7 +17,6 @@ A part's record is a small JSON file that is written last and under a temporary 
 complete, another setting or another recording has another name, and an interrupted run resumes after its last record.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ from ..processing.references import level_voice
 from ..work.faults import machine_fault
 from ..work.files import replace_file
 from ..work.hashing import hash_json
-from ..work.reading import read_record
+from ..work.records import read_record, write_record
 from .codec import decode_audio, encode_audio, encode_crops, to_pcm16
 from .corpora.recording import Dropped, Recording, locate
 
@@ -235,7 +234,7 @@ def _part(
                 raise
             message = " ".join(f"{type(error).__name__} in {part}: {error}".split())
             raise Dropped("unexpected error", message[:500]) from error
-        replace_file(path, json.dumps(record).encode())
+        write_record(path, record)
         outcome.seconds[part] = time.process_time() - start
     if "dropped" in record:
         raise Dropped(*record["dropped"])

@@ -40,7 +40,7 @@ from ..processing.text import lexicon_of
 from ..version import __version__
 from ..work.files import replace_file
 from ..work.hashing import hash_file, hash_folder, hash_json
-from ..work.reading import read_record
+from ..work.records import read_record, write_record
 from ..work.workers import run_in_processes, single_thread
 from .card import CARD_NAME, write_card
 from .clip_work import Outcome, WorkSettings, load_models, work_on
@@ -256,7 +256,7 @@ def _claimed(settings: PrepareSettings) -> Iterator[None]:
     except Timeout as error:
         raise ValueError(f"another flowdubber prepare is at work on {settings.output}; wait for it.") from error
     try:
-        replace_file(work / "input.json", json.dumps({"input": str(settings.input.resolve())}).encode())
+        write_record(work / "input.json", {"input": str(settings.input.resolve())})
         for left in settings.output.glob(f".{DATA_FOLDER}.*"):
             shutil.rmtree(left, ignore_errors=True)
         for left in work.glob("*/*/.*"):
@@ -413,7 +413,7 @@ def _write(
     write_json(settings.output / REPORT_NAME, report)
     draw_report(report, pairs, settings.output / PICTURE_NAME)
     write_card(settings.output, corpus, report, described)
-    replace_file(stamp, json.dumps({"content": content}).encode())
+    write_record(stamp, {"content": content})
     return True, report
 
 

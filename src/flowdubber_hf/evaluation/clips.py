@@ -56,7 +56,7 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Clip:
+class EvaluationClip:
     """A clip to be dubbed or scored.
 
     Attributes:
@@ -109,11 +109,11 @@ class Clips:
         pairing_rule: one sentence for the summary.
     """
 
-    clips: tuple[Clip, ...]
+    clips: tuple[EvaluationClip, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
     pairing_rule: str = ""
 
-    def named(self, name: str) -> Clip:
+    def named(self, name: str) -> EvaluationClip:
         """The clip of a name or id.
 
         Raises:
@@ -177,7 +177,7 @@ def read_clips(
     problems = {item.id: _usable(data, item) for item in chosen}
     names = _names(chosen)
     clips = tuple(
-        Clip(
+        EvaluationClip(
             name=names[item.id],
             id=item.id,
             speaker=item.speaker,
@@ -205,13 +205,13 @@ def _voice(folder: Path, item: Recording) -> Voice:
     return Voice(item.id, item.speaker, folder / (item.audio or item.video or ""), item.text)
 
 
-def _own_voice(clip: Clip) -> Voice:
+def _own_voice(clip: EvaluationClip) -> Voice:
     return Voice(clip.id, clip.speaker, clip.audio, clip.text)
 
 
-def _next_of_speaker(clips: Sequence[Clip], given: Mapping[str, Voice]) -> list[Voice]:
+def _next_of_speaker(clips: Sequence[EvaluationClip], given: Mapping[str, Voice]) -> list[Voice]:
     """Setting 2: what the corpus names, else the speaker's next clip in the order of names, the last taking the first."""
-    speakers: dict[str, list[Clip]] = {}
+    speakers: dict[str, list[EvaluationClip]] = {}
     for clip in clips:
         speakers.setdefault(clip.speaker, []).append(clip)
     voices = []
@@ -229,7 +229,7 @@ def _is_usable_voice(path: Path) -> bool:
     return True
 
 
-def _other_speaker(clips: Sequence[Clip], voices: Sequence[Voice]) -> list[Voice]:
+def _other_speaker(clips: Sequence[EvaluationClip], voices: Sequence[Voice]) -> list[Voice]:
     """Setting 3: see [`pair_clips`]."""
     speakers: dict[str, list[Voice]] = {}
     for voice in voices:
@@ -359,7 +359,7 @@ def _read_pairing(file: Path, clips: Clips, known: Mapping[str, Voice]) -> list[
 # Sounds of another system
 
 
-def find_outputs(folder: Path, clips: Sequence[Clip]) -> dict[str, Path]:
+def find_outputs(folder: Path, clips: Sequence[EvaluationClip]) -> dict[str, Path]:
     """The file of each clip in a folder of a system's outputs, by the clip's name; clips without one are left out.
 
     A file belongs to a clip if its path below the folder, without suffix and with `/` or `_` between its parts, is the clip's

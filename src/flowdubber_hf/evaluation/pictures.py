@@ -27,7 +27,7 @@ from ..drawing.speech import draw_alignment, draw_mel
 from ..metrics import functional
 from ..processing.audio import MEL_FRAME_RATE, VIDEO_FRAME_RATE, load_audio, log_mel
 from ..processing.lips import FlowDubberLipFeatureExtractor
-from .clips import Clip
+from .clips import EvaluationClip
 from .scorers import Column
 from .summary import counted_rows, format_figure
 from .work import Record, read_maps
@@ -107,7 +107,9 @@ def _aligned(sound: np.ndarray, text: str) -> list[tuple[str, float, float]]:
         return []
 
 
-def draw_clip(folder: Path, clip: Clip, file: Path, record: Record, row: Mapping[str, Any], title: str) -> bytes:
+def draw_clip(
+    folder: Path, clip: EvaluationClip, file: Path, record: Record, row: Mapping[str, Any], title: str
+) -> bytes:
     """True and measured mel with word times, the alignment map, and how far the mouth is open, as a PNG file.
 
     Args:

@@ -40,7 +40,7 @@ from ..work.files import replace_file
 from ..work.machine import describe_machine
 from ..work.reading import read_json
 from ..work.workers import join_world, run_in_processes, single_thread, world
-from .clips import Clip, Clips, find_outputs, pair_clips, read_clips
+from .clips import Clips, EvaluationClip, find_outputs, pair_clips, read_clips
 from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
 from .sounds import call_arguments
@@ -50,11 +50,11 @@ from .work import (
     SCORE_CODE,
     SOUND_CODE,
     WORK_NAME,
-    Job,
     Record,
+    SharedPlan,
+    clip_record,
     hash_code,
     hash_weights,
-    read_record,
     sound_file,
     work_on,
 )
@@ -86,7 +86,7 @@ class Plan:
     clips: Clips
     scorers: tuple[Scorer, ...]
     left_out: dict[str, str]
-    job: Job
+    job: SharedPlan
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def plan_evaluation(settings: EvaluateSettings) -> Plan:
     quiet_libraries()
     scorers, left_out = choose_scorers(settings.metrics, clips.clips, settings.device)
     require_selection(settings.best_of)
-    job = Job(
+    job = SharedPlan(
         settings=settings,
         model=hash_weights(str(folder)) or "" if folder is not None else "",
         sound_code=hash_code(SOUND_CODE),
@@ -216,7 +216,7 @@ def run_evaluation(plan: Plan) -> Evaluation:
     wait_for_everyone()
     if rank != 0:
         return Evaluation(None, (), time.monotonic() - start)
-    records = [read_record(settings.output, clip) for clip in clips]
+    records = [clip_record(settings.output, clip) for clip in clips]
     if all(record.problem is not None for record in records):
         raise ValueError(f"none of the {len(clips)} clips has a sound; {clips[0].name}: {records[0].problem}")
     speed = None
@@ -230,7 +230,7 @@ def run_evaluation(plan: Plan) -> Evaluation:
     return Evaluation(summary, tuple(written), time.monotonic() - start)
 
 
-def _run_all(job: Job, clips: Sequence[Clip], settings: EvaluateSettings) -> None:
+def _run_all(job: SharedPlan, clips: Sequence[EvaluationClip], settings: EvaluateSettings) -> None:
     missing = 0
     with tqdm(total=len(clips), desc="clips", unit="clip", disable=settings.quiet, mininterval=0.5) as bar:
 
@@ -258,7 +258,7 @@ def _run_all(job: Job, clips: Sequence[Clip], settings: EvaluateSettings) -> Non
 # Writing
 
 
-def _row(clip: Clip, record: Record, scorers: Sequence[Scorer]) -> dict[str, Any]:
+def _row(clip: EvaluationClip, record: Record, scorers: Sequence[Scorer]) -> dict[str, Any]:
     """A line of clips.jsonl: nothing in it differs between runs."""
     row: dict[str, Any] = {
         "clip": clip.name,
@@ -343,7 +343,7 @@ def _summary(
     }
 
 
-def _dubbing_times(clips: Sequence[Clip], records: Sequence[Record]) -> dict[str, Any] | None:
+def _dubbing_times(clips: Sequence[EvaluationClip], records: Sequence[Record]) -> dict[str, Any] | None:
     """Real-time factor of the dubs as they were made, one thread each, whatever else the machine did: no benchmark."""
     factors = [
         record.details["timings"]["total"] * SAMPLING_RATE / clip.num_samples

@@ -22,7 +22,7 @@ import numpy as np
 from ..metrics import functional
 from ..metrics.functional import WordTime
 from ..processing.audio import load_audio
-from .clips import Clip
+from .clips import EvaluationClip
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sample:
         sound: `(samples,)` float32 at 16 kHz, what is scored.
     """
 
-    def __init__(self, clip: Clip, sound: np.ndarray):
+    def __init__(self, clip: EvaluationClip, sound: np.ndarray):
         self.clip = clip
         self.sound = sound
 

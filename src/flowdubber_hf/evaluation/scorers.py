@@ -29,7 +29,7 @@ from ..extras import EVALUATION, absent, pip_line
 from ..metrics import functional
 from ..metrics.grammar import is_grid_sentence
 from ..processing.audio import SAMPLING_RATE
-from .clips import Clip
+from .clips import EvaluationClip
 from .samples import Sample
 
 
@@ -90,9 +90,9 @@ class Scorer:
     packages: tuple[str, ...] = ()
     weights: str | None = None
     source: str | None = None
-    suits: Callable[[Clip], bool] = lambda clip: True
+    suits: Callable[[EvaluationClip], bool] = lambda clip: True
     unsuited: str = ""
-    by_default: Callable[[Clip], bool] = lambda clip: True
+    by_default: Callable[[EvaluationClip], bool] = lambda clip: True
     passed_over: str = ""
     prepare: Callable[[str, str], tuple[Callable[[Sample], dict[str, Value]], ...]] | None = None
     problems: dict[str, str] = field(default_factory=dict)
@@ -437,7 +437,7 @@ def registry() -> dict[str, Scorer]:
 
 
 def choose_scorers(
-    metrics: Iterable[str], clips: Sequence[Clip], device: str = "cpu"
+    metrics: Iterable[str], clips: Sequence[EvaluationClip], device: str = "cpu"
 ) -> tuple[list[Scorer], dict[str, str]]:
     """The scorers that were asked for, and which of the default ones are left out and why.
 
@@ -482,7 +482,7 @@ def choose_scorers(
     return chosen, left_out
 
 
-def _reason_to_leave_out(scorer: Scorer, clips: Sequence[Clip]) -> str | None:
+def _reason_to_leave_out(scorer: Scorer, clips: Sequence[EvaluationClip]) -> str | None:
     if scorer.needs_hub:
         return f"needs {scorer.weights} from {scorer.source}"
     missing = scorer.missing_packages()

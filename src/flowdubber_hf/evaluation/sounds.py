@@ -27,7 +27,7 @@ from ..processing.audio import MEL_FRAME_RATE, MEL_FRAMES_PER_VIDEO_FRAME, log_m
 from ..processing.text import lexicon_of, phonemize
 from ..processing.video import probe_video
 from ..schedulers import FlowMatchMidpointDiscreteScheduler, flow_sigmas
-from .clips import Clip
+from .clips import EvaluationClip
 from .settings import EvaluateSettings
 
 
@@ -103,7 +103,7 @@ class SoundMaker:
     def pipe(self) -> "FlowDubberPipeline":
         return load_pipeline(self.settings)
 
-    def __call__(self, clip: Clip) -> Made:
+    def __call__(self, clip: EvaluationClip) -> Made:
         """Raises `ValueError` where no sound can be made of the clip."""
         if self.settings.sound == "truth":
             return Made(clip.load_truth())
@@ -119,7 +119,7 @@ class SoundMaker:
         made = self.pipe.vocoder(mel).float().cpu().reshape(-1).clamp(-1, 1).numpy()[: len(sound)]
         return np.pad(made, (0, len(sound) - len(made)))
 
-    def true_frames(self, clip: Clip) -> np.ndarray:
+    def true_frames(self, clip: EvaluationClip) -> np.ndarray:
         """Mel frames of each phoneme `(P,)` by forced alignment of the truth."""
         from ..data.dubbing import phoneme_frames
         from ..data.forced_alignment import align
@@ -129,7 +129,7 @@ class SoundMaker:
         num_frames = probe_video(clip.video).num_frames * MEL_FRAMES_PER_VIDEO_FRAME
         return phoneme_frames(times, np.array(phonemes.optional), num_frames, MEL_FRAME_RATE)
 
-    def dub(self, clip: Clip, timing: np.ndarray | None = None) -> Made:
+    def dub(self, clip: EvaluationClip, timing: np.ndarray | None = None) -> Made:
         """The take of the settings' seed, or the best of several from that seed on, see [`~dubbing.takes.best_take`]."""
         settings, options = self.settings, call_arguments(self.settings)
         ready = self.pipe.prepare(

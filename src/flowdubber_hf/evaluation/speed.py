@@ -29,7 +29,7 @@ import torch
 
 from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
-from .clips import Clip
+from .clips import EvaluationClip
 from .settings import EvaluateSettings
 from .sounds import SoundMaker
 
@@ -47,7 +47,7 @@ sys.exit(done.returncode)
 """
 
 
-def measure_speed(settings: EvaluateSettings, clips: Sequence[Clip]) -> dict[str, Any]:
+def measure_speed(settings: EvaluateSettings, clips: Sequence[EvaluationClip]) -> dict[str, Any]:
     """Times whole calls, from the files to the samples.
 
     Args:
@@ -70,7 +70,7 @@ def measure_speed(settings: EvaluateSettings, clips: Sequence[Clip]) -> dict[str
         torch.cuda.reset_peak_memory_stats()
     for number in range(WARM_UP_CALLS + TIMED_CALLS):
         start = time.perf_counter()
-        made = maker.dub(clips[number % len(clips)], settings.seed)
+        made = maker.dub(clips[number % len(clips)])
         length = len(made.sound) / SAMPLING_RATE
         factors.append((time.perf_counter() - start) / length)
         if number >= WARM_UP_CALLS:
@@ -91,7 +91,7 @@ def measure_speed(settings: EvaluateSettings, clips: Sequence[Clip]) -> dict[str
     }
 
 
-def measure_command(settings: EvaluateSettings, clip: Clip) -> tuple[dict[str, float], dict[str, Any]]:
+def measure_command(settings: EvaluateSettings, clip: EvaluationClip) -> tuple[dict[str, float], dict[str, Any]]:
     """`flowdubber dub` of a clip in a process of its own.
 
     Returns:

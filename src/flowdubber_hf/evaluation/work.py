@@ -17,7 +17,6 @@ A record holds the sound's key and, by scorer, a key and the values. A key is a 
 options, weights and the code of the package that makes it. What has its key already is not done again.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,10 +29,11 @@ from ..libraries import quiet_libraries
 from ..processing.audio import load_audio
 from ..processing.video import write_wav
 from ..work.faults import machine_fault
-from ..work.files import replace_file, replacing
+from ..work.files import replacing
 from ..work.hashing import hash_checkpoint, hash_file, hash_json
 from ..work.reading import read_json, require
-from .clips import Clip
+from ..work.records import write_record
+from .clips import EvaluationClip
 from .samples import Sample
 from .scorers import Scorer, registry
 from .settings import EvaluateSettings
@@ -63,7 +63,7 @@ DUB_OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Job:
+class SharedPlan:
     """What the processes need to know beside the clip.
 
     Attributes:
@@ -118,17 +118,17 @@ def hash_code(names: Sequence[str]) -> str:
     return hash_json([[file.relative_to(package).as_posix(), hash_file(file)] for file in files])
 
 
-def record_file(folder: Path, clip: Clip) -> Path:
+def record_file(folder: Path, clip: EvaluationClip) -> Path:
     """Where a clip's record lies."""
     return folder / WORK_NAME / f"{clip.name}.json"
 
 
-def maps_file(folder: Path, clip: Clip) -> Path:
+def maps_file(folder: Path, clip: EvaluationClip) -> Path:
     """Where a dub's alignment lies, for pictures."""
     return folder / WORK_NAME / f"{clip.name}.npz"
 
 
-def read_record(folder: Path, clip: Clip) -> Record:
+def clip_record(folder: Path, clip: EvaluationClip) -> Record:
     """A clip's record; an empty one where there is none or it cannot be read."""
     file = record_file(folder, clip)
     try:
@@ -141,18 +141,18 @@ def read_record(folder: Path, clip: Clip) -> Record:
         return Record()
 
 
-def sound_file(job: Job, clip: Clip) -> Path | None:
+def sound_file(job: SharedPlan, clip: EvaluationClip) -> Path | None:
     """The file that is scored; `None` where the other system has none."""
     if job.outputs is not None:
         return job.outputs.get(clip.name)
     return job.folder / SOUNDS_NAME / f"{clip.name}.wav"
 
 
-def _write_record(job: Job, clip: Clip, record: Record) -> None:
-    replace_file(record_file(job.folder, clip), json.dumps(vars(record)).encode())
+def _write_record(job: SharedPlan, clip: EvaluationClip, record: Record) -> None:
+    write_record(record_file(job.folder, clip), vars(record))
 
 
-def _sound_key(job: Job, clip: Clip) -> str:
+def _sound_key(job: SharedPlan, clip: EvaluationClip) -> str:
     """Of the file itself for another system's sounds, else of all that the sound is made of."""
     if job.outputs is not None:
         file = job.outputs.get(clip.name)
@@ -172,7 +172,7 @@ def _sound_key(job: Job, clip: Clip) -> str:
     )
 
 
-def _score_keys(job: Job, clip: Clip, file: Path) -> dict[str, str]:
+def _score_keys(job: SharedPlan, clip: EvaluationClip, file: Path) -> dict[str, str]:
     """By scorer."""
     files = [hash_file(path) for path in (file, clip.video, clip.audio, clip.reference.path)]
     common = [job.score_code, files, clip.text, clip.words, clip.mouth_box]
@@ -207,7 +207,7 @@ def _scorer(name: str, weights: str | None, device: str) -> Scorer:
     return scorer
 
 
-def _write_sound(job: Job, clip: Clip, made: Made) -> None:
+def _write_sound(job: SharedPlan, clip: EvaluationClip, made: Made) -> None:
     folder = job.folder / SOUNDS_NAME
     folder.mkdir(parents=True, exist_ok=True)
     write_wav(folder / f"{clip.name}.wav", made.sound, overwrite=True)
@@ -216,7 +216,7 @@ def _write_sound(job: Job, clip: Clip, made: Made) -> None:
             np.savez_compressed(temporary, **made.maps)
 
 
-def read_maps(folder: Path, clip: Clip) -> dict[str, np.ndarray]:
+def read_maps(folder: Path, clip: EvaluationClip) -> dict[str, np.ndarray]:
     """`alignment` and `path` of a dub; empty for other sounds, and where the file cannot be read."""
     try:
         with np.load(maps_file(folder, clip), allow_pickle=False) as maps:
@@ -225,7 +225,7 @@ def read_maps(folder: Path, clip: Clip) -> dict[str, np.ndarray]:
         return {}
 
 
-def _make_sound(job: Job, clip: Clip, record: Record) -> Record:
+def _make_sound(job: SharedPlan, clip: EvaluationClip, record: Record) -> Record:
     """The record with the sound that is due, made now or before."""
     key = _sound_key(job, clip)
     file = sound_file(job, clip)
@@ -250,7 +250,7 @@ def _make_sound(job: Job, clip: Clip, record: Record) -> Record:
     return record
 
 
-def work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
+def work_on(job: SharedPlan, clip: EvaluationClip) -> tuple[str, str | None]:
     """Makes a clip's sound and values, as far as they are missing; returns its name and why there is no sound.
 
     Raises:
@@ -263,8 +263,8 @@ def work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
         raise ValueError(f"the work on {clip.name} failed: {reason} Finished clips are kept.") from error
 
 
-def _work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
-    record = _make_sound(job, clip, read_record(job.folder, clip))
+def _work_on(job: SharedPlan, clip: EvaluationClip) -> tuple[str, str | None]:
+    record = _make_sound(job, clip, clip_record(job.folder, clip))
     file = sound_file(job, clip)
     if record.problem is None and file is not None:
         try:
@@ -275,7 +275,7 @@ def _work_on(job: Job, clip: Clip) -> tuple[str, str | None]:
     return clip.name, record.problem
 
 
-def _score(job: Job, clip: Clip, record: Record, file: Path) -> None:
+def _score(job: SharedPlan, clip: EvaluationClip, record: Record, file: Path) -> None:
     due = _score_keys(job, clip, file)
     missing = [(name, weights) for name, weights in job.scorers if record.scores.get(name, {}).get("key") != due[name]]
     if not missing:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..evaluation.clips import Clip
+from ..evaluation.clips import EvaluationClip
 from ..evaluation.run import plan_evaluation, run_evaluation
 from ..evaluation.settings import EvaluateSettings
 from ..evaluation.work import SOUNDS_NAME
@@ -38,7 +38,7 @@ class Heard:
         sounds: folder of all dubs.
     """
 
-    clips: tuple[Clip, ...]
+    clips: tuple[EvaluationClip, ...]
     figures: dict[str, float | None]
     video: Path
     sounds: Path
@@ -76,7 +76,7 @@ def measures(clips: Sequence[str]) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def _likeness(model: str, dubbed: Sequence[tuple[Clip, np.ndarray]]) -> float:
+def _likeness(model: str, dubbed: Sequence[tuple[EvaluationClip, np.ndarray]]) -> float:
     """Mean cosine of the voices of dubs and of what was really said, by the model's own style encoder: 0 to 1."""
     encoder = load_part("style_encoder", model)
 

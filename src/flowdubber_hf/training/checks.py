@@ -26,7 +26,7 @@ from ..data.dubbing import phoneme_frames
 from ..data.features import Clip, FeatureStore, save_text
 from ..processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE
 from ..processing.text import PHONEMES
-from ..work.reading import read_record
+from ..work.records import read_record
 from .arguments import TrainingArguments
 
 

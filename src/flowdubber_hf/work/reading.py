@@ -201,14 +201,6 @@ def check_mapping(value: Any, where: str | Path, kind: str = "a mapping") -> dic
     return value
 
 
-def read_record(file: str | Path) -> dict[str, Any]:
-    """What an earlier run wrote; empty where there is nothing or it cannot be read, so that the work is done again."""
-    try:
-        return read_json(file)
-    except ValueError:
-        return {}
-
-
 def read_array(file: str | Path, dimensions: int, mapped: bool = False) -> Any:
     """Numbers of a `.npy` file, `np.ndarray`.
 
