@@ -194,3 +194,33 @@ def test_given_frames_and_knowledge_left_out_later(pipe):
     made = pipe(dub, **take(without=["semantics"]))
     plain = pipe(**inputs(phoneme_frames=counts, without=["semantics"]))
     assert torch.equal(made.audios[0], plain.audios[0])
+
+
+def test_mouths_that_are_cut_already_make_the_clip(pipe):
+    clip = pipe.prepare_clip(frames(20), fps=FPS, mouth_box=BOXES[0])
+    mouths = pipe.prepare_mouths(clip.crops, clip.seen)
+    plain = pipe(**prepared(video=clip))
+    assert torch.equal(pipe(**prepared(video=mouths)).audios[0], plain.audios[0])
+    hidden = np.ones(20, dtype=bool)
+    hidden[5:9] = False
+    other = clip.crops.copy()
+    other[5:9] = 0
+    masked, same = (pipe.prepare_mouths(crops, hidden) for crops in (clip.crops, other))
+    assert torch.equal(masked.features[~hidden], same.features[~hidden])  # what is not seen tells nothing
+    assert pipe.prepare_mouths(clip.crops, duration=0.79).num_samples == 12640
+
+
+@pytest.mark.parametrize(
+    ("crops", "changed", "message"),
+    [
+        (np.zeros((4, 90, 96), np.uint8), {}, "grey pictures"),
+        (np.zeros((4, 96, 96), np.float32), {}, "uint8"),
+        (np.zeros((0, 96, 96), np.uint8), {}, "grey pictures"),
+        (np.zeros((4, 96, 96), np.uint8), {"seen": [True] * 3}, "one value a frame"),
+        (np.zeros((4, 96, 96), np.uint8), {"seen": [False] * 4}, "no frame shows the mouth"),
+        (np.zeros((4, 96, 96), np.uint8), {"duration": 9.0}, "do not last"),
+    ],
+)
+def test_mouths_of_another_form_are_refused(pipe, crops, changed, message):
+    with pytest.raises(ValueError, match=message):
+        pipe.prepare_mouths(crops, **changed)

@@ -16,7 +16,9 @@ from typing import Any, BinaryIO, Protocol, TypeAlias, TypedDict, TypeVar
 import numpy as np
 import torch
 
+from ...processing.audio import VIDEO_FRAME_RATE
 from ...processing.clips import Frames, as_clip, is_picture_list
+from ...processing.frames import MAX_VIDEO_SECONDS
 from ...processing.held import HeldFile
 from ...processing.mouth_box import check_turn
 from ...processing.outputs import check_file
@@ -329,6 +331,28 @@ def checked_clip(
     check_turn(turn)
     _check_timing(timing, [mouth_box])
     return _checked_video(video, fps)
+
+
+def checked_mouths(crops: Any, seen: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mouth pictures `(F, size, size)` uint8, and the frames `(F,)` bool that show the mouth.
+
+    Raises:
+        ValueError: of another form, more than a call takes, or none that shows it.
+    """
+    pictures = np.asarray(crops)
+    if pictures.dtype != np.uint8 or pictures.shape[1:] != (size, size) or not len(pictures):
+        raise ValueError(
+            f"`crops` must be grey pictures (frames, {size}, {size}) as uint8, got {pictures.shape} of {pictures.dtype}."
+        )
+    most = int(MAX_VIDEO_SECONDS * VIDEO_FRAME_RATE)
+    if len(pictures) > most:
+        raise ValueError(f"`crops` has {len(pictures)} frames; a call takes at most {most} ({MAX_VIDEO_SECONDS:g} s).")
+    shown = np.ones(len(pictures), dtype=bool) if seen is None else np.asarray(seen, dtype=bool)
+    if shown.shape != (len(pictures),):
+        raise ValueError(f"`seen` must have one value a frame, {len(pictures)}, got the shape {shown.shape}.")
+    if not shown.any():
+        raise ValueError("no frame shows the mouth; dub with timing='cue' instead.")
+    return pictures, shown
 
 
 def _check_timing(timing: str, mouth_boxes: Sequence[Any]) -> None:

@@ -16,14 +16,20 @@ import torch
 from ...models.aligner import FlowDubberAlignerModel
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
-from ...processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, load_audio, pad_sounds
+from ...processing.audio import (
+    MEL_FRAMES_PER_VIDEO_FRAME,
+    SAMPLING_RATE,
+    VIDEO_FRAME_RATE,
+    load_audio,
+    pad_sounds,
+)
 from ...processing.clips import Frames
 from ...processing.held import HeldFile
 from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.references import check_reference, level_voice
 from ...processing.sound import Sound
 from ...processing.text import NO_WORDS, Lexicon, phonemize
-from .inputs import AudioInput, DubbingInputs, VideoInput, checked_clip, checked_sound, each, naming
+from .inputs import AudioInput, DubbingInputs, VideoInput, checked_clip, checked_mouths, checked_sound, each, naming
 from .passes import Pass
 from .prepared import Clips, PreparedClip, PreparedDub, PreparedVoice, pad_clips
 from .stopwatch import Stopwatch
@@ -58,6 +64,33 @@ class ReadingMixin:
         source = checked_clip(video, fps, mouth_box, turn, timing)
         start = time.perf_counter()
         clip = self._read_clip(source, mouth_box, turn, look=timing == "lips")
+        self.maybe_free_model_hooks()
+        return replace(clip, seconds=time.perf_counter() - start)
+
+    @torch.no_grad()
+    def prepare_mouths(
+        self, crops: np.ndarray, seen: Sequence[bool] | np.ndarray | None = None, duration: float | None = None
+    ) -> PreparedClip:
+        """A clip of mouth pictures that are cut already, such as those of one speaker in a film: a call takes the result as `video`.
+
+        Args:
+            crops (`np.ndarray` of shape `(F, 96, 96)`, uint8): grey squares around the mouth, 25 a second, as
+                [`FlowDubberLipFeatureExtractor`] cuts them.
+            seen (`(F,)` bool, *optional*): frames that show the mouth; the others (a cut-away, a hand) give no evidence, whatever
+                they hold. All by default.
+            duration (`float`, *optional*): seconds that the dub lasts, `F / 25` by default.
+
+        Raises:
+            ValueError: pictures of another form, no frame that shows the mouth, or a duration that is not that of the frames.
+        """
+        start = time.perf_counter()
+        crops, shown = checked_mouths(crops, seen, self.lip_feature_extractor.crop_size)
+        seconds = len(crops) / VIDEO_FRAME_RATE if duration is None else float(duration)
+        if not abs(seconds - len(crops) / VIDEO_FRAME_RATE) <= 1 / VIDEO_FRAME_RATE:
+            raise ValueError(f"{len(crops)} frames at 25 a second do not last {duration} s.")
+        found = torch.as_tensor(shown)
+        features = self.encode_lips(self.lip_feature_extractor.normalize(crops)[None], found)
+        clip = PreparedClip(len(crops), round(seconds * SAMPLING_RATE), seconds, (), None, crops, found, features)
         self.maybe_free_model_hooks()
         return replace(clip, seconds=time.perf_counter() - start)
 
