@@ -160,7 +160,8 @@ def _try(path: Path, survey: Survey, plan: CopyPlan, target: Any = None, picture
 
 def _options(plan: CopyPlan) -> dict[str, str]:
     if plan.muxer not in _HIDING:
-        return {"avoid_negative_ts": "disabled"}  # only the times of showing are stored, and those start at 0
+        # only the times of showing are stored, and those start at 0; no random numbers of the file: the same input, the same bytes
+        return {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     return {"movflags": "+use_metadata_tags"} if plan.free_tags else {}
 
 
