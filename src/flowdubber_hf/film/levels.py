@@ -9,6 +9,7 @@ so that only blocks that changed are measured again.
 # SPDX-License-Identifier: Apache-2.0
 
 import hashlib
+import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -90,10 +91,13 @@ def momentary_loudness(blocks: Iterable[np.ndarray], layout: str) -> np.ndarray:
 
 def true_peak(blocks: Iterable[np.ndarray], layout: str) -> float:
     """The highest peak between and on the samples, dBTP, by the meter's own fourfold oversampling; `-inf` is silence."""
-    highest = 0.0
-    for found in _metered(blocks, layout, peak=True):
-        highest = max(highest, float(found.get("lavfi.r128.true_peak", 0)))
-    return 20 * math.log10(highest) if highest > 0 else -math.inf
+    return _decibels(
+        max((float(one.get("lavfi.r128.true_peak", 0)) for one in _metered(blocks, layout, True)), default=0)
+    )
+
+
+def _decibels(peak: float) -> float:
+    return 20 * math.log10(peak) if peak > 0 else -math.inf
 
 
 @dataclass
@@ -115,28 +119,38 @@ class BlockLevels:
             except Exception:  # whatever a damaged file brings its reader to: it is measured again
                 self._known = {}
 
-    def measure(self, sound: Sound, layout: str) -> np.ndarray:
-        """As [`momentary_loudness`], of a whole film; what was measured is kept, what is no longer needed is not."""
+    def measure(self, sound: Sound, layout: str, peak: bool = False) -> tuple[np.ndarray, float | None]:
+        """As [`momentary_loudness`] and [`true_peak`], of a whole film; what is no longer needed is forgotten.
+
+        Args:
+            sound: of the film.
+            layout: of its channels.
+            peak (`bool`, defaults to `False`): measure the true peak, too, which takes twice as long; `None` else, and for silence.
+        """
         used: dict[str, np.ndarray] = {}
-        measured = []
+        measured, highest = [], -math.inf
         for start in range(0, sound.samples, BLOCK):
             stop = min(start + BLOCK, sound.samples)
             before = min(start, _SETTLE)
             block = sound.read(start - before, stop)
-            name = hashlib.sha256(layout.encode() + np.ascontiguousarray(block).tobytes()).hexdigest()[:32]
+            name = f"{layout} {peak} ".encode() + np.ascontiguousarray(block).tobytes()
+            name = hashlib.sha256(name).hexdigest()[:32]
             levels = self._known.get(name)
-            if levels is None or len(levels) != (stop - start) // TICK:
-                levels = momentary_loudness([block], layout)[before // TICK :]
+            if levels is None or len(levels) != (stop - start) // TICK + 1:
+                found = list(_metered([block], layout, peak))
+                top = (
+                    _decibels(max(float(one.get("lavfi.r128.true_peak", 0)) for one in found)) if found else -math.inf
+                )
+                levels = np.array([*(_number(one.get("lavfi.r128.M")) for one in found[before // TICK :]), top])
             used[name] = levels
-            measured.append(levels)
+            measured.append(levels[:-1])
+            highest = max(highest, float(levels[-1]))
         if used.keys() != self._known.keys() and self.path is not None:
             self._save(used)
         self._known = used
-        return np.concatenate(measured) if measured else np.zeros(0)
+        return np.concatenate(measured), highest if math.isfinite(highest) else None
 
     def _save(self, levels: dict[str, np.ndarray]) -> None:
-        import io
-
         held = io.BytesIO()
         np.savez(held, **levels)
         replace_file(self.path, held.getvalue())
@@ -226,8 +240,8 @@ def take_loudness(sound: np.ndarray) -> float | None:
     Args:
         sound: `(samples,)` float32 mono at 48 kHz.
     """
-    levels = momentary_loudness([np.pad(sound, (0, TICK * _TICKS))[None]], "mono")
-    return _gated(levels)
+    missing = max(0, _TICKS * TICK - len(sound))  # a word of less than 400 ms is measured with silence behind it
+    return programme_loudness(momentary_loudness([np.pad(sound, (0, missing))[None]], "mono"))
 
 
 def parse_loudness(text: str) -> str | float:

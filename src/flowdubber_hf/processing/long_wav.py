@@ -26,7 +26,10 @@ _FLOAT = 3  # WAVE_FORMAT_IEEE_FLOAT
 _EXTENSIBLE = 0xFFFE
 _SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")  # of the GUID that begins with the format
 # Places of channels in the order of their bits in a wav file's mask.
-_PLACES = (*("FL FR FC LFE BL BR FLC FRC BC SL SR".split()), *("TC TFL TFC TFR TBL TBC TBR".split()))
+_PLACES = (
+    *(["FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"]),
+    *(["TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"]),
+)
 
 
 def channel_names(layout: str) -> tuple[str, ...]:
