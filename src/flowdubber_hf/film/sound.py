@@ -184,13 +184,19 @@ def sound_blocks(path: str | Path, start: Fraction | None, samples: int, layout:
         if at > place:
             yield from _silent(channels, min(at, samples) - place)
             place = min(at, samples)
-        piece = piece[:, max(0, place - at) : samples - at]
+        piece = piece[:, max(0, place - at) : max(0, samples - at)]
         if piece.shape[1]:
             yield piece
             place += piece.shape[1]
         if place >= samples:
             return
     yield from _silent(channels, samples - place)
+
+
+def decoded_sound(path: str | Path, layout: str) -> Iterator[np.ndarray]:
+    """`(channels, n)` float32 pieces of all of a file's sound at 48 kHz, gaps left out."""
+    for _, piece in _placed(path, None, layout):
+        yield piece
 
 
 def _silent(channels: int, samples: int) -> Iterator[np.ndarray]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from ..processing.encoding import SOUND_CODECS, SoundTrack
 from ..processing.mux import SYNTHETIC_SPEECH_NOTICE, VIDEO_SUFFIXES, check_copy, check_sound, mux_tracks
 from ..processing.text_tracks import TextTrack
+from .levels import true_peak
 from .mix import sound_track
-from .sound import Sound, sound_layout
+from .sound import Sound, decoded_sound, sound_layout
 
 
 LAYOUTS = ("mono", "stereo", "film")
@@ -102,3 +103,12 @@ def write_film(
     return mux_tracks(
         film, track, output, text, overwrite, comment, tracks.transcode, on_warning, keep_sound=tracks.keep_sound
     )
+
+
+def track_peak(path: str | Path) -> float:
+    """True peak of the track that players take, as it is decoded, dBTP; `-inf` is silence.
+
+    Lossy encoders add peaks: the mix has a decibel of room for them, which most sound does not use up; noise may.
+    """
+    layout = sound_layout(path) or "mono"
+    return true_peak(decoded_sound(path, layout), layout)

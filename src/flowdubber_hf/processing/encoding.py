@@ -32,6 +32,7 @@ SOUND_CODECS = {
     "pcm_s24le": "pcm_s24le",
 }
 LOSSLESS = ("flac", "pcm_s24le")  # both written with 24 bits
+_STEPS_24 = 2.0**23
 # Layouts that encoders know by another name: the same number of channels, the surrounds at another angle.
 _NEAR_LAYOUTS = {"5.1(side)": "5.1", "5.1": "5.1(side)", "5.0(side)": "5.0", "5.0": "5.0(side)"}
 _BIT_RATE_STEP = 64000  # 128 kbit/s for one channel, 192 for two, 448 for 5.1: rates that all lossy encoders have
@@ -116,6 +117,8 @@ def encode_track(track: SoundTrack, stream: av.AudioStream) -> Iterator[av.Packe
             raise ValueError(f"sound of {block.shape[0]} channels cannot go into a track laid out as {track.layout}.")
         if not block.shape[1]:
             continue
+        if track.codec in LOSSLESS:  # encoders cut what lies below the 24th bit off
+            block = np.rint(block.astype(np.float64) * _STEPS_24) / _STEPS_24
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), "fltp", layout)
         frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, place, Fraction(1, SOUND_RATE)
         place += block.shape[1]

@@ -21,6 +21,31 @@ from .survey import Survey, kept_tags
 from .text_tracks import TextTrack, convert_text, text_codec, text_packets
 
 
+# Some languages have two codes of three letters; QuickTime knows the one or the other, and Swedish by one of its own.
+_QUICKTIME_CODES = {
+    "bod": "tib",
+    "cym": "wel",
+    "cze": "ces",
+    "deu": "ger",
+    "ell": "gre",
+    "eus": "baq",
+    "fas": "per",
+    "fre": "fra",
+    "hye": "arm",
+    "isl": "ice",
+    "kat": "geo",
+    "mkd": "mac",
+    "msa": "may",
+    "mya": "bur",
+    "nld": "dut",
+    "rum": "ron",
+    "slo": "slk",
+    "sqi": "alb",
+    "swe": "sve",
+    "zho": "chi",
+}
+
+
 @dataclass(frozen=True)
 class CopyPlan:
     """How a clip goes into a container.
@@ -104,7 +129,8 @@ def write_copy(
 def _dub_stream(target: av.container.OutputContainer, sound: SoundTrack) -> av.AudioStream:
     stream = add_sound(target, sound.codec, sound.layout)
     stream.disposition = Disposition.default
-    _name_stream(stream, sound.language, sound.title)
+    _set_language(stream, sound.language, target)
+    _set_title(stream, sound.title)
     return stream
 
 
@@ -112,7 +138,8 @@ def _text_stream(target: av.container.OutputContainer, text: TextTrack, codec: s
     """A subtitle stream, and its packets."""
     stream = target.add_mux_stream(codec)
     stream.time_base = Fraction(1, 1000)
-    _name_stream(stream, text.language, text.title)
+    _set_language(stream, text.language, target)
+    _set_title(stream, text.title)
 
     def packets() -> Iterator[av.Packet]:
         for packet in text_packets(text, codec):
@@ -122,11 +149,16 @@ def _text_stream(target: av.container.OutputContainer, text: TextTrack, codec: s
     return packets()
 
 
-def _name_stream(stream: av.stream.Stream, language: str | None, title: str | None) -> None:
-    if language is not None:
-        stream.metadata["language"] = language
+def _set_title(stream: av.stream.Stream, title: str | None) -> None:
     if title is not None:
         stream.metadata["title"] = title
+
+
+def _set_language(stream: av.stream.Stream, language: str | None, target: av.container.OutputContainer) -> None:
+    if language is not None:
+        stream.metadata["language"] = (
+            _ENGLISH_CODES.get(language, language) if target.format.name == "mov" else language
+        )
 
 
 def _encoded_pictures(path: Path, target: av.container.OutputContainer, turn: int) -> Iterator[av.Packet]:
@@ -151,6 +183,7 @@ def _copied_stream(
 ) -> av.VideoStream:
     picture = target.add_stream_from_template(video, opaque=True)
     picture.metadata.update(kept_tags(video.metadata))
+    _set_language(picture, picture.metadata.get("language"), target)
     if tag is not None:
         picture.codec_context.codec_tag = tag
     if turn:
@@ -166,6 +199,7 @@ def _further_stream(
     else:
         stream = target.add_mux_stream(text_codec)
     stream.metadata.update(kept_tags(source.metadata))
+    _set_language(stream, stream.metadata.get("language"), target)
     stream.disposition = source.disposition & ~Disposition.default
     return stream
 
