@@ -156,9 +156,8 @@ def _set_title(stream: av.stream.Stream, title: str | None) -> None:
 
 def _set_language(stream: av.stream.Stream, language: str | None, target: av.container.OutputContainer) -> None:
     if language is not None:
-        stream.metadata["language"] = (
-            _ENGLISH_CODES.get(language, language) if target.format.name == "mov" else language
-        )
+        codes = _QUICKTIME_CODES if target.format.name == "mov" else {}
+        stream.metadata["language"] = codes.get(language, language)
 
 
 def _encoded_pictures(path: Path, target: av.container.OutputContainer, turn: int) -> Iterator[av.Packet]:
