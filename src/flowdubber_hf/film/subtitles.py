@@ -125,7 +125,7 @@ def _groups(words: Sequence[Word]) -> Iterator[list[Word]]:
         if group and word[1] - group[-1][2] > LONG_PAUSE:
             yield group
             group = []
-        elif group and _letters([*group, word]) > 2 * MAX_LETTERS:
+        elif group and not _fits([*group, word]):
             cut = _best_cut(group)
             yield group[:cut]
             group = group[cut:]
@@ -134,8 +134,9 @@ def _groups(words: Sequence[Word]) -> Iterator[list[Word]]:
         yield group
 
 
-def _letters(words: Sequence[Word]) -> int:
-    return sum(len(word) + 1 for word, _, _ in words) - 1
+def _fits(words: Sequence[Word]) -> bool:
+    """Whether words go into two lines."""
+    return max(map(len, two_lines(" ".join(word for word, _, _ in words)))) <= MAX_LETTERS
 
 
 def _best_cut(group: Sequence[Word]) -> int:
