@@ -254,7 +254,7 @@ def test_nothing_is_overwritten_or_half_written(tmp_path: Path, monkeypatch: pyt
         mux_audio(source, sound, 16000, target)
     assert target.read_bytes() == b"precious"
     # A failure half-way: the file that was there stays, and no other one appears.
-    monkeypatch.setattr("flowdubber_hf.processing.mux.encode_sound", _fail)
+    monkeypatch.setattr("flowdubber_hf.processing.remux.encode_track", _fail)
     with pytest.raises(ValueError, match="cannot be written"):
         mux_audio(source, sound, 16000, target, overwrite=True)
     assert target.read_bytes() == b"precious"

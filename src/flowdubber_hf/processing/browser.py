@@ -12,8 +12,9 @@ from .encoding import (
     SOUND_RATE,
     add_pictures,
     add_sound,
+    array_track,
     encode_pictures,
-    encode_sound,
+    encode_track,
     sound_beside,
 )
 from .frames import scan_video
@@ -64,7 +65,7 @@ def transcode_video(
         frames = iter(FrameReader(source, video))
         first = next(frames)
         picture = add_pictures(target, first, max_side)
-        packets = [] if sound is None else encode_sound(sound, SOUND_RATE, add_sound(target))
+        packets = [] if sound is None else list(encode_track(array_track(sound, SOUND_RATE), add_sound(target)))
         pictures = encode_pictures(itertools.chain([first], frames), timeline.times, picture)
         for packet in heapq.merge(pictures, packets, key=decode_time):
             target.mux(packet)

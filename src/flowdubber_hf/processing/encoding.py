@@ -1,10 +1,11 @@
-"""Pictures and sound encoded: H.264 and AAC, which every player and browser takes."""
+"""Pictures and sound encoded: H.264 and AAC, which every player and browser takes, and other sound where it is asked for."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -21,32 +22,120 @@ from .sound import VIDEO_FRAME_RATE
 PICTURE_CODEC = "h264"
 #: AAC at 48 kHz is what every player and browser takes; a 16 kHz AAC track is legal but some refuse it.
 SOUND_RATE = 48000
-_SOUND_BIT_RATE = 128000
-_AAC_FRAME = 1024
+#: Sound codecs that a track may have, and FFmpeg's encoders of them.
+SOUND_CODECS = {
+    "aac": "aac",
+    "ac3": "ac3",
+    "eac3": "eac3",
+    "opus": "libopus",
+    "flac": "flac",
+    "pcm_s24le": "pcm_s24le",
+}
+LOSSLESS = ("flac", "pcm_s24le")  # both written with 24 bits
+_STEPS_24 = 2.0**23
+# Layouts that encoders know by another name: the same number of channels, the surrounds at another angle.
+_NEAR_LAYOUTS = {"5.1(side)": "5.1", "5.1": "5.1(side)", "5.0(side)": "5.0", "5.0": "5.0(side)"}
+_BIT_RATE_STEP = 64000  # 128 kbit/s for one channel, 192 for two, 448 for 5.1: rates that all lossy encoders have
 _CLOCK = 90000  # ticks a second of the written picture's times
 _MAX_SIDE = 4096  # of written pictures: players' decoders end there
 
 
-def add_sound(target: av.container.OutputContainer) -> av.AudioStream:
-    """A mono AAC stream for [`encode_sound`]."""
-    return target.add_stream("aac", rate=SOUND_RATE, layout="mono", bit_rate=_SOUND_BIT_RATE)
+@dataclass(frozen=True)
+class SoundTrack:
+    """A sound track to be written at 48 kHz, given piece by piece, so that its length costs no memory.
+
+    Attributes:
+        blocks: gives the `(channels, samples)` float32 pieces in [-1, 1], from the start, anew at every call.
+        samples: of all pieces together.
+        codec: one of `SOUND_CODECS`.
+        layout: FFmpeg's name of the channels: `mono`, `stereo`, `5.1`, ...
+        language: three letters of ISO 639-2; `None` says nothing.
+        title: shown by players in the list of tracks.
+    """
+
+    blocks: Callable[[], Iterable[np.ndarray]]
+    samples: int
+    codec: str = "aac"
+    layout: str = "mono"
+    language: str | None = "eng"
+    title: str | None = None
 
 
-def encode_sound(waveform: np.ndarray, sampling_rate: int, stream: av.AudioStream) -> list[av.Packet]:
-    """Packets of `(samples,)` sound at `sampling_rate`, the first sample at time 0."""
-    sound = _to_output_rate(waveform, sampling_rate)
-    packets = []
-    for start in range(0, len(sound), _AAC_FRAME):
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(sound[None, start : start + _AAC_FRAME]), "fltp", "mono"
-        )
-        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
-        packets += stream.encode(frame)
-    return packets + stream.encode(None)
+def silence(track: SoundTrack, samples: int = SOUND_RATE) -> SoundTrack:
+    """A track like another one, without a sound, for trials."""
+    channels = len(av.AudioLayout(track.layout).channels)
+    pieces = [np.zeros((channels, samples), np.float32)]
+    return SoundTrack(lambda: pieces, samples, track.codec, track.layout, track.language, track.title)
 
 
-def _to_output_rate(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """`(samples,)` at `sampling_rate` to the rate of the written track, the same length in seconds."""
+def add_sound(target: av.container.OutputContainer, codec: str = "aac", layout: str = "mono") -> av.AudioStream:
+    """A sound stream at 48 kHz for [`encode_track`].
+
+    Args:
+        codec: one of `SOUND_CODECS`.
+        layout: FFmpeg's name of the channels.
+
+    Raises:
+        ValueError: the encoder does not know the layout.
+    """
+    channels = len(av.AudioLayout(layout).channels)
+    settings = {} if codec in LOSSLESS else {"bit_rate": _BIT_RATE_STEP * (channels + 1)}
+    stream = target.add_stream(SOUND_CODECS[codec], rate=SOUND_RATE, layout=encoder_layout(codec, layout), **settings)
+    if codec in LOSSLESS:
+        stream.codec_context.format = "s32"
+    return stream
+
+
+def encoder_layout(codec: str, layout: str) -> str:
+    """The name by which an encoder knows a layout.
+
+    Raises:
+        ValueError: it knows none of so many channels at these places.
+    """
+    for name in filter(None, (layout, _NEAR_LAYOUTS.get(layout))):
+        encoder = av.CodecContext.create(SOUND_CODECS[codec], "w")
+        encoder.sample_rate, encoder.layout = SOUND_RATE, name
+        encoder.format = encoder.codec.audio_formats[0]
+        try:
+            encoder.open()
+        except av.FFmpegError:
+            continue
+        return name
+    raise ValueError(f"{codec} cannot hold sound laid out as {layout}; choose stereo, or another codec.")
+
+
+def encode_track(track: SoundTrack, stream: av.AudioStream) -> Iterator[av.Packet]:
+    """Packets of a track, made as they are asked for, the first sample at time 0.
+
+    Raises:
+        ValueError: the pieces have another number of samples or channels than the track says.
+    """
+    layout = stream.codec_context.layout.name
+    channels, place = len(av.AudioLayout(track.layout).channels), 0
+    for block in track.blocks():
+        if block.shape[0] != channels:
+            raise ValueError(f"sound of {block.shape[0]} channels cannot go into a track laid out as {track.layout}.")
+        if not block.shape[1]:
+            continue
+        if track.codec in LOSSLESS:  # encoders cut what lies below the 24th bit off
+            block = np.rint(block.astype(np.float64) * _STEPS_24) / _STEPS_24
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), "fltp", layout)
+        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, place, Fraction(1, SOUND_RATE)
+        place += block.shape[1]
+        yield from stream.encode(frame)
+    if place != track.samples:
+        raise ValueError(f"the sound has {place} samples in place of {track.samples}.")
+    yield from stream.encode(None)
+
+
+def array_track(waveform: np.ndarray, sampling_rate: int) -> SoundTrack:
+    """Mono AAC of `(samples,)` sound at `sampling_rate`."""
+    sound = to_sound_rate(waveform, sampling_rate)
+    return SoundTrack(lambda: [sound[None]], len(sound))
+
+
+def to_sound_rate(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """`(samples,)` at `sampling_rate` to 48 kHz, the rate of written tracks, the same length in seconds."""
     # A resampler keeps its filter's length back at the end; silence behind the sound pushes the sound itself out.
     padded = np.pad(waveform, (0, sampling_rate // 10))
     source = av.AudioFrame.from_ndarray(np.ascontiguousarray(padded[None]), "flt", "mono")

@@ -7,27 +7,22 @@ thrown away. So it is known before the work whether a clip can be copied, and wh
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-import heapq
 import io
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from ..version import __version__
-from .encoding import add_pictures, add_sound, encode_pictures, encode_sound
-from .frames import scan_video
-from .media import FrameReader, create_media, decode_time, open_media, open_video
+from .encoding import SoundTrack, add_sound, array_track, encode_track, silence
+from .media import create_media, open_media, open_video
 from .outputs import check_file, new_file
-from .sound import SAMPLING_RATE
+from .remux import Additions, CopyPlan, write_copy
 from .survey import Survey, describe_stream, further_streams, kept_tags, survey_pictures
-from .text_tracks import convert_text, other_codec
+from .text_tracks import TextTrack, other_codec
 from .wav import check_waveform
 
 
@@ -40,36 +35,12 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 # FFmpeg's names of the containers that a suffix may stand for. What QuickTime's own cannot hold (AV1, VP9), its heir can.
 _MUXERS = {".mp4": ("mp4",), ".mov": ("mov", "mp4"), ".mkv": ("matroska",)}
 _HIDING = ("mp4", "mov")  # have edit lists, by which pictures are decoded and not shown
-_DUB_LANGUAGE = "eng"
 _FEW = 3  # pictures are enough to see whether a container takes something beside them
 _QUICKTIME_TAGS = "com.apple.quicktime."
 
 
 class _Refused(Exception):
     """A container does not take what it was given."""
-
-
-@dataclass(frozen=True)
-class CopyPlan:
-    """How a clip goes into a container.
-
-    Attributes:
-        muxer: FFmpeg's name of the container.
-        tag: four letters by which the container tells the pictures' codec; `None` leaves them to it.
-        encode: why the pictures are encoded anew; `None` where they are copied.
-        streams: numbers of the further streams that are copied.
-        texts: of those, subtitles whose words go into another codec, and which.
-        free_tags: every tag is written, as QuickTime does, and not the usual ones only.
-        warnings: what will be missing, or different.
-    """
-
-    muxer: str
-    tag: str | None
-    encode: str | None
-    streams: tuple[int, ...] = ()
-    texts: Mapping[int, str] = field(default_factory=dict)
-    free_tags: bool = False
-    warnings: tuple[str, ...] = ()
 
 
 class _Sink:
@@ -96,13 +67,16 @@ class _Sink:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def check_copy(video_path: str | Path, suffix: str, transcode: bool = False) -> tuple[str, ...]:
+def check_copy(
+    video_path: str | Path, suffix: str, transcode: bool = False, keep_sound: bool = False
+) -> tuple[str, ...]:
     """Says before the work whether a clip's pictures can be copied into a container, and what will be missing there.
 
     Args:
         video_path: the clip.
         suffix: of the output: `.mp4`, `.mov` or `.mkv`.
         transcode (`bool`, defaults to `False`): pictures that cannot be copied may be encoded anew.
+        keep_sound (`bool`, defaults to `False`): the clip's own sound is kept as a second track.
 
     Returns:
         Warnings, one sentence each.
@@ -110,16 +84,16 @@ def check_copy(video_path: str | Path, suffix: str, transcode: bool = False) -> 
     Raises:
         ValueError: the clip cannot be read, or its pictures cannot be copied and `transcode` was not given.
     """
-    return plan_copy(video_path, suffix, transcode).warnings
+    return plan_copy(video_path, suffix, transcode, keep_sound).warnings
 
 
-def plan_copy(video_path: str | Path, suffix: str, transcode: bool = False) -> CopyPlan:
+def plan_copy(video_path: str | Path, suffix: str, transcode: bool = False, keep_sound: bool = False) -> CopyPlan:
     """As [`check_copy`], with all that is needed to do it."""
     path = check_file(video_path, give="give a video file")
     survey = survey_pictures(path)
     suffix = suffix.lower()
     plan = _fitting(path, survey, suffix) or _encoding(path, survey, suffix, transcode)
-    return _with_the_rest(path, survey, plan)
+    return _with_the_rest(path, survey, plan, keep_sound)
 
 
 def _fitting(path: Path, survey: Survey, suffix: str) -> CopyPlan | None:
@@ -153,14 +127,15 @@ def _try(path: Path, survey: Survey, plan: CopyPlan, target: Any = None, picture
     """Raises `_Refused` where FFmpeg does not write what a plan says; `pictures` of the clip are enough for the trial."""
     try:
         with create_media(_Sink() if target is None else target, plan.muxer, _options(plan)) as output:
-            _write(path, survey, plan, output, pictures=pictures)
+            write_copy(path, survey, plan, output, pictures=pictures)
     except (av.FFmpegError, ValueError) as error:
         raise _Refused(str(error)) from error
 
 
 def _options(plan: CopyPlan) -> dict[str, str]:
     if plan.muxer not in _HIDING:
-        return {"avoid_negative_ts": "disabled"}  # only the times of showing are stored, and those start at 0
+        # only the times of showing are stored, and those start at 0; no random numbers of the file: the same input, the same bytes
+        return {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     return {"movflags": "+use_metadata_tags"} if plan.free_tags else {}
 
 
@@ -184,12 +159,12 @@ def _encoding(path: Path, survey: Survey, suffix: str, transcode: bool) -> CopyP
     return CopyPlan(_MUXERS[suffix][0], None, reason, warnings=(f"{reason}.",))
 
 
-def _with_the_rest(path: Path, survey: Survey, plan: CopyPlan) -> CopyPlan:
+def _with_the_rest(path: Path, survey: Survey, plan: CopyPlan, keep_sound: bool) -> CopyPlan:
     """The plan with the further streams and tags that the container takes, and a warning that lists the others."""
     with open_media(path) as container:
         streams = [
             (stream.index, describe_stream(stream), other_codec(stream, plan.muxer))
-            for stream in further_streams(container)
+            for stream in further_streams(container, keep_sound)
         ]
         tags = kept_tags(container.metadata)
     held, texts, lost, told = [], {}, [], []
@@ -239,6 +214,24 @@ def _lost_tags(path: Path, survey: Survey, plan: CopyPlan, tags: dict[str, str])
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def check_sound(track: SoundTrack, suffix: str) -> None:
+    """Says before the work whether a container holds a sound track.
+
+    Raises:
+        ValueError: not this codec, or not this layout.
+    """
+    muxer = _MUXERS[suffix.lower()][0]
+    try:
+        with create_media(_Sink(), muxer, {}) as output:
+            stream = add_sound(output, track.codec, track.layout)
+            for packet in encode_track(silence(track), stream):
+                output.mux(packet)
+    except av.FFmpegError as error:
+        raise ValueError(
+            f"{suffix} cannot hold {track.codec} sound ({error.strerror}); choose an output ending in .mkv, or aac."
+        ) from error
+
+
 def mux_audio(
     video_path: str | Path,
     waveform: np.ndarray,
@@ -249,6 +242,7 @@ def mux_audio(
     transcode: bool = False,
     turn: int = 0,
     on_warning: Callable[[str], None] | None = None,
+    keep_sound: bool = False,
 ) -> Path:
     """Writes a clip with new sound: the video packets of the source byte for byte, and `waveform` as AAC at 48 kHz.
 
@@ -266,179 +260,68 @@ def mux_audio(
         turn (`int`, defaults to 0): degrees counter-clockwise by which players are told to turn the picture, beside what the
             clip's metadata asks for.
         on_warning (*optional*): called with each sentence about what is missing or different in the file.
+        keep_sound (`bool`, defaults to `False`): the clip's own sound becomes the second track, marked as the original.
 
     Raises:
         ValueError: as `probe_video` and `write_wav`, or a container that cannot hold the clip's pictures.
     """
-    output_path = Path(output_path)
     waveform = check_waveform(waveform, sampling_rate)
     path = check_file(video_path, give="give a video file")
-    with new_file(output_path, VIDEO_SUFFIXES, overwrite) as temporary:
-        plan = plan_copy(path, output_path.suffix, transcode)
-        options = _options(plan)
-        if plan.muxer in _HIDING:
-            options["movflags"] = f"{options.get('movflags', '')}+faststart"
-        try:
-            with create_media(temporary, plan.muxer, options) as target:
-                _write(path, survey_pictures(path), plan, target, (waveform, sampling_rate), turn, comment)
-        except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError):
-                raise
-            raise ValueError(f"{output_path} cannot be written ({error}); choose an output ending in .mkv.") from error
-    for warning in plan.warnings:
+    with new_file(Path(output_path), VIDEO_SUFFIXES, overwrite) as temporary:
+        new = Additions(array_track(waveform, sampling_rate), None, turn, comment)
+        warnings = _write_whole(path, new, Path(output_path), temporary, transcode, keep_sound)
+    _tell(warnings, on_warning)
+    return Path(output_path)
+
+
+def mux_tracks(
+    video_path: str | Path,
+    sound: SoundTrack,
+    output_path: str | Path,
+    text: TextTrack | None = None,
+    overwrite: bool = False,
+    comment: str | None = None,
+    transcode: bool = False,
+    on_warning: Callable[[str], None] | None = None,
+    keep_sound: bool = True,
+) -> Path:
+    """As [`mux_audio`], with sound of any codec, layout and length, and with subtitles.
+
+    Args:
+        sound: of the dub; its pieces are asked for while the file is written.
+        text (*optional*): subtitles of what the dub says, as the container has them.
+
+    Raises:
+        ValueError: as [`mux_audio`], or as [`check_sound`].
+    """
+    path = check_file(video_path, give="give a video file")
+    with new_file(Path(output_path), VIDEO_SUFFIXES, overwrite) as temporary:
+        check_sound(sound, Path(output_path).suffix)
+        new = Additions(sound, text, 0, comment)
+        warnings = _write_whole(path, new, Path(output_path), temporary, transcode, keep_sound)
+    _tell(warnings, on_warning)
+    return Path(output_path)
+
+
+def _tell(warnings: tuple[str, ...], on_warning: Callable[[str], None] | None) -> None:
+    for warning in warnings:
         if on_warning is not None:
             on_warning(warning)
-    return output_path
 
 
-def _write(
-    path: Path,
-    survey: Survey,
-    plan: CopyPlan,
-    target: av.container.OutputContainer,
-    sound: tuple[np.ndarray, int] | None = None,
-    turn: int = 0,
-    comment: str | None = None,
-    pictures: int | None = None,
-) -> None:
-    """Does what a plan says, up to a number of `pictures` where only a trial is wanted; such a trial encodes none."""
-    with open_video(path) as (container, video):
-        start = survey.start * video.time_base
-        target.metadata.update(kept_tags(container.metadata))
-        if comment is not None:
-            target.metadata.update({"comment": comment})
-        packets: list[Any] = []
-        targets: dict[int, av.stream.Stream] = {}
-        if plan.encode is None:
-            targets[video.index] = _copied_stream(target, video, plan.tag, turn)
-        elif pictures is None:
-            packets.append(_encoded_pictures(path, target, turn))
-        else:
-            sound = (np.zeros(SAMPLING_RATE, np.float32), SAMPLING_RATE)  # no container is empty
-        if sound is not None:
-            track = add_sound(target)
-            track.metadata["language"] = _DUB_LANGUAGE
-            packets.append(encode_sound(*sound, track))
-        for index in plan.streams:
-            targets[index] = _further_stream(target, container.streams[index], plan.texts.get(index))
-        _set_chapters(target, container, start)
-        seconds = None if sound is None else Fraction(len(sound[0]), sound[1])
-        packets.append(_copied_packets(container, video, survey, targets, plan.texts, seconds, pictures))
-        for packet in heapq.merge(*packets, key=decode_time):
-            target.mux(packet)
-
-
-def _encoded_pictures(path: Path, target: av.container.OutputContainer, turn: int) -> Iterator[av.Packet]:
-    times = scan_video(path).times
-    reading = open_video(path)
-    container, stream = reading.__enter__()
-    frames = iter(FrameReader(container, stream))
-    first = next(frames)
-    picture = add_pictures(target, first, turn=turn)
-
-    def encoded() -> Iterator[av.Packet]:
-        try:
-            yield from encode_pictures(itertools.chain([first], frames), times, picture)
-        finally:
-            reading.__exit__(None, None, None)
-
-    return encoded()
-
-
-def _copied_stream(
-    target: av.container.OutputContainer, video: av.VideoStream, tag: str | None, turn: int
-) -> av.VideoStream:
-    picture = target.add_stream_from_template(video, opaque=True)
-    picture.metadata.update(kept_tags(video.metadata))
-    if tag is not None:
-        picture.codec_context.codec_tag = tag
-    if turn:
-        picture.set_display_rotation(turn)
-    return picture
-
-
-def _further_stream(
-    target: av.container.OutputContainer, source: av.stream.Stream, text_codec: str | None
-) -> av.stream.Stream:
-    if text_codec is None:
-        stream = target.add_stream_from_template(source, opaque=True)
-    else:
-        stream = target.add_mux_stream(text_codec)
-    stream.metadata.update(kept_tags(source.metadata))
-    stream.disposition = source.disposition & ~Disposition.default
-    return stream
-
-
-def _set_chapters(
-    target: av.container.OutputContainer, container: av.container.InputContainer, start: Fraction
-) -> None:
-    """The chapters of the source by the clock of the copy."""
-    chapters = []
-    for chapter in container.chapters():
-        shift = round(start / chapter["time_base"])
-        begin, end = max(0, chapter["start"] - shift), chapter["end"] - shift
-        if end > begin:
-            chapters.append({**chapter, "start": begin, "end": end})
-    target.set_chapters(chapters)
-
-
-def _copied_packets(
-    container: av.container.InputContainer,
-    video: av.VideoStream,
-    survey: Survey,
-    targets: dict[int, av.stream.Stream],
-    texts: Mapping[int, str],
-    seconds: Fraction | None,
-    pictures: int | None,
-) -> Iterator[av.Packet]:
-    """Packets for `targets`, bytes untouched, times moved so that the first picture shows at 0; no track but the pictures'
-    begins earlier or goes on after `seconds`. Subtitles of `texts` change their codec."""
-    start = survey.start * video.time_base
-    wanted = [stream for stream in container.streams if stream.index in targets or stream is video]
-    latest: dict[int, int] = {}
-    number = -1
-    for packet in _demuxed(container, wanted):
-        index = packet.stream_index
-        if not packet.size:
-            continue  # what the demuxer sends at the end of the file
-        if index == video.index:
-            number += 1
-            if pictures is not None and number > max(survey.kept) - len(survey.kept) + pictures:
-                return
-            if index not in targets or number not in survey.kept:
-                continue
-        packet.pts = packet.dts if packet.pts is None else packet.pts
-        if index == video.index and survey.decode_times is not None:
-            packet.dts = survey.decode_times[number]
-        _shift(packet, round(start / packet.time_base))
-        if index == video.index and number == survey.last and not packet.duration:
-            packet.duration = survey.step
-        if index != video.index and (
-            packet.pts is None or packet.pts < 0 or (seconds is not None and packet.pts * packet.time_base >= seconds)
-        ):
-            continue
-        if index in texts:
-            source = container.streams[index].codec_context.codec.canonical_name
-            packet = convert_text(packet, source, texts[index])
-            if packet is None:
-                continue
-        if packet.dts is not None:  # joined streams may overlap
-            packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
-            packet.pts = max(packet.pts, packet.dts)
-            latest[index] = packet.dts
-        packet.stream = targets[index]
-        yield packet
-
-
-def _demuxed(container: av.container.InputContainer, streams: Sequence[av.stream.Stream]) -> Iterator[av.Packet]:
+def _write_whole(
+    path: Path, new: Additions, output_path: Path, temporary: Path, transcode: bool, keep_sound: bool
+) -> tuple[str, ...]:
+    """Plans and writes a copy; what is missing in it, one sentence each."""
+    plan = plan_copy(path, output_path.suffix, transcode, keep_sound)
+    options = _options(plan)
+    if plan.muxer in _HIDING:
+        options["movflags"] = f"{options.get('movflags', '')}+faststart"
     try:
-        yield from container.demux(*streams)
-    except av.FFmpegError:
-        return  # the file ends in the middle of a packet: what came before it was counted
-
-
-def _shift(packet: av.Packet, ticks: int) -> None:
-    if packet.pts is not None:
-        packet.pts -= ticks
-    if packet.dts is not None:
-        packet.dts -= ticks
+        with create_media(temporary, plan.muxer, options) as target:
+            write_copy(path, survey_pictures(path), plan, target, new)
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(f"{output_path} cannot be written ({error}); choose an output ending in .mkv.") from error
+    return plan.warnings

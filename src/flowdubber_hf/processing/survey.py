@@ -26,6 +26,7 @@ class _Packet(NamedTuple):
 
     pts: int | None
     dts: int | None
+    duration: int
     key: bool
     discarded: bool
 
@@ -41,6 +42,7 @@ class Survey:
         interrupted: hidden ones stand between shown ones.
         step: nominal length of a picture, in the stream's ticks.
         last: number of the packet that is shown last.
+        end: time stamp at which the last picture ends.
         decode_times: of the kept packets, where the file's own are missing, fall, or come after those of showing.
     """
 
@@ -50,6 +52,7 @@ class Survey:
     interrupted: bool
     step: int
     last: int
+    end: int
     decode_times: dict[int, int] | None
 
 
@@ -61,7 +64,11 @@ def survey_pictures(path: Path) -> Survey:
         step = max(1, round(1 / (rate * stream.time_base)))
         packets = [
             _Packet(
-                packet.dts if packet.pts is None else packet.pts, packet.dts, packet.is_keyframe, packet.is_discard
+                packet.dts if packet.pts is None else packet.pts,
+                packet.dts,
+                packet.duration or step,
+                packet.is_keyframe,
+                packet.is_discard,
             )
             for packet in FrameReader(container, stream).packets()
             if packet.size
@@ -81,13 +88,15 @@ def survey_pictures(path: Path) -> Survey:
         if number not in visible and (packets[number].key or packets[number].discarded)
     }
     kept = sorted(hidden | {number for number in visible if number >= begin})
+    last = max(kept, key=lambda number: packets[number].pts or 0, default=0)
     return Survey(
         start=start,
         kept=frozenset(kept),
         hidden=bool(hidden),
         interrupted=any((packets[number].pts or 0) >= start for number in hidden),
         step=step,
-        last=max(kept, key=lambda number: packets[number].pts or 0, default=0),
+        last=last,
+        end=(packets[last].pts or 0) + packets[last].duration if kept else start,
         decode_times=_decode_times({number: packets[number] for number in kept}),
     )
 
@@ -126,14 +135,20 @@ def kept_tags(tags: dict[str, str]) -> dict[str, str]:
     }
 
 
-def further_streams(container: av.container.InputContainer) -> list[av.stream.Stream]:
-    """All but the picture, the sound that the dub takes the place of, and what the container makes anew."""
-    replaced = (picture_stream(container), sound_stream(container))
-    return [
+def further_streams(container: av.container.InputContainer, keep_sound: bool = False) -> list[av.stream.Stream]:
+    """All but the picture, the sound that the dub takes the place of, and what the container makes anew.
+
+    Args:
+        keep_sound (`bool`, defaults to `False`): the dub stands beside that sound, which comes first of all.
+    """
+    sound = sound_stream(container)
+    replaced = (picture_stream(container), sound)
+    others = [
         stream
         for stream in container.streams
         if stream not in replaced and not (stream.type == "data" and getattr(stream, "name", None) in _MADE_ANEW)
     ]
+    return [sound, *others] if keep_sound and sound is not None else others
 
 
 def describe_stream(stream: av.stream.Stream) -> str:

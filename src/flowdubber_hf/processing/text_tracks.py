@@ -6,6 +6,9 @@ words at the same times.
 # SPDX-License-Identifier: Apache-2.0
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 
@@ -13,6 +16,43 @@ import av
 _CODECS = {"matroska": "subrip", "mp4": "mov_text", "mov": "mov_text"}
 _MARKUP = re.compile(r"<[^<>]{1,80}>|\{\\[^{}]{1,80}\}")  # <i>, <font ...>, {\an8}
 _MOST_BYTES = 2**16 - 1  # of a line of timed text, whose length has two bytes
+
+
+@dataclass(frozen=True)
+class TextTrack:
+    """Subtitles to be written.
+
+    Attributes:
+        lines: start and end in seconds, and the words, in order.
+        language: three letters of ISO 639-2; `None` says nothing.
+        title: shown by players in the list of tracks.
+    """
+
+    lines: Sequence[tuple[float, float, str]]
+    language: str | None = "eng"
+    title: str | None = None
+
+
+def text_codec(muxer: str) -> str:
+    """The codec of text subtitles in a container, by FFmpeg's name of it: `matroska`, `mp4`, `mov`."""
+    return _CODECS[muxer]
+
+
+def text_packets(track: TextTrack, codec: str) -> Iterator[av.Packet]:
+    """The lines of a track, by the millisecond."""
+    for start, end, text in track.lines:
+        data = text.encode()
+        packet = av.Packet(_with_length(data) if codec == "mov_text" else data)
+        packet.time_base = Fraction(1, 1000)
+        packet.pts = packet.dts = round(start * 1000)
+        packet.duration = max(1, round(end * 1000) - round(start * 1000))
+        yield packet
+
+
+def _with_length(data: bytes) -> bytes:
+    """A line of timed text: its length in two bytes, then what fits of it."""
+    data = data[:_MOST_BYTES].decode("utf-8", "ignore").encode()
+    return len(data).to_bytes(2, "big") + data
 
 
 def other_codec(stream: av.stream.Stream, muxer: str) -> str | None:
@@ -34,10 +74,7 @@ def convert_text(packet: av.Packet, source: str, codec: str) -> av.Packet | None
     if not text:
         return None
     data = text.encode()
-    if codec == "mov_text":
-        data = data[:_MOST_BYTES].decode("utf-8", "ignore").encode()
-        data = len(data).to_bytes(2, "big") + data
-    converted = av.Packet(data)
+    converted = av.Packet(_with_length(data) if codec == "mov_text" else data)
     converted.time_base = packet.time_base
     converted.pts = converted.dts = packet.pts
     converted.duration = packet.duration
