@@ -18,7 +18,7 @@ _HOMES = {
     "read_cues": "cues",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - the names above, once
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -216,7 +216,9 @@ class _Reader:
                 f"{len(said)} speakers in one cue; give each a cue of its own, or --split-dashes to share out its time."
             )
         letters = [len(one.text) for one in said]
-        edges = [raw.start + (raw.end - raw.start) * sum(letters[:place]) // sum(letters) for place in range(len(said) + 1)]
+        edges = [
+            raw.start + (raw.end - raw.start) * sum(letters[:place]) // sum(letters) for place in range(len(said) + 1)
+        ]
         for one, start, end in zip(said, edges, edges[1:], strict=False):
             yield one, start, end
 
@@ -258,7 +260,12 @@ def _merged(said: list[Spoken]) -> list[Spoken]:
     """Neighbouring turns of one named speaker as one."""
     joined: list[Spoken] = []
     for one in said:
-        if joined and one.speaker and joined[-1].speaker and speaker_key(one.speaker) == speaker_key(joined[-1].speaker):
+        if (
+            joined
+            and one.speaker
+            and joined[-1].speaker
+            and speaker_key(one.speaker) == speaker_key(joined[-1].speaker)
+        ):
             last = joined[-1]
             joined[-1] = replace(last, text=f"{last.text} {one.text}", off=last.off and one.off)
         else:

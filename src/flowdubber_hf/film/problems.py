@@ -49,7 +49,8 @@ class FilmProblem:
         inside += [clock(self.time)] if self.time is not None else []
         if self.cue is None:
             return ": ".join([self.where, *inside, self.message])
-        return f"cue {self.cue}{f' ({", ".join(inside)})' if inside else ''}: {self.message}"
+        place = f" ({', '.join(inside)})" if inside else ""
+        return f"cue {self.cue}{place}: {self.message}"
 
     def as_row(self) -> dict[str, Any]:
         """For JSON."""

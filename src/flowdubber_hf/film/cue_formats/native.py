@@ -62,7 +62,9 @@ def _named(value: Any) -> str:
 
 def _id(value: Any) -> str:
     if not ID.fullmatch(_text(value)):
-        raise ValueError(f"must be letters, digits, - and _, 64 at most, since files are named by it; got {value!r:.40}.")
+        raise ValueError(
+            f"must be letters, digits, - and _, 64 at most, since files are named by it; got {value!r:.40}."
+        )
     return value
 
 

@@ -50,7 +50,9 @@ def _reader(text: str) -> Iterator[RawCue | Mistake]:
     if head.startswith("{") and not head.startswith("{\\"):
         return read_native(text.lstrip("\ufeff"))
     if re.search(r"^\s*\[(?:script info|events|v4\+? styles)\]", head, re.IGNORECASE | re.MULTILINE):
-        return read_substation(text.lstrip("\ufeff"), "ass" if re.search(r"v4\+ styles", head, re.IGNORECASE) else "ssa")
+        return read_substation(
+            text.lstrip("\ufeff"), "ass" if re.search(r"v4\+ styles", head, re.IGNORECASE) else "ssa"
+        )
     if _SUBRIP.search(text) or "-->" in text:
         return read_subrip(text.lstrip("\ufeff"))
     raise ValueError("line 1: not SRT, VTT, ASS, TTML or JSONL.")

@@ -36,7 +36,7 @@ def read_webvtt(text: str) -> Iterator[RawCue | Mistake]:
         if line.strip():
             block.append((number, line))
             continue
-        if block and not block[0][1].startswith(_NO_CUES) or any(_ARROW in one for _, one in block):
+        if (block and not block[0][1].startswith(_NO_CUES)) or any(_ARROW in one for _, one in block):
             yield from _webvtt_block(block)
         block = []
 
@@ -68,7 +68,8 @@ def _turns(text: str) -> Iterator[Turn]:
     before = plain(text[: names[0].start()] if names else text)
     if before or not names:
         yield Turn(before)
-    for name, end in zip(names, [*(one.start() for one in names[1:]), len(text)], strict=True):
+    ends = [one.start() for one in names[1:]] + [len(text)]
+    for name, end in zip(names, ends, strict=False):
         yield Turn(plain(text[name.end() : end]), html.unescape(name[1]).strip())
 
 

@@ -36,7 +36,9 @@ def read_ttml(data: str) -> Iterator[RawCue | Mistake]:
     try:
         parser.Parse(re.sub(r"^\s*<\?xml[^>]*\?>", "", data).encode(), True)
     except expat.ExpatError as error:
-        raise ValueError(f"line {error.lineno}: not XML ({expat.ErrorString(error.code)}); export it again.") from error
+        raise ValueError(
+            f"line {error.lineno}: not XML ({expat.ErrorString(error.code)}); export it again."
+        ) from error
     if not document.is_ttml:
         raise ValueError("line 1: XML, but not TTML (its first element is not `tt`).")
     yield from document.cues
