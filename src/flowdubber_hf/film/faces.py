@@ -89,21 +89,22 @@ class Place:
     profile: bool = False
 
 
-def find_faces(pictures: Pictures, scale: float = 1.0) -> list[Place]:
+def find_faces(pictures: Pictures, count: int, scale: float = 1.0) -> list[Place]:
     """
     All faces that are there for at least 0.4 s, the largest and steadiest first.
 
     Args:
         pictures: gives the grey pictures `(height, width)` of a stretch, each time anew.
+        count: of them.
         scale: pixels of these pictures for each pixel of the film's.
 
     Faces of at least a fifth of the picture are followed on small pictures, as in single clips; smaller ones on larger pictures.
     """
     larger, smaller = DETECT_SIDES
-    smalls, coarse, fine, size, count = [], {}, {}, None, 0
-    every = _every(pictures)
+    smalls, coarse, fine, size = [], {}, {}, None
+    every = DETECT_EVERY if count > _SHORT else DETECT_EVERY // 2  # two detections make a track
     for index, grey in enumerate(pictures()):
-        size, count = grey.shape, index + 1
+        size = grey.shape
         smalls.append(shrink(grey, larger))
         if index % every == 0:
             coarse[index] = detect_haar(smalls[-1], DETECT_MIN_FACE[0])
@@ -124,14 +125,6 @@ def find_faces(pictures: Pictures, scale: float = 1.0) -> list[Place]:
         smalls = [shrink(grey, smaller) for grey in pictures()]
         places += [_place(smalls, track, every, fine_ratio / scale) for track in further]
     return [place for place in places if place.seen.sum() >= LEAST_SECONDS * VIDEO_FRAME_RATE]
-
-
-def _every(pictures: Pictures) -> int:
-    """Short stretches are looked at more often: two detections make a track."""
-    for count, _ in enumerate(pictures(), 1):
-        if count > _SHORT:
-            return DETECT_EVERY
-    return DETECT_EVERY // 2
 
 
 def _scaled(track: dict[int, np.ndarray], ratio: float) -> dict[int, np.ndarray]:
