@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
@@ -36,12 +37,14 @@ def check_cues(
     drift = _drift(spoken, duration)
     if drift is not None:
         yield drift
-    for place, cue in enumerate(spoken):
+    starts = [cue.start for cue in spoken]
+    for cue in spoken:
         if drift is None:
             yield from _end_problems(cue, duration)
         if table.find(cue.voice_name) is None and (cue.voice_name or "") not in table.named:
             yield cue.problem(_no_voice(cue, table))
-        following = next((one.start for one in spoken[place + 1 :] if one.start >= cue.end), duration)
+        following = bisect_left(starts, cue.end)
+        following = starts[following] if following < len(starts) else duration
         room = min(max(0, following - cue.end), round(borrow * MICROSECONDS))
         yield from _script_problems(cue, accent, most, room)
     yield from _overlaps(spoken)
