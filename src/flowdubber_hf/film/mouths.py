@@ -127,7 +127,7 @@ class Mouths:
         self, asked: Sequence[Asked], path_score: PathScore | None, progress: Callable[[float], None]
     ) -> list[Choice]:
         """Who says each cue: first those that are clear, then the others with what these tell of places."""
-        judge, places = Judge(), Places(self._source.width, self._source.height)
+        judge, places = Judge(), Places(self._source.height)
         found: list[tuple[Sequence[Candidate], str] | Choice] = []
         for number, one in enumerate(asked, 1):
             found.append(self._weigh(one, judge, path_score))
@@ -135,14 +135,12 @@ class Mouths:
         choices = [one if isinstance(one, Choice) else decide(*one, {}) for one in found]
         for one, choice in zip(asked, choices, strict=True):
             if choice.track is not None and choice.by != "given" and not choice.unsure and one[0].speaker:
-                places.remember(one[0].speaker, self._places[choice.track]["shot"], self.track(choice.track))
+                places.remember(one[0].speaker, self._places[choice.track])
         for number, (one, weighed) in enumerate(zip(asked, found, strict=True)):
             if isinstance(weighed, Choice) or not choices[number].unsure or one[0].speaker is None:
                 continue
             prior = {
-                candidate.track: places.prior(
-                    one[0].speaker, self._places[candidate.track]["shot"], self.track(candidate.track)
-                )
+                candidate.track: places.prior(one[0].speaker, self._places[candidate.track])
                 for candidate in weighed[0]
             }
             choices[number] = decide(*weighed, prior)

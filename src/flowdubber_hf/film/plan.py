@@ -101,6 +101,7 @@ class _Unit:
     text: str
     start: int
     end: int
+    extra: int = 0
     window: tuple[int, int] = (0, 1)
 
     @property
@@ -172,8 +173,11 @@ class _Planner:
         windows = find_windows(spans, num_grid)
         borrow = round(self._settings.borrow * 1_000_000)
         if borrow:
-            hurried = [borrow * self._is_hurried(unit, window) for unit, window in zip(units, windows, strict=True)]
-            windows = find_windows(spans, num_grid, hurried)
+            units = [
+                replace(unit, extra=borrow * self._is_hurried(unit, window))
+                for unit, window in zip(units, windows, strict=True)
+            ]
+            windows = find_windows(spans, num_grid, [unit.extra for unit in units])
         return [replace(unit, window=window) for unit, window in zip(units, windows, strict=True)]
 
     def _is_hurried(self, unit: _Unit, window: tuple[int, int]) -> bool:
@@ -208,7 +212,11 @@ class _Planner:
             self._problems.append(cue.problem(error))
         flags += [remark] if remark else []
         if timing == "cue":
-            window, choice, track = cue_window(unit.start, unit.end, window), replace(choice, track=None), None
+            window, choice, track = (
+                cue_window(unit.start, unit.end + unit.extra, window),
+                replace(choice, track=None),
+                None,
+            )
         if choice.unsure:
             flags.append(_unsure(choice))
             self._problems.append(cue.problem(_unsure(choice), is_error=False))

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def _graph(frame: av.VideoFrame) -> Graph:
         graph.add("scdet", f"threshold={THRESHOLD}"),
         graph.add("buffersink"),
     ]
-    for first, second in zip(nodes, nodes[1:], strict=False):
+    for first, second in pairwise(nodes):
         first.link_to(second)
     graph.configure()
     return graph

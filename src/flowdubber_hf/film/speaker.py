@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -173,21 +174,22 @@ class Places:
     """Where speakers were seen: in shot and reverse shot each keeps to a side.
 
     Args:
-        width, height: of the picture.
+        height: of the picture, in pixels.
     """
 
-    def __init__(self, width: int, height: int):
+    def __init__(self, height: int):
         self._height = height
         self._known: list[tuple[str, int, float, float, float]] = []
 
-    def remember(self, speaker: str, shot: int, track: FaceTrack) -> None:
-        x, y = track.centre
-        self._known.append((speaker, shot, x / self._height, y / self._height, track.side / self._height))
+    def remember(self, speaker: str, place: Mapping[str, Any]) -> None:
+        """A speaker's face for certain: its `shot`, and `x`, `y` and `side` of the mouth in pixels."""
+        x, y, side = (place[name] / self._height for name in ("x", "y", "side"))
+        self._known.append((speaker, place["shot"], x, y, side))
 
-    def prior(self, speaker: str, shot: int, track: FaceTrack) -> float:
+    def prior(self, speaker: str, place: Mapping[str, Any]) -> float:
         """Positive where the speaker was seen in that place in a shot nearby, negative where another one was."""
-        x, y = (value / self._height for value in track.centre)
-        side, nearest = track.side / self._height, {}
+        x, y, side = (place[name] / self._height for name in ("x", "y", "side"))
+        shot, nearest = place["shot"], {}
         for name, where, known_x, known_y, known_side in self._known:
             near = abs(where - shot) <= _RECENT_SHOTS and np.hypot(known_x - x, known_y - y) < _SAME_PLACE
             if near and 1 / _SAME_SIZE < known_side / side < _SAME_SIZE:
