@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.hashing import hash_json
 from ..processing.frames import MAX_GREY_SIDE
 from ..work.files import replacing
+from ..work.hashing import hash_json
 from .faces import FaceTrack, Pictures, Place, cut_mouths, find_faces
 from .shots import Shot
 from .source import FilmSource, grid_frames

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Tried in this order; the first whose text has only letters and signs of subtitles is named. Latin-1 decodes everything.
 _OTHERS = ("cp1252", "cp1250", "cp1251", "shift_jis", "gb18030", "big5", "iso8859_15")
+_LATIN = ("cp1252", "cp1250", "iso8859_15")
+_MOST_STRANGE = 0.4  # of the letters of a language that is written in Latin ones
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -45,6 +47,8 @@ def _likely(data: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
         strange = [sign for sign in text if ord(sign) > 127]
+        if encoding in _LATIN and len(strange) > _MOST_STRANGE * sum(map(str.isalpha, text)):
+            continue
         if strange and sum(sign.isalpha() or sign in "…–—‘’“”«»¿¡♪ " for sign in strange) >= 0.9 * len(strange):
             return encoding
     return None

@@ -38,7 +38,7 @@ def read_raw_cues(file: str | Path) -> list[RawCue | Mistake]:
         raise ValueError(f"{file}: {error}") from error
     if not found:
         raise ValueError(f"{file}: no cue is in it.")
-    return found
+    return sorted(found, key=lambda one: one.line)
 
 
 def _reader(text: str) -> Iterator[RawCue | Mistake]:
