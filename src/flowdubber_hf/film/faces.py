@@ -32,6 +32,8 @@ _SHORT = 25  # frames of a stretch in which faces are looked for more often
 _NEAR = 2  # looks to each side of a detection in which a face counts as seen
 _FRONTAL_SHARE = 0.5  # of the looks inside a track; a face that the frontal cascade finds less often is turned away
 _SAME_PLACE = 0.5  # of a face's side
+# Of a face in two shots: of the mouth square's side, ratio of sizes, correlation of the mean mouths.
+_CONTINUED_PLACE, _CONTINUED_SIZE, _CONTINUED_LOOK = 0.35, 1.2, 0.8
 
 Pictures = Callable[[], Iterable[np.ndarray]]
 
@@ -205,3 +207,32 @@ def cut_mouths(pictures: Pictures, places: Sequence[Place], start: int, scale: f
         )
         for place, cut in zip(places, crops, strict=True)
     ]
+
+
+def is_continued(one: FaceTrack, other: FaceTrack) -> bool:
+    """Whether two tracks of different shots are likely one face in one set-up of the camera, with something else shown between: at the
+    same place, of the same size, of the same look."""
+    if one.first < other.stop and other.first < one.stop:
+        return False
+    reach = _CONTINUED_PLACE * max(one.side, other.side)
+    near = all(abs(a - b) < reach for a, b in zip(one.centre, other.centre, strict=True))
+    if not near or not 1 / _CONTINUED_SIZE < one.side / other.side < _CONTINUED_SIZE:
+        return False
+    looks = [np.mean(track.crops[track.seen], axis=0, dtype=np.float64).ravel() for track in (one, other)]
+    if min(look.std() for look in looks) < 1.0:
+        return False
+    return float(np.corrcoef(*looks)[0, 1]) >= _CONTINUED_LOOK
+
+
+def join_tracks(tracks: Sequence[FaceTrack]) -> FaceTrack:
+    """Tracks of one face that follow each other, as one; what lies between is not seen."""
+    if len(tracks) == 1:
+        return tracks[0]
+    tracks = sorted(tracks, key=lambda track: track.first)
+    first, stop = tracks[0].first, max(track.stop for track in tracks)
+    boxes = np.tile(np.median(tracks[0].boxes, axis=0), (stop - first, 1)).astype(np.float32)
+    seen, crops = np.zeros(stop - first, bool), np.zeros((stop - first, CROP_SIZE, CROP_SIZE), np.uint8)
+    for track in tracks:
+        part = slice(track.first - first, track.stop - first)
+        boxes[part], seen[part], crops[part] = track.boxes, track.seen, track.crops
+    return FaceTrack(first, boxes, seen, crops, any(track.profile for track in tracks))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .cues import Cue
-from .faces import CROP_SIZE, FaceTrack, fixed_place
+from .faces import CROP_SIZE, FaceTrack, fixed_place, is_continued, join_tracks
 from .own_faces import OwnTrack, places_in
 from .shots import Shot
 from .source import GRID_STEP, FilmSource, film_sound
@@ -24,6 +24,7 @@ from .speaker import (
     candidates_of,
     decide,
     is_silent,
+    longest_run,
     movement,
     only,
 )
@@ -32,6 +33,7 @@ from .windows import mouths_in
 
 
 _KEPT = 4  # stretches in memory; a window touches two or three
+_JOIN = "+"  # between the names of a face's tracks in several shots
 #: A cue, what is said of it, its own pictures and those of its window, as places of the grid.
 Asked = tuple[Cue, str, tuple[int, int], tuple[int, int]]
 
@@ -97,12 +99,20 @@ class Mouths:
         """Where each face is."""
         return self._places
 
+    def place(self, name: str) -> dict[str, Any]:
+        """Of a track, or of the first part of one that goes on in other shots."""
+        return self._places[name.partition(_JOIN)[0]]
+
     def stretch_of(self, name: str | None) -> str | None:
-        return self._homes.get(name or "")
+        """The names of the files of a track, as many as it has parts; `None` for no track."""
+        return None if name is None else _JOIN.join(self._homes[part] for part in name.split(_JOIN))
 
     def track(self, name: str | None) -> FaceTrack | None:
-        home = self.stretch_of(name)
-        return None if home is None else self._load(home)[name]
+        return None if name is None else self._joined(self.stretch_of(name), name)
+
+    def _joined(self, homes: str, name: str) -> FaceTrack:
+        parts = zip(homes.split(_JOIN), name.split(_JOIN), strict=True)
+        return join_tracks([self._load(home)[part] for home, part in parts])
 
     def seen_share(self, name: str, window: tuple[int, int]) -> float:
         return float(mouths_in(self.track(name), window)[1].mean())
@@ -119,7 +129,7 @@ class Mouths:
         if stretch is None:
             count = window[1] - window[0]
             return np.zeros((count, CROP_SIZE, CROP_SIZE), np.uint8), np.zeros(count, bool)
-        return mouths_in(self._load(stretch)[name], window)
+        return mouths_in(self._joined(stretch, name), window)
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -135,13 +145,12 @@ class Mouths:
         choices = [one if isinstance(one, Choice) else decide(*one, {}) for one in found]
         for one, choice in zip(asked, choices, strict=True):
             if choice.track is not None and choice.by != "given" and not choice.unsure and one[0].speaker:
-                places.remember(one[0].speaker, self._places[choice.track])
+                places.remember(one[0].speaker, self.place(choice.track))
         for number, (one, weighed) in enumerate(zip(asked, found, strict=True)):
             if isinstance(weighed, Choice) or not choices[number].unsure or one[0].speaker is None:
                 continue
             prior = {
-                candidate.track: places.prior(one[0].speaker, self._places[candidate.track])
-                for candidate in weighed[0]
+                candidate.track: places.prior(one[0].speaker, self.place(candidate.track)) for candidate in weighed[0]
             }
             choices[number] = decide(*weighed, prior)
         return choices
@@ -162,7 +171,8 @@ class Mouths:
         given = self._given(cue, tracks, window)
         if given is not None:
             return given
-        found = [one for one in candidates_of(tracks, own, window) if not one[0].startswith("m-")]
+        tracks = _continued({name: track for name, track in tracks.items() if not name.startswith("m-")})
+        found = candidates_of(tracks, own, window)
         candidates = [
             Candidate(name, share, movement(tracks[name].crops[part], tracks[name].seen[part]))
             for name, share, part in found
@@ -196,7 +206,7 @@ class Mouths:
         judge: Judge,
         path_score: PathScore | None,
     ) -> tuple[list[float | None], str]:
-        parts = [(tracks[name], part) for name, _, part in found]
+        parts = [(tracks[name], longest_run(tracks[name].seen, part)) for name, _, part in found]
         spans = [
             ((track.first + part.start) * GRID_STEP, (track.first + part.stop) * GRID_STEP) for track, part in parts
         ]
@@ -208,3 +218,15 @@ class Mouths:
         if path_score is not None:
             return [path_score(text, track.crops[part], track.seen[part]) for track, part in parts], "script"
         return [None] * len(parts), "movement"
+
+
+def _continued(tracks: Mapping[str, FaceTrack]) -> dict[str, FaceTrack]:
+    """The faces of a window's shots, those that go on in a later shot as one."""
+    groups: list[list[str]] = []
+    for name in sorted(tracks, key=lambda name: (tracks[name].first, name)):
+        group = next((group for group in groups if is_continued(tracks[group[-1]], tracks[name])), None)
+        if group is None:
+            groups.append([name])
+        else:
+            group.append(name)
+    return {_JOIN.join(group): join_tracks([tracks[name] for name in group]) for group in groups}

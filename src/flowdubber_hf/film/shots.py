@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,8 @@ from .source import GRID_STEP, FilmSource, timed_frames
 
 #: Of FFmpeg's detector, in percent of full scale; its own default.
 THRESHOLD = 10.0
+# A smaller jump is a cut too where the picture was quiet before: landscapes of one brightness follow each other so.
+_JUMP, _JUMP_OF_QUIET, _QUIET_FRAMES, _LEAST_QUIET = 4.0, 8.0, 12, 0.3
 _SIDE = 160  # pixels of the shorter side of the pictures that are compared
 _BLACK, _BLACK_SHARE = 32, 0.98  # grey level below which a pixel is black, and share of them in a black picture
 MAX_SHOTS = 200_000
@@ -130,6 +133,7 @@ class _Watcher:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._kind: tuple[Any, ...] = ()
+        self._changes: deque[float] = deque(maxlen=_QUIET_FRAMES)
 
     def look(self, frame: av.VideoFrame) -> tuple[bool, bool]:
         """Whether a frame begins a shot, and whether it is black."""
@@ -143,7 +147,17 @@ class _Watcher:
         picture = pictures[-1]
         grey = np.frombuffer(picture.planes[0], np.uint8).reshape(-1, picture.planes[0].line_size)
         grey = grey[: picture.height, : picture.width]
-        return "lavfi.scd.time" in picture.metadata, float((grey < _BLACK).mean()) >= _BLACK_SHARE
+        return self._is_cut(picture), float((grey < _BLACK).mean()) >= _BLACK_SHARE
+
+    def _is_cut(self, picture: av.VideoFrame) -> bool:
+        change, score = (float(picture.metadata.get(f"lavfi.scd.{name}", 0.0)) for name in ("mafd", "score"))
+        quiet = max(_LEAST_QUIET, sum(self._changes) / len(self._changes)) if self._changes else score
+        found = "lavfi.scd.time" in picture.metadata or score >= max(_JUMP, _JUMP_OF_QUIET * quiet)
+        if found:
+            self._changes.clear()
+        else:
+            self._changes.append(change)
+        return found
 
 
 def _graph(frame: av.VideoFrame) -> Graph:

@@ -127,6 +127,16 @@ def candidates_of(
     return found
 
 
+def longest_run(seen: np.ndarray, part: slice) -> slice:
+    """The longest stretch of a part of a track in which it is seen, gaps of three pictures allowed."""
+    places = np.flatnonzero(seen[part]) + part.start
+    if not places.size:
+        return slice(part.start, part.start)
+    runs = np.split(places, np.flatnonzero(np.diff(places) > 4) + 1)
+    longest = max(runs, key=len)
+    return slice(int(longest[0]), int(longest[-1]) + 1)
+
+
 def is_silent(sound: np.ndarray) -> bool:
     return not sound.size or float(np.sqrt(np.mean(np.square(sound)))) < _SILENCE
 
