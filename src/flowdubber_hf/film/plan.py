@@ -27,6 +27,7 @@ from .windows import Span, choose_timing, cue_window, find_windows
 
 
 PLAN_NAME, CUES_NAME, SHOTS_NAME = "plan.json", "cues.jsonl", "shots.json"
+_SHOTS_FORM = 1  # of the file of shots; another rule for cuts is another form
 _AROUND = 12  # pictures before and behind a window that are decoded with it
 
 Progress = Callable[[str, float], None]
@@ -197,7 +198,7 @@ class _Planner:
                 self._source, lambda time: self._progress("shots", min(1.0, time / self._source.duration))
             )
             rows = [list(vars(shot).values()) for shot in known]
-            content = json.dumps({"version": __version__, "film": self._source.identity, "shots": rows})
+            content = json.dumps({"form": _SHOTS_FORM, "film": self._source.identity, "shots": rows})
             replace_file(file, content.encode())
         return known
 
@@ -264,7 +265,7 @@ def _read_shots(file: Path, source: FilmSource) -> list[Shot] | None:
 
     try:
         content = read_json(file)
-        if (content.get("version"), content.get("film")) != (__version__, source.identity):
+        if (content.get("form"), content.get("film")) != (_SHOTS_FORM, source.identity):
             return None
         return [Shot(*row) for row in content["shots"]]
     except (ValueError, KeyError, TypeError):

@@ -21,7 +21,7 @@ from .source import GRID_STEP, FilmSource, timed_frames
 #: Of FFmpeg's detector, in percent of full scale; its own default.
 THRESHOLD = 10.0
 # A smaller jump is a cut too where the picture was quiet before: landscapes of one brightness follow each other so.
-_JUMP, _JUMP_OF_QUIET, _QUIET_FRAMES, _LEAST_QUIET = 4.0, 8.0, 12, 0.3
+_JUMP, _JUMP_OF_QUIET, _QUIET_FRAMES, _LEAST_QUIET = 4.0, 8.0, 8, 0.3
 _SIDE = 160  # pixels of the shorter side of the pictures that are compared
 _BLACK, _BLACK_SHARE = 32, 0.98  # grey level below which a pixel is black, and share of them in a black picture
 MAX_SHOTS = 200_000
@@ -151,8 +151,10 @@ class _Watcher:
 
     def _is_cut(self, picture: av.VideoFrame) -> bool:
         change, score = (float(picture.metadata.get(f"lavfi.scd.{name}", 0.0)) for name in ("mafd", "score"))
-        quiet = max(_LEAST_QUIET, sum(self._changes) / len(self._changes)) if self._changes else score
-        found = "lavfi.scd.time" in picture.metadata or score >= max(_JUMP, _JUMP_OF_QUIET * quiet)
+        found = "lavfi.scd.time" in picture.metadata
+        if len(self._changes) == _QUIET_FRAMES:
+            quiet = max(_LEAST_QUIET, sum(self._changes) / _QUIET_FRAMES)
+            found |= score >= max(_JUMP, _JUMP_OF_QUIET * quiet)
         if found:
             self._changes.clear()
         else:

@@ -57,7 +57,8 @@ def _end(spans: Sequence[Span], place: int, extra: int, num_grid: int) -> tuple[
         other = spans[following]
         if other.start >= reach:
             break
-        high = min(high, max(other.start, span.end))
+        if other.end > span.end:  # what ends inside the span leaves the gap behind it alone
+            high = min(high, max(other.start, span.end))
         if other.speaker == span.speaker and other.start >= span.end:
             stop = min(stop, _border(span.end, other.start))
     return high, stop
