@@ -19,6 +19,7 @@ from flowdubber_hf.processing.frames import fit_picture, iter_grid, probe_video
 
 
 SOUND_RATE, FRAME_RATE = 48000, 25
+_ENCODING = {"preset": "superfast", "crf": "20", "g": "100"}
 SAMPLES = SOUND_RATE // FRAME_RATE
 WIDTH, HEIGHT = 360, 288  # of GRID's clips and of the drawn head
 _DRAWN = (("anna", 1.6, 1.12), ("ben", 1.0, 1.0), ("carl", 0.8, 0.92), ("dora", 1.9, 1.18))  # pitch, tract
@@ -205,45 +206,69 @@ def bang(count: int, seed: int) -> np.ndarray:
 # Files
 
 
-def _add_sound(target: av.container.OutputContainer, codec: str, layout: str, language: str) -> av.AudioStream:
-    stream = target.add_stream(codec, rate=SOUND_RATE, layout=layout)
-    stream.metadata["language"] = language
-    return stream
+class _Track:
+    """A track of sound that is written beside the pictures, as far as they are.
+
+    Args:
+        channels: `(channels, samples)` float32.
+    """
+
+    def __init__(
+        self, target: av.container.OutputContainer, codec: str, layout: str, language: str, channels: np.ndarray
+    ):
+        self._target, self._channels, self._done = target, channels, 0
+        self._stream = target.add_stream(codec, rate=SOUND_RATE, layout=layout)
+        self._stream.metadata["language"] = language
+        self._integer = codec == "flac"
+
+    def until(self, sample: int) -> None:
+        """Writes what sounds before a sample."""
+        while self._done < min(sample, self._channels.shape[1]):
+            part = np.ascontiguousarray(self._channels[:, self._done : self._done + 4096])
+            if self._integer:
+                part = np.round(np.clip(part, -1, 1) * 32767).astype(np.int16).T.reshape(1, -1)
+            layout = self._stream.codec_context.layout.name
+            frame = av.AudioFrame.from_ndarray(part, "s16" if self._integer else "fltp", layout)
+            frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, self._done, Fraction(1, SOUND_RATE)
+            self._write(frame)
+            self._done += 4096
+
+    def finish(self) -> None:
+        self.until(self._channels.shape[1])
+        self._write(None)
+
+    def _write(self, frame: av.AudioFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            self._target.mux(packet)
 
 
-def _encode_sound(target: av.container.OutputContainer, stream: av.AudioStream, channels: np.ndarray) -> None:
-    """`(channels, samples)` float32."""
-    integer = stream.codec_context.format.name in ("s16", "s32")
-    for start in range(0, channels.shape[1], 4096):
-        part = np.ascontiguousarray(channels[:, start : start + 4096])
-        if integer:
-            part = np.round(np.clip(part, -1, 1) * 32767).astype(np.int16).T.reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(part, "s16" if integer else "fltp", stream.codec_context.layout.name)
-        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
-        for packet in stream.encode(frame):
+def _write_pictures(
+    target: av.container.OutputContainer,
+    video: av.VideoStream,
+    pictures: Iterable[np.ndarray],
+    tracks: Sequence[_Track],
+) -> None:
+    for number, picture in enumerate(pictures, 1):
+        picture = np.ascontiguousarray(
+            cv2.resize(picture, (video.width, video.height), interpolation=cv2.INTER_LINEAR)
+        )
+        for packet in video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")):
             target.mux(packet)
-    for packet in stream.encode(None):
+        for track in tracks:
+            track.until(int(number / video.average_rate * SOUND_RATE))
+    for packet in video.encode(None):
         target.mux(packet)
+    for track in tracks:
+        track.finish()
 
 
 def write_film(path: Path, pictures: Iterable[np.ndarray], speech: np.ndarray, bed: np.ndarray, scale: float) -> None:
     """25 pictures a second as H.264, speech and bed as one stereo track of FLAC, in Matroska."""
     with av.open(str(path), "w") as target:
-        video = target.add_stream("libx264", rate=FRAME_RATE, options={"preset": "veryfast", "crf": "20", "g": "100"})
-        sound = _add_sound(target, "flac", "stereo", "eng")
-        video.width, video.height, video.pix_fmt = (
-            round(WIDTH * scale / 2) * 2,
-            round(HEIGHT * scale / 2) * 2,
-            "yuv420p",
-        )
-        for picture in pictures:
-            picture = cv2.resize(picture, (video.width, video.height), interpolation=cv2.INTER_LINEAR)
-            for packet in video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")):
-                target.mux(packet)
-        for packet in video.encode(None):
-            target.mux(packet)
+        video = target.add_stream("libx264", rate=FRAME_RATE, options=_ENCODING)
+        video.width, video.height, video.pix_fmt = even(WIDTH * scale), even(HEIGHT * scale), "yuv420p"
         mix = speech + bed
-        _encode_sound(target, sound, np.stack([mix, mix]))
+        _write_pictures(target, video, pictures, [_Track(target, "flac", "stereo", "eng", np.stack([mix, mix]))])
 
 
 def write_other_make(
@@ -254,15 +279,12 @@ def write_other_make(
     rate = Fraction(24000, 1001)
     seconds = len(speech) / SOUND_RATE
     with av.open(str(path), "w") as target:
-        video = target.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "20", "g": "100"})
-        video.width, video.height, video.pix_fmt = (
-            round(HEIGHT * scale / 2) * 2,
-            round(WIDTH * scale / 2) * 2,
-            "yuv420p",
-        )
+        video = target.add_stream("libx264", rate=rate, options=_ENCODING)
+        video.width, video.height, video.pix_fmt = even(HEIGHT * scale), even(WIDTH * scale), "yuv420p"
         video.set_display_rotation(90)
-        surround = _add_sound(target, "aac", "5.1", "eng")
-        comment = _add_sound(target, "aac", "stereo", "fra")
+        side = 0.7 * bed
+        surround = _Track(target, "aac", "5.1", "eng", np.stack([side, side, speech, 0 * bed, side, side]))
+        comment = _Track(target, "aac", "stereo", "fra", np.stack([bed, bed]))
         texts = target.add_mux_stream("mov_text")
         texts.time_base = Fraction(1, 1000)
         texts.metadata["language"] = "eng"
@@ -273,15 +295,8 @@ def write_other_make(
                 for number in range(4)
             ]
         )
-        for picture in at_rate(pictures, rate):
-            lying = cv2.resize(np.rot90(picture, -1), (video.width, video.height), interpolation=cv2.INTER_LINEAR)
-            for packet in video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(lying), "rgb24")):
-                target.mux(packet)
-        for packet in video.encode(None):
-            target.mux(packet)
-        side = 0.7 * bed
-        _encode_sound(target, surround, np.stack([side, side, speech, 0 * bed, side, side]))
-        _encode_sound(target, comment, np.stack([bed, bed]))
+        lying = (np.rot90(picture, -1) for picture in at_rate(pictures, rate))
+        _write_pictures(target, video, lying, [surround, comment])
         for cue in cues:
             data = cue["text"].encode()
             packet = av.Packet(len(data).to_bytes(2, "big") + data)
@@ -290,6 +305,11 @@ def write_other_make(
             packet.duration = (cue["end"] - cue["start"]) // 1000
             target.mux(packet)
     return rate
+
+
+def even(length: float) -> int:
+    """The even number of pixels nearest to a length."""
+    return round(length / 2) * 2
 
 
 def at_rate(pictures: Iterable[np.ndarray], rate: Fraction) -> Iterator[np.ndarray]:

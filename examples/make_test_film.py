@@ -33,6 +33,7 @@ from film_pieces import (
     bang,
     black,
     drawn_talk,
+    even,
     landscape,
     music,
     side_by_side,
@@ -253,7 +254,7 @@ def _write_texts(folder: Path, film: Film, cast: GridCast | DrawnCast, scale: fl
         write_wav(folder / "voices" / f"{name}.wav", cast.voice(name), SOUND_RATE, overwrite=True)
     tables = [f'[{name}]\nreference = "voices/{name}.wav"\nconsent = "a made film"\n' for name in speakers]
     (folder / "voices.toml").write_text("\n".join(tables), encoding="utf-8")
-    size = [round(WIDTH * scale / 2) * 2, round(HEIGHT * scale / 2) * 2]
+    size = [even(WIDTH * scale), even(HEIGHT * scale)]
     truth = {
         "size": size,
         "frames": film.length,
