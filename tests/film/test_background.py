@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from film_sounds import RATE, Array, noise
 from flowdubber_hf.film.background import (
     FADE,
     FilmBackground,
@@ -27,6 +26,7 @@ from flowdubber_hf.film.background import (
 from flowdubber_hf.film.separation import SeparationFailed, parse_separator, separate, speech_regions
 from flowdubber_hf.film.sound import FilmClock, Silence
 from flowdubber_hf.processing.long_wav import write_long_wav
+from support.film_sounds import RATE, Array, noise
 
 
 SPANS = [(RATE, 2 * RATE), (3 * RATE, 4 * RATE)]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from film_sounds import voice
 from flowdubber_hf.extras import absent
 from flowdubber_hf.film.export_opendub import ExportVoice, export_opendub
 from flowdubber_hf.film.export_otio import export_otio
 from flowdubber_hf.film.exports import ExportLine, export_subtitleedit
 from flowdubber_hf.processing.wav import write_wav
+from support.film_sounds import voice
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from film_sounds import Array, tone
 from flowdubber_hf.film.levels import (
     BlockLevels,
     line_gains,
@@ -20,6 +19,7 @@ from flowdubber_hf.film.levels import (
     true_peak,
     window_loudness,
 )
+from support.film_sounds import Array, tone
 
 
 RATE = 48000

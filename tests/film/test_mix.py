@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 
-from film_sounds import RATE, Array, noise, tone, voice
 from flowdubber_hf.film.background import FilmBackground, OwnBackground, SeparatedBackground, joined
 from flowdubber_hf.film.leakage import find_leaks, leakage
 from flowdubber_hf.film.levels import momentary_loudness, programme_loudness, true_peak
@@ -19,6 +18,7 @@ from flowdubber_hf.film.stems import EDGE_FADE, Line, pan_weights, placed_sound,
 from flowdubber_hf.processing.encoding import to_sound_rate
 from flowdubber_hf.processing.long_wav import LongWav, channel_names
 from flowdubber_hf.processing.wav import write_wav
+from support.film_sounds import RATE, Array, noise, tone, voice
 
 
 SAMPLES = 24 * RATE + 1234  # no whole number of blocks

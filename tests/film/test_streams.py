@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from clips import noise_frames, video_packets, write_clip
-from film_sounds import RATE, Array, noise, tone, voice
 from flowdubber_hf.film.mix import Finish, Finished, ceiling_for
 from flowdubber_hf.film.sound import film_clock, samples_of, sound_blocks, sound_layout, store_sound
 from flowdubber_hf.film.streams import OutputTracks, check_film_output, output_layout, track_peak, write_film
 from flowdubber_hf.processing.encoding import to_sound_rate
 from flowdubber_hf.processing.frames import probe_video
 from flowdubber_hf.processing.mux import mux_audio
+from support.film_sounds import RATE, Array, noise, tone, voice
+from support.video_files import noise_frames, video_packets, write_clip
 
 
 SUFFIXES = (".mkv", ".mp4", ".mov")

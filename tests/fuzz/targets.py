@@ -17,7 +17,7 @@ import torch
 
 from flowdubber_hf import cli
 from flowdubber_hf.batch.listing import read_jobs
-from flowdubber_hf.batch.plan import _is_finished, _is_own, row_of
+from flowdubber_hf.batch.plan import row_of
 from flowdubber_hf.cli.config import apply_config
 from flowdubber_hf.data.clip_work import _known
 from flowdubber_hf.data.corpora import read_corpus
@@ -35,6 +35,7 @@ from flowdubber_hf.training.checkpoints import read_progress
 from flowdubber_hf.training.resumable import Resumable
 from flowdubber_hf.training.semantic_features import SemanticCache
 from flowdubber_hf.work.reading import read_array
+from flowdubber_hf.work.records import Piece
 from fuzz import mutations
 from support.prepared_dataset import write_prepared
 from support.tiny_models import tiny_aligner, tiny_components, tiny_style_encoder, tiny_vector_field, tiny_vocoder
@@ -391,8 +392,9 @@ def _records(folder: Path) -> None:
 
 def _read_records(folder: Path, _: random.Random) -> None:
     job = SimpleNamespace(output=folder / "none.mp4", video=folder / "none")
-    task = SimpleNamespace(record=folder / "batch.json", key="k", job=job, line=1)
-    _is_finished(task), _is_own(task), row_of(task)
+    piece = Piece("k", folder / "batch.json", job.output)
+    task = SimpleNamespace(piece=piece, job=job, line=1)
+    piece.is_done, piece.is_own, row_of(task)
     _known("media", folder / "media.json")
     clip_record(folder, _CLIP), read_maps(folder, _CLIP)
     compare([folder])

@@ -246,7 +246,7 @@ def fit_picture(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REPLICATE)
 
 
-class _Pictures:
+class UprightPictures:
     """Decoded frames as upright arrays, all of the first one's size.
 
     Args:
@@ -306,10 +306,10 @@ def iter_frames(path: str | Path, pixel_format: str = "gray", turn: int = 0) -> 
     """
     if pixel_format not in ("gray", "rgb24"):
         raise ValueError(f"pixel_format must be 'gray' or 'rgb24', got {pixel_format!r}.")
-    yield from _decoded(Path(path), _Pictures(pixel_format, turn))
+    yield from _decoded(Path(path), UprightPictures(pixel_format, turn))
 
 
-def _decoded(path: Path | HeldFile, pictures: _Pictures) -> Iterator[np.ndarray]:
+def _decoded(path: Path | HeldFile, pictures: UprightPictures) -> Iterator[np.ndarray]:
     with open_video(path) as (container, stream):
         yield from map(pictures, FrameReader(container, stream))
 
@@ -367,8 +367,8 @@ class GreyClip:
         self.scale = min(1.0, max_side / max(info.width, info.height))
         self._index = timeline.source_index
 
-    def _new_pictures(self) -> _Pictures:
-        return _Pictures("gray", self._turn, self._max_side)
+    def _new_pictures(self) -> UprightPictures:
+        return UprightPictures("gray", self._turn, self._max_side)
 
     def _hold(self, frame: av.VideoFrame) -> None:
         if self._held is None:

@@ -20,11 +20,8 @@ once per clip by looking for the part of the lower face that moves and is dark i
 (96, centre 88) and the normalisation (0.421, 0.165) are those of lip-reading models trained on LRW.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -36,28 +33,29 @@ from transformers.feature_extraction_utils import FeatureExtractionMixin
 from ..extras import pip_line
 from ..sampling import TURNS
 from .clips import Frames, as_clip, open_clip
+from .face_tracking import (
+    CROP_OF_FACE,
+    CROP_OF_MOUTH,
+    DETECT_EVERY,
+    DETECT_MIN_FACE,
+    DETECT_SIDES,
+    MOUTH_X,
+    MOUTH_Y,
+    cut_square,
+    detect_haar,
+    face_tracks,
+    follow_face,
+    interpolate_rows,
+    mouth_offset,
+    shrink,
+    smooth_gaussian,
+)
 from .frames import GreyArray, GreyClip
 from .mouth_box import check_mouth_box, check_turn
 from .sound import VIDEO_FRAME_RATE
 
 
 DETECTORS = ("auto", "haar", "mediapipe")
-
-# Detection runs on pictures of this height (or width, of upright ones); the second pass looks for small faces.
-_DETECT_SIDES = (160, 360)
-_DETECT_MIN_FACE = (0.18, 0.07)
-_DETECT_EVERY = 6
-_MIN_PRESENCE = 0.1
-
-# The mouth in the square that the cascade gives, as fractions of its side; means over frontal faces.
-_MOUTH_X, _MOUTH_Y = 0.5, 0.81
-# The crop takes this part of it, which is about twice a mouth's width from corner to corner: chin and nose tip are in it.
-_CROP_OF_FACE = 0.594
-_CROP_OF_MOUTH = 2.14
-
-# Window in which the moving mouth is sought, as fractions of the face's side, and the farthest that it may lie from the mean.
-_SEEK_WIDTH, _SEEK_HEIGHT, _SEEK_REACH = 0.40, 0.18, 0.08
-_SEEK_SIZE = 64
 
 _NO_FACE = (
     "no face was found in any frame. Use a clip that shows one face from the front, or say where the mouth is with "
@@ -99,194 +97,6 @@ class MouthTrack:
         return np.concatenate([self.centres - half, self.centres + half], axis=1)
 
 
-@lru_cache(maxsize=1)
-def _cascade() -> cv2.CascadeClassifier:
-    cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_alt2.xml"))
-    if cascade.empty():
-        raise ImportError(
-            "OpenCV has no Haar cascades here; install them: pip install 'opencv-python-headless>=4.9,<5'"
-        )
-    return cascade
-
-
-def _shrink(grey: np.ndarray, side: int) -> np.ndarray:
-    scale = side / min(grey.shape)
-    if scale >= 1:
-        return grey
-    size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-
-
-def _detect_haar(grey: np.ndarray, min_face: float) -> np.ndarray:
-    """Faces `(n, 3)`: centre x, centre y, side, in pixels of `grey`."""
-    smallest = max(20, round(min(grey.shape) * min_face))
-    boxes = _cascade().detectMultiScale(grey, 1.15, 3, minSize=(smallest, smallest))
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    return np.stack([boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 1] + boxes[:, 3] / 2, boxes[:, 2]], axis=1)
-
-
-def _face_tracks(detections: dict[int, np.ndarray]) -> list[dict[int, np.ndarray]]:
-    """Joins the faces of successive frames into tracks, the largest and steadiest one first.
-
-    A face continues a track if it lies within half a face of its last place and has about its size. A track's score is
-    the sum of its faces' sides: presence times size. What shows up in less than a tenth of the frames that were looked
-    at is a mistake of the detector and no face.
-    """
-    tracks: list[dict[int, np.ndarray]] = []
-    for index, faces in sorted(detections.items()):
-        open_tracks = list(range(len(tracks)))
-        for face in faces[np.argsort(-faces[:, 2])]:
-            best, best_distance = None, 0.5
-            for number in open_tracks:
-                last = tracks[number][max(tracks[number])]
-                distance = np.hypot(*(face[:2] - last[:2])) / last[2]
-                if distance < best_distance and 0.7 < face[2] / last[2] < 1.4:
-                    best, best_distance = number, distance
-            if best is None:
-                tracks.append({index: face})
-            else:
-                tracks[best][index] = face
-                open_tracks.remove(best)
-    tracks = [track for track in tracks if len(track) >= _MIN_PRESENCE * len(detections)]
-    return sorted(tracks, key=lambda track: -sum(face[2] for face in track.values()))
-
-
-def _count_faces(tracks: list[dict[int, np.ndarray]]) -> int:
-    return sum(len(track) >= 0.5 * len(tracks[0]) for track in tracks)
-
-
-def _gaussian(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooths `(F, ...)` over time with edges held."""
-    radius = max(1, round(3 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
-    padded = np.pad(values, [(radius, radius)] + [(0, 0)] * (values.ndim - 1), mode="edge")
-    return np.apply_along_axis(np.convolve, 0, padded, kernel, mode="valid")
-
-
-def _subpixel(response: np.ndarray, peak: tuple[int, int]) -> np.ndarray:
-    """Peak of a correlation surface, refined by a parabola on each axis. Returns x, y."""
-    x, y = peak
-    refined = np.array([x, y], dtype=np.float64)
-    for axis, (left, right) in enumerate((((y, x - 1), (y, x + 1)), ((y - 1, x), (y + 1, x)))):
-        limit = response.shape[1 - axis]
-        if 0 < (x, y)[axis] < limit - 1:
-            a, b, c = response[left], response[y, x], response[right]
-            curve = a - 2 * b + c
-            if curve < 0:
-                refined[axis] += 0.5 * (a - c) / curve
-    return refined
-
-
-def _shift(previous: np.ndarray, current: np.ndarray, face: np.ndarray) -> np.ndarray | None:
-    """How far eyes and nose moved between two frames, x and y in pixels; `None` where they cannot be followed."""
-    x, y, side = face
-    height, width = current.shape
-    reach = max(2, round(0.06 * side))
-    x0, x1 = int(max(reach, x - 0.34 * side)), int(min(width - reach, x + 0.34 * side))
-    y0, y1 = int(max(reach, y - 0.30 * side)), int(min(height - reach, y + 0.14 * side))
-    if x1 - x0 < 8 or y1 - y0 < 8:
-        return None
-    patch = previous[y0:y1, x0:x1]
-    window = current[y0 - reach : y1 + reach, x0 - reach : x1 + reach]
-    if min(patch.std(), window.std()) < 2:
-        return None
-    response = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED)
-    _, score, _, peak = cv2.minMaxLoc(response)
-    return _subpixel(response, peak) - reach if score > 0.6 else None
-
-
-def _interpolate(frames: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Linear interpolation of `(n, axes)` values at the `known` frames to `frames`, held at both ends."""
-    return np.stack([np.interp(frames, known, values[:, axis]) for axis in range(values.shape[1])], axis=1)
-
-
-def _follow(smalls: Sequence[np.ndarray], track: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Place and size of the face in every frame `(F, 3)` from detections in some, and in which frames it was seen `(F,)`.
-
-    The sum of frame-to-frame shifts is exact for quick movements and drifts slowly; the detections do not drift but
-    jitter. So the difference of the two is smoothed over about half a second and added back, in each stretch of frames
-    through which the face can be followed. Where there is no such stretch the place is interpolated.
-    """
-    frames = np.arange(len(smalls))
-    known = np.array(sorted(track))
-    values = np.stack([track[index] for index in known])
-    coarse = _interpolate(frames, known, values)
-    steps = [None, *(_shift(smalls[index - 1], smalls[index], coarse[index]) for index in frames[1:])]
-    starts = [index for index in frames if steps[index] is None] + [len(frames)]
-    path = np.cumsum([np.zeros(2) if step is None else step for step in steps], axis=0)
-    places = np.zeros((len(frames), 2))
-    seen = np.zeros(len(frames), dtype=bool)
-    for start, end in pairwise(starts):
-        inside = (known >= start) & (known < end)
-        if inside.any():
-            drift = values[inside, :2] - path[known[inside]]
-            drift = np.stack([_median(drift[:, 0]), _median(drift[:, 1])], axis=1)
-            drift = _gaussian(_interpolate(frames[start:end], known[inside], drift), 12.0)
-            places[start:end] = path[start:end] + drift
-            seen[start:end] = True
-    places = _interpolate(frames, frames[seen], places[seen])
-    side = np.interp(frames, known, _median(values[:, 2]))
-    return np.concatenate([places, _gaussian(side[:, None], 25.0)], axis=1), seen
-
-
-def _median(values: np.ndarray, width: int = 5) -> np.ndarray:
-    """Running median `(n,)` with edges reflected, so that single wrong detections do not count."""
-    radius = min(width // 2, max(0, len(values) - 1))
-    padded = np.pad(values, radius, mode="reflect") if radius else values
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1), axis=-1)
-
-
-def _crop(grey: np.ndarray, centre: np.ndarray, side: float, size: int) -> np.ndarray:
-    """Square around `centre`, resampled to `(size, size)` with sub-pixel precision; what lies outside repeats the edge."""
-    step = max(1, int(side / size))
-    if step > 1:  # whole-number reduction first, so that fine structure is averaged and not skipped
-        reach = side / 2 + 2 * step
-        x0, y0 = (int(max(0, np.floor((value - reach) / step) * step)) for value in centre)
-        part = grey[y0 : int(centre[1] + reach) + step, x0 : int(centre[0] + reach) + step]
-        rows, columns = part.shape[0] // step, part.shape[1] // step
-        if rows and columns:
-            part = part[: rows * step, : columns * step]
-            grey = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
-            centre = (np.asarray(centre) - (x0, y0) + 0.5) / step - 0.5
-            side = side / step
-    scale = side / size
-    corner = np.asarray(centre) - side / 2 + scale / 2 - 0.5
-    matrix = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(grey, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _mouth_offset(greys: Iterable[np.ndarray], faces: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Where this speaker's mouth lies from the centre of the face `(2,)`, in fractions of the face's side.
-
-    Over a clip of speech the lips are what changes most in the steadied lower face. Starting from the mean place of
-    frontal faces, a window moves to the centre of the change inside it; a clip without movement keeps the mean place.
-    """
-    mean = np.array([_MOUTH_X - 0.5, _MOUTH_Y - 0.5])
-    every = max(1, int(seen.sum()) // 150)
-    chosen = set(np.flatnonzero(seen)[::every].tolist())
-    patches = [
-        _crop(grey, faces[index, :2] + mean * faces[index, 2], faces[index, 2] * 0.64, _SEEK_SIZE)
-        for index, grey in enumerate(greys)
-        if index in chosen
-    ]
-    change = np.stack(patches).astype(np.float32).std(axis=0)
-    change = np.maximum(change - 2.0, 0.0)  # sensor noise and compression
-    ticks = ((np.arange(_SEEK_SIZE) + 0.5) / _SEEK_SIZE - 0.5) * 0.64
-    offset = np.zeros(2)
-    for _ in range(6):
-        window_x = np.abs(ticks - offset[0]) <= _SEEK_WIDTH / 2
-        window_y = np.abs(ticks - offset[1]) <= _SEEK_HEIGHT / 2
-        weight = change * window_x * window_y[:, None]
-        total = weight.sum() + 0.5 * (
-            window_x.sum() * window_y.sum()
-        )  # half a grey level everywhere speaks for the mean
-        offset = np.array([(weight.sum(axis=0) * ticks).sum(), (weight.sum(axis=1) * ticks).sum()]) / total
-        offset = np.clip(offset, -_SEEK_REACH, _SEEK_REACH)
-    return mean + offset
-
-
 def face_squares(boxes: np.ndarray) -> np.ndarray:
     """Where the face is, from the mouth crops' squares: the frontal square of the Haar cascade, in which the mouth's usual place
     is known.
@@ -297,9 +107,9 @@ def face_squares(boxes: np.ndarray) -> np.ndarray:
     Returns:
         `(F, 3)`: centre x, centre y, side in pixels.
     """
-    sides = (boxes[:, 2] - boxes[:, 0]) / _CROP_OF_FACE
+    sides = (boxes[:, 2] - boxes[:, 0]) / CROP_OF_FACE
     mouths = (boxes[:, :2] + boxes[:, 2:]) / 2
-    centres = mouths - np.array([_MOUTH_X - 0.5, _MOUTH_Y - 0.5]) * sides[:, None]
+    centres = mouths - np.array([MOUTH_X - 0.5, MOUTH_Y - 0.5]) * sides[:, None]
     return np.concatenate([centres, sides[:, None]], axis=1)
 
 
@@ -387,7 +197,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
         clip, track, turned = self._find(video, fps, mouth_box, turn)
         crops = np.stack(
             [
-                _crop(grey, centre * clip.scale, side * clip.scale, self.crop_size)
+                cut_square(grey, centre * clip.scale, side * clip.scale, self.crop_size)
                 for grey, centre, side in zip(clip, track.centres, track.sides, strict=True)
             ]
         )
@@ -455,7 +265,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
         centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
         return MouthTrack(
             centres=np.tile(centre, (frames, 1)),
-            sides=np.full(frames, (x1 - x0) * _CROP_OF_MOUTH),
+            sides=np.full(frames, (x1 - x0) * CROP_OF_MOUTH),
             found=np.ones(frames, dtype=bool),
         )
 
@@ -482,10 +292,10 @@ def _remarks(track: MouthTrack) -> list[str]:
 def _turn_of_face(clip: GreyClip | GreyArray) -> int | None:
     """The turn that shows a face in at least half of some frames, if any does."""
     chosen = set(np.linspace(0, len(clip) - 1, min(_TURN_FRAMES, len(clip))).round().astype(int).tolist())
-    smalls = [_shrink(grey, _DETECT_SIDES[-1]) for index, grey in enumerate(clip) if index in chosen]
+    smalls = [shrink(grey, DETECT_SIDES[-1]) for index, grey in enumerate(clip) if index in chosen]
     seen = {
         turn: sum(
-            len(_detect_haar(np.ascontiguousarray(np.rot90(small, turn // 90)), _DETECT_MIN_FACE[-1])) > 0
+            len(detect_haar(np.ascontiguousarray(np.rot90(small, turn // 90)), DETECT_MIN_FACE[-1])) > 0
             for small in smalls
         )
         for turn in TURNS[1:]
@@ -495,21 +305,25 @@ def _turn_of_face(clip: GreyClip | GreyArray) -> int | None:
 
 
 def _track_haar(clip: GreyClip | GreyArray) -> MouthTrack:
-    for side, min_face in zip(_DETECT_SIDES, _DETECT_MIN_FACE, strict=True):
-        smalls = [_shrink(grey, side) for grey in clip]
-        looked_at = range(0, len(smalls), _DETECT_EVERY)
-        tracks = _face_tracks({index: _detect_haar(smalls[index], min_face) for index in looked_at})
+    for side, min_face in zip(DETECT_SIDES, DETECT_MIN_FACE, strict=True):
+        smalls = [shrink(grey, side) for grey in clip]
+        looked_at = range(0, len(smalls), DETECT_EVERY)
+        tracks = face_tracks({index: detect_haar(smalls[index], min_face) for index in looked_at})
         if tracks:
             break
     else:
         raise NoFaceError(_NO_FACE)
-    faces, seen = _follow(smalls, tracks[0])
-    offset = _mouth_offset(smalls, faces, seen)
+    faces, seen = follow_face(smalls, tracks[0])
+    offset = mouth_offset(smalls, faces, seen)
     scale = min(clip.info.width, clip.info.height) / min(smalls[0].shape)
     centres = (faces[:, :2] + offset * faces[:, 2:]) * scale
     return MouthTrack(
-        centres=centres, sides=faces[:, 2] * scale * _CROP_OF_FACE, found=seen, num_faces=_count_faces(tracks)
+        centres=centres, sides=faces[:, 2] * scale * CROP_OF_FACE, found=seen, num_faces=_count_faces(tracks)
     )
+
+
+def _count_faces(tracks: list[dict[int, np.ndarray]]) -> int:
+    return sum(len(track) >= 0.5 * len(tracks[0]) for track in tracks)
 
 
 def _face_mesh():
@@ -537,26 +351,26 @@ def _mesh_faces(mesh, grey: np.ndarray) -> np.ndarray:
         left, right = points[list(_MESH_EYES)]
         eyes, lips = (left + right) / 2, points[list(_MESH_LIPS)].mean(axis=0)
         side = (_CROP_OF_EYES * np.hypot(*(left - right)) + _CROP_OF_EYES_TO_LIPS * np.hypot(*(eyes - lips))) / 2
-        faces[row] = (*eyes, side / _CROP_OF_FACE, *lips)
+        faces[row] = (*eyes, side / CROP_OF_FACE, *lips)
     return faces
 
 
 def _track_mediapipe(clip: GreyClip | GreyArray) -> MouthTrack:
     with _face_mesh() as mesh:
-        tracks = _face_tracks({index: _mesh_faces(mesh, grey) for index, grey in enumerate(clip)})
+        tracks = face_tracks({index: _mesh_faces(mesh, grey) for index, grey in enumerate(clip)})
     if not tracks:
         raise NoFaceError(_NO_FACE)
     track = tracks[0]
     known = np.array(sorted(track))
     values = np.stack([track[index] for index in known])
-    faces = _interpolate(np.arange(len(clip)), known, values)
+    faces = interpolate_rows(np.arange(len(clip)), known, values)
     # The eyes give the place and the clip's usual distance from eyes to lips the offset: a crop that followed the lips
     # themselves would hide how far the mouth opens.
     offset = np.median((values[:, 3:] - values[:, :2]) / values[:, 2:3], axis=0)
-    sides = _gaussian(faces[:, 2], 25.0)
+    sides = smooth_gaussian(faces[:, 2], 25.0)
     return MouthTrack(
-        centres=(_gaussian(faces[:, :2], 1.5) + offset * sides[:, None]) / clip.scale,
-        sides=sides * _CROP_OF_FACE / clip.scale,
+        centres=(smooth_gaussian(faces[:, :2], 1.5) + offset * sides[:, None]) / clip.scale,
+        sides=sides * CROP_OF_FACE / clip.scale,
         found=np.isin(np.arange(len(clip)), known),
         num_faces=_count_faces(tracks),
     )

@@ -222,7 +222,7 @@ class AlignerTiming:
             evidence = phonemes.new_zeros(1, 1, 1).expand(*input_ids.shape, lip_mask.shape[1])
             heeded = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
         else:
-            evidence = self._evidence(phonemes, lip_features, attention_mask, seen_mask & lip_mask)
+            evidence = self.evidence(phonemes, lip_features, attention_mask, seen_mask & lip_mask)
             heeded = telling(evidence, attention_mask, seen_mask & lip_mask) >= LEAST_TELLING
         durations = self.natural_durations(input_ids, attention_mask, pause_ids, style)
         if durations is None:
@@ -235,7 +235,7 @@ class AlignerTiming:
         )
         return ScriptPlan(frames, heeded)
 
-    def _evidence(
+    def evidence(
         self, phonemes: torch.Tensor, lip_features: torch.Tensor, phoneme_mask: torch.Tensor, seen: torch.Tensor
     ) -> torch.Tensor:
         """The alignment's logits `(B, P, F)`, float32: both similarities in one product, nothing in unseen frames."""
