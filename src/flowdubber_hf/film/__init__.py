@@ -1,4 +1,5 @@
-"""Films: cue sheets and voices in, a plan of what is dubbed when and by which mouth. Names are imported when they are used."""
+"""Films: cue sheets and voices in, a plan of what is dubbed when and by which mouth, then the dubbed film. Names are imported when
+they are used."""
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
@@ -13,6 +14,10 @@ _HOMES = {
     "FilmPlan": "plan",
     "FilmProblem": "problems",
     "FilmSettings": "settings",
+    "DubbedFilm": "run",
+    "OutputTracks": "streams",
+    "RunSettings": "run_settings",
+    "run_film": "run",
     "check_film": "plan",
     "plan_film": "plan",
     "read_cues": "cues",

@@ -1,0 +1,92 @@
+"""How a planned film is dubbed: takes, sound, tracks."""
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS, MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TAKES, check_takes
+from .background import check_own_background, parse_background
+from .levels import parse_loudness
+from .own_files import is_own
+from .plan import FilmPlan
+from .separation import parse_separator
+from .sound import FilmClock
+from .streams import OutputTracks, check_film_output
+from .subtitles import SUFFIXES
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What is made of a plan.
+
+    Attributes:
+        seed, best_of: of cues that name none: the first seed, and of how many takes the best is kept.
+        steps, guidance_scale, temperature: of the flow.
+        device: of the model: cpu, cuda, ... or auto.
+        num_proc: processes.
+        background: `gaps`, `duck`, `duck=-18`, `separate`, `none`, or a file of music and effects.
+        separator: command of `separate`, with `{input}` and `{output}`.
+        loudness: `film`, `ebu`, `none`, or LUFS.
+        tracks: of the output.
+        stems: write a wav file a speaker, of the background and of the mix, into the folder `stems` of the work folder.
+        subtitles: file of what is spoken, `.srt`, `.vtt` or `.ass`.
+        embed_subtitles: put them into the film too.
+        overwrite: replace an output and subtitles that no earlier run of this work folder wrote.
+        judge: hear the takes with the recogniser and the judge of lip-sync, for the report.
+    """
+
+    seed: int = 0
+    best_of: int = 1
+    steps: int = DEFAULT_STEPS
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
+    temperature: float | None = None
+    device: str = "auto"
+    num_proc: int = 1
+    background: str = "gaps"
+    separator: str | None = None
+    loudness: str = "film"
+    tracks: OutputTracks = field(default_factory=OutputTracks)
+    stems: bool = False
+    subtitles: Path | None = None
+    embed_subtitles: bool = False
+    overwrite: bool = False
+    judge: bool = True
+
+
+def check_run(plan: FilmPlan, settings: RunSettings, clock: FilmClock) -> tuple[str, ...]:
+    """Refuses what cannot be made of a plan, before a model is loaded.
+
+    Returns:
+        What of the film will be missing or different in the output, a sentence each.
+
+    Raises:
+        ValueError: naming the option.
+        ImportError: what chooses takes is not installed.
+    """
+    check_takes(settings.best_of)
+    if not 1 <= settings.steps <= MAX_STEPS:
+        raise ValueError(f"steps must lie between 1 and {MAX_STEPS}, got {settings.steps}.")
+    if not 0 <= settings.guidance_scale <= MAX_GUIDANCE_SCALE:
+        raise ValueError(f"guidance_scale must lie between 0 and {MAX_GUIDANCE_SCALE}, got {settings.guidance_scale}.")
+    if not 0 <= settings.seed < 2**63 - MAX_TAKES:
+        raise ValueError(f"seed must lie between 0 and 2^63 - {MAX_TAKES + 1}, got {settings.seed}.")
+    if settings.num_proc < 1:
+        raise ValueError(f"num_proc must be at least 1, got {settings.num_proc}.")
+    parse_loudness(settings.loudness)
+    background = parse_background(settings.background)
+    if (background.kind == "separate") != (settings.separator is not None):
+        raise ValueError("background separate and a separator belong together; give both or none.")
+    if settings.separator is not None:
+        parse_separator(settings.separator)
+    if background.kind == "file":
+        check_own_background(background.file, clock)
+    output = Path(plan.settings.output)
+    for name, file in (("output", output), ("subtitles", settings.subtitles)):
+        if file is None or settings.overwrite or not Path(file).exists():
+            continue
+        if not is_own(plan.settings.work_folder, file):
+            raise ValueError(f"{name}: {file} exists; allow overwriting, or choose another name.")
+    if settings.subtitles is not None and Path(settings.subtitles).suffix.lower() not in SUFFIXES:
+        raise ValueError(f"subtitles: {settings.subtitles} must end in one of {', '.join(SUFFIXES)}.")
+    return check_film_output(plan.source.path, output, settings.tracks)
