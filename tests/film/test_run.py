@@ -68,7 +68,7 @@ def test_the_film_has_the_dub_first_and_its_own_sound_second(dubbed: DubbedFilm,
 
 def test_a_file_of_somebody_elses_is_not_replaced(dubbed: DubbedFilm, folder: Path):
     (folder / "precious.mkv").write_bytes(b"precious")
-    with pytest.raises(ValueError, match="precious.mkv exists"):
+    with pytest.raises(ValueError, match=r"precious\.mkv exists"):
         run_film(plan_in(folder, folder / "precious.mkv"), RunSettings(**FAST))
     assert (folder / "precious.mkv").read_bytes() == b"precious"
 
