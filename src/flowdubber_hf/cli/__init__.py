@@ -38,6 +38,7 @@ from .demo import add_demo
 from .doctor import add_doctor
 from .dub import add_dub
 from .evaluate import add_evaluate
+from .film import add_film
 from .finetune import add_finetune
 from .help import MainParser, format_examples
 from .models import add_models
@@ -50,7 +51,7 @@ from .ui import add_ui
 
 # The groups of the help's first page.
 COMMANDS = {
-    "dubbing": (add_demo, add_say, add_dub, add_ui),
+    "dubbing": (add_demo, add_say, add_dub, add_film, add_ui),
     "your own data": (add_finetune, add_prepare, add_evaluate),
     "models": (add_models, add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
@@ -73,6 +74,7 @@ ENVIRONMENT = {
 DOCUMENTATION = {
     "docs/cli.md": "this command: many clips at once, config file, reports, completion",
     "docs/text.md": "how a script is read: numbers, abbreviations, names, your own pronunciations",
+    "docs/film.md": "whole films: cue sheets, voices, takes, sound, tracks",
     "docs/space.md": "the web page",
     "docs/faq.md": "what people ask",
     "docs/data.md": "your own clips as training data",
