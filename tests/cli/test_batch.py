@@ -23,6 +23,9 @@ from support.batch_listings import line, write_clips, write_listing
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(autouse=True)
 def few_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -32,6 +32,9 @@ from support.tiny_models import tiny_pipeline
 from support.video_files import head_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 SCRIPT = "place blue at f two now"
 
 

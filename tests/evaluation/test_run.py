@@ -29,6 +29,9 @@ from support.made_recordings import script_voice
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     return write_corpus(tmp_path_factory.mktemp("corpus"))

@@ -29,6 +29,9 @@ from support.tiny_models import tiny_pipeline
 from support.training_runs import launch, load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")

@@ -26,6 +26,9 @@ from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
 from flowdubber_hf.models.utmos.conversion import PUBLIC_NAMES, convert_utmos
 
 
+pytestmark = pytest.mark.slow
+
+
 TINY_WAV2VEC2 = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
