@@ -45,11 +45,8 @@ def few_threads(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A checkpoint without the language model: it loads in half the time, and most of these tests load one."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(language_model=False).save_pretrained(folder)
-    return folder
+def model(untrained_model):
+    return untrained_model
 
 
 @pytest.fixture(scope="module")
