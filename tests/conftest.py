@@ -88,6 +88,16 @@ def shared_data(data_folder: Path) -> Path:
     return data_folder
 
 
+@pytest.fixture(scope="session")
+def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained checkpoint without a language model, which loads in half the time. Nothing may be written to it."""
+    from support.tiny_models import tiny_pipeline
+
+    folder = tmp_path_factory.mktemp("untrained")
+    tiny_pipeline(language_model=False).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["HubServer"]:
     """A stand-in for the Hub that this process's libraries talk to, with a cache of its own and no saved token."""

@@ -25,7 +25,9 @@ from flowdubber_hf.batch.plan import RESULTS_NAME, BatchSettings, plan_batch
 from flowdubber_hf.batch.run import run_batch
 from flowdubber_hf.dubbing.jobs import BadJobs
 from support.batch_listings import line, write_clips, write_listing
-from support.tiny_models import tiny_pipeline
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +36,8 @@ def few_threads(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """An untrained checkpoint without a language model."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(language_model=False).save_pretrained(folder)
-    return str(folder)
+def model(untrained_model):
+    return str(untrained_model)
 
 
 @pytest.fixture(scope="module")

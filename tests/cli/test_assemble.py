@@ -24,6 +24,9 @@ from flowdubber_hf.cli import main
 from support.tiny_models import tiny_components, tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """`model`, a small pipeline, and `vocoder`, another one of that kind."""

@@ -20,7 +20,9 @@ import pytest
 
 from flowdubber_hf import cli
 from support.batch_listings import line, write_clips, write_listing
-from support.tiny_models import tiny_pipeline
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +36,8 @@ def clips(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(language_model=False).save_pretrained(folder)
-    return folder
+def model(untrained_model):
+    return untrained_model
 
 
 @pytest.fixture

@@ -32,6 +32,9 @@ from support.tiny_models import tiny_pipeline
 from support.video_files import head_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 SCRIPT = "place blue at f two now"
 
 
@@ -42,11 +45,8 @@ def few_threads(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A checkpoint without the language model: it loads in half the time, and most of these tests load one."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(language_model=False).save_pretrained(folder)
-    return folder
+def model(untrained_model):
+    return untrained_model
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,9 @@ from flowdubber_hf.cli.convert import SOURCES
 from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEncoderConfig
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A file as Resemblyzer's, with random weights."""

@@ -27,6 +27,9 @@ from flowdubber_hf.processing.video import write_wav
 from support.tiny_models import tiny_hifigan
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     """`good`, a style encoder, and `bad`, a vocoder that makes no sound."""

@@ -23,6 +23,9 @@ from flowdubber_hf import cli
 from support.evaluation_corpus import CLIPS, late, write_corpus, write_outputs
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(autouse=True)
 def few_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -22,6 +22,9 @@ from support.hub_server import READER, WRITER
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 CARD = '---\nlicense: cc-by-4.0\n---\n```python\nFlowDubberPipeline.from_pretrained("PATH-OF-THIS-FOLDER")\n```\n'
 
 

@@ -21,6 +21,9 @@ from flowdubber_hf import __version__, cli
 from flowdubber_hf.cli.common import EXIT_FAILED, Result
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def work(monkeypatch):
     """Replaces what the subcommand `demo` does."""

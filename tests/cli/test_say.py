@@ -18,6 +18,9 @@ from flowdubber_hf.processing.text import phonemize
 from support.batch_listings import line, write_listing
 
 
+pytestmark = pytest.mark.slow
+
+
 def test_words_and_phonemes_are_shown(capsys):
     assert main(["say", "2½ km"]) == 0
     shown = capsys.readouterr().out.splitlines()

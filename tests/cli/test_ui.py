@@ -18,6 +18,9 @@ from flowdubber_hf import cli
 from flowdubber_hf.cli import ui
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

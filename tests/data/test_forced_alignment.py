@@ -29,6 +29,9 @@ from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.text import phonemize
 
 
+pytestmark = pytest.mark.slow
+
+
 pytest.importorskip("pocketsphinx")
 
 

@@ -48,6 +48,9 @@ from support.made_recordings import (
 from support.video_files import head_frames, noise_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 for name in ("pyarrow", "pocketsphinx", "matplotlib"):
     pytest.importorskip(name)
 

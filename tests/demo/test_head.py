@@ -13,6 +13,9 @@ from flowdubber_hf.processing.video import probe_video
 from support.video_files import head_frames
 
 
+pytestmark = pytest.mark.slow
+
+
 FREE_TEXT = "The boy usually paid more for five good books."
 
 

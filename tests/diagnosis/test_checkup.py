@@ -31,6 +31,9 @@ from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
 from support.tiny_models import tiny_aligner, tiny_hifigan, tiny_vector_field
 
 
+pytestmark = pytest.mark.slow
+
+
 BUNDLED = bundled_checkpoints()["flowdubber-grid-tiny"]
 
 

@@ -15,6 +15,9 @@ from flowdubber_hf.dubbing.loading import ModelFacts, model_facts
 from flowdubber_hf.processing.text import ACCENTS, phonemize
 
 
+pytestmark = pytest.mark.slow
+
+
 def test_the_bundled_model_speaks_british_english_and_has_a_language_model():
     facts = model_facts(local_checkpoint("flowdubber-grid-tiny"))
     assert facts == ModelFacts(("gb",), True)

@@ -14,6 +14,9 @@ from support.pipeline_calls import BOXES, FPS, SCRIPTS, demo_voice, frames
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("similarities", "wrong", "kept"),
     [

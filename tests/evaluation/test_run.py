@@ -26,7 +26,9 @@ from flowdubber_hf.evaluation.work import work_on
 from flowdubber_hf.processing.audio import load_audio, resample
 from support.evaluation_corpus import CLIPS, late, settings, write_corpus, write_outputs
 from support.made_recordings import script_voice
-from support.tiny_models import tiny_pipeline
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +37,8 @@ def corpus(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """An untrained checkpoint without a language model."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(language_model=False).save_pretrained(folder)
-    return str(folder)
+def model(untrained_model):
+    return str(untrained_model)
 
 
 def evaluate(*arguments, **changed):

@@ -33,6 +33,9 @@ from support.evaluation_corpus import CLIPS
 from support.made_recordings import SCRIPT, script_voice, word_times, write_speaking_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     path = write_speaking_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")

@@ -19,6 +19,9 @@ from flowdubber_hf.evaluation.settings import EvaluateSettings, check_settings
 from flowdubber_hf.evaluation.sounds import call_arguments
 
 
+pytestmark = pytest.mark.slow
+
+
 def settings(**changed):
     return EvaluateSettings(data="data", output="output", **changed)
 

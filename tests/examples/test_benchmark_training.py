@@ -26,6 +26,9 @@ from flowdubber_hf.training.semantic_features import SemanticCache
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def script(repository):
     pytest.importorskip("pyarrow")

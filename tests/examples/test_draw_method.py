@@ -16,8 +16,13 @@
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 from support.tiny_models import tiny_pipeline
 from support.training_runs import load_script
+
+
+pytestmark = pytest.mark.slow
 
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -42,6 +42,9 @@ from support.tiny_models import tiny_aligner, tiny_pipeline
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 PATIENCE = 300  # seconds, for a machine busy with other things
 COMMON = {
     "batch_size": 4,

@@ -16,6 +16,9 @@ from support.tiny_models import tiny_pipeline
 from support.training_runs import SECONDS, buzz, load_script, spoken_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def script(repository):
     """examples/evaluate_durations.py as a module."""

@@ -26,6 +26,9 @@ from flowdubber_hf.processing.video import write_wav
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 GRID_WORDS = {
     *(
         [

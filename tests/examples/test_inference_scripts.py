@@ -25,15 +25,15 @@ from flowdubber_hf.demo import DEMO_SCRIPT, make_demo
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.subtitles import clock, cues
 from flowdubber_hf.processing.video import probe_video
-from support.tiny_models import tiny_pipeline
 from support.training_runs import launch, load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(language_model=False).save_pretrained(folder)
-    return str(folder)
+def model(untrained_model):
+    return str(untrained_model)
 
 
 @pytest.fixture(scope="module")

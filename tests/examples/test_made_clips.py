@@ -14,6 +14,9 @@ from flowdubber_hf.processing.video import iter_frames, probe_video, write_wav
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 FRAMES, SIZE = 25, 640
 GREYS = (60, 120, 180)  # of each clip's picture, by which a joined clip's frames are told apart
 

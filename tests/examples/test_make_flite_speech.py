@@ -25,6 +25,9 @@ from flowdubber_hf.processing.video import probe_video
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 SCRIPT = Path(__file__).parents[2] / "examples" / "make_flite_speech.py"
 FREE_TEXT = SCRIPT.with_name("free_text_sentences.txt")
 make_flite_speech = load_script(SCRIPT.parents[1], SCRIPT.stem)

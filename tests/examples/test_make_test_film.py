@@ -13,6 +13,9 @@ import pytest
 from flowdubber_hf.film import FilmSettings, plan_film
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def example(repository: Path) -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:

@@ -25,6 +25,9 @@ from support.prepared_dataset import write_prepared
 from support.training_runs import buzz, load_script, spoken_clip, write_dataset
 
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 

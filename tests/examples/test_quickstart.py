@@ -34,6 +34,7 @@ def printed(cell):
     return "".join("".join(output.get("text", ())) for output in cell["outputs"])
 
 
+@pytest.mark.slow
 def test_code_runs(cells, tmp_path, monkeypatch, capsys):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

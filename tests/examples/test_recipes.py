@@ -178,6 +178,7 @@ def run_recipe(repository: Path, folder: Path, name: str, *arguments: str, **env
     return done, log.read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
     for source in ("grid", "speech", "flite"):
         (tmp_path / "data" / source).mkdir(parents=True)
@@ -213,6 +214,7 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
     assert again.returncode == 0 and third == []
 
 
+@pytest.mark.slow
 def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repository, tmp_path):
     (tmp_path / "data" / "grid").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
@@ -236,6 +238,7 @@ def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repositor
     assert done.returncode == 0 and not any("flite" in line for line in made)
 
 
+@pytest.mark.slow
 def test_grid_tiny_wants_its_folders(repository, tmp_path):
     done, _ = run_recipe(repository, tmp_path, "grid_tiny.sh")
     assert done.returncode != 0 and "first argument" in done.stderr
@@ -245,6 +248,7 @@ def test_grid_tiny_wants_its_folders(repository, tmp_path):
 
 
 @pytest.mark.parametrize("language_model", [True, False])
+@pytest.mark.slow
 def test_finetune_is_one_command(repository, tmp_path, language_model):
     model = tmp_path / "model"
     (model / ("semantic_model" if language_model else "aligner")).mkdir(parents=True)

@@ -32,6 +32,9 @@ from support.training_runs import check_resume, check_two_processes, load_script
 from training.test_semantic_training import write_qwen2
 
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = {
     "hidden_size": 32,
     "intermediate_size": 48,

@@ -20,6 +20,9 @@ import pytest
 from fuzz.targets import TARGETS, Target
 
 
+pytestmark = pytest.mark.slow
+
+
 SECONDS = 30
 MOST_MEMORY = 2 * 10**6  # kB
 

@@ -39,6 +39,9 @@ from support.tiny_models import LANGUAGE_MODEL, tiny_components, tiny_pipeline
 from support.video_files import head_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def card(tmp_path_factory):
     file = tmp_path_factory.mktemp("card") / "card.md"

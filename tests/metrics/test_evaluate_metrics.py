@@ -28,6 +28,9 @@ pytest.importorskip("evaluate")
 from flowdubber_hf.metrics import evaluate_metrics
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def settings(tmp_path) -> dict:
     return {"cache_dir": str(tmp_path)}

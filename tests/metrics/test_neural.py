@@ -42,6 +42,9 @@ from flowdubber_hf.metrics.neural import Utmos, WavLMSimilarity, WhisperRecogniz
 from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
 
 
+pytestmark = pytest.mark.slow
+
+
 RATE = 16000
 CONVOLUTIONS = {
     "conv_dim": [8, 8, 8],

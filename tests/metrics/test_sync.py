@@ -36,6 +36,9 @@ from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor
 from models.test_syncnet import randomize_norms, tiny_syncnet
 
 
+pytestmark = pytest.mark.slow
+
+
 def embeddings(windows: int = 40, size: int = 8, seed: int = 0) -> torch.Tensor:
     return torch.randn(windows, size, generator=torch.Generator().manual_seed(seed))
 

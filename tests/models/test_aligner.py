@@ -21,6 +21,7 @@ from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlig
 from flowdubber_hf.processing.text import PHONEMES
 from flowdubber_hf.training.dubber import alignment_losses, contrastive, ctc_loss
 from flowdubber_hf.training.presets import ALIGNER_PRESETS
+from support.model_contracts import ModelContracts
 
 
 TINY = {
@@ -122,12 +123,14 @@ def test_path_steps_are_batched_without_padding():
     assert together[:, :, 24:].sum() == 0
 
 
-@torch.no_grad()
-def test_batch_equals_single():
-    model, inputs = make_model(), make_inputs()
-    together = model(**inputs).fused
-    for index in range(2):
-        torch.testing.assert_close(together[index], model(**row(inputs, index)).fused[0], atol=2e-5, rtol=1e-4)
+class TestContracts(ModelContracts):
+    output = "fused"
+
+    def make(self) -> FlowDubberAlignerModel:
+        return make_model()
+
+    def inputs(self) -> dict[str, torch.Tensor]:
+        return make_inputs()
 
 
 @torch.no_grad()

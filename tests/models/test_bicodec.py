@@ -37,6 +37,9 @@ from support.spark_tts_release import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 # --------------------------------------------------------------------------------------------------- plain definitions
 
 

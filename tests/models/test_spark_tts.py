@@ -59,6 +59,9 @@ from support.spark_tts_release import (
 from support.tiny_models import tiny_components
 
 
+pytestmark = pytest.mark.slow
+
+
 CODEC, LANGUAGE, FRONT_END = "BiCodec", "LLM", "wav2vec2-large-xlsr-53"
 
 

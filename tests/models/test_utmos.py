@@ -24,6 +24,10 @@ from torch.nn import functional as F
 from flowdubber_hf.checkpoints.foreign import rename
 from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
 from flowdubber_hf.models.utmos.conversion import PUBLIC_NAMES, convert_utmos
+from support.model_contracts import ModelContracts
+
+
+pytestmark = pytest.mark.slow
 
 
 TINY_WAV2VEC2 = {
@@ -277,6 +281,16 @@ def test_the_shortest_sound_has_one_frame():
     assert FlowDubberUtmosConfig().min_samples == 400
 
 
+class TestContracts(ModelContracts):
+    output = "scores"
+
+    def make(self) -> FlowDubberUtmos:
+        return tiny_model()
+
+    def inputs(self) -> dict[str, torch.Tensor]:
+        return {"input_values": noise(2, 800)}
+
+
 @pytest.mark.parametrize("shape", [(500,), (1, 1, 500)])
 def test_wrong_shapes_are_refused(shape):
     with pytest.raises(ValueError, match=r"\(batch, samples\)"):
@@ -293,12 +307,6 @@ def test_save_and_load(tmp_path):
     assert torch.equal(loaded.eval()(wave).scores, model(wave).scores)
     assert loaded.config.lstm_size == 6
     assert loaded.config.wav2vec2_config.mask_time_prob == 0.0
-
-
-@torch.no_grad()
-def test_dictionary_and_tuple_agree():
-    output = tiny_model()(noise(1, 400))
-    assert torch.equal(output.to_tuple()[0], output["scores"])
 
 
 def test_nothing_is_masked_in_training():

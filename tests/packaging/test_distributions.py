@@ -33,6 +33,9 @@ from flowdubber_hf import __version__
 from flowdubber_hf.demo import make_demo
 
 
+pytestmark = pytest.mark.slow
+
+
 pytest.importorskip("setuptools", minversion="77")
 
 # What the build reads; the rest of the checkout may hold anything.

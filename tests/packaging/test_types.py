@@ -16,6 +16,9 @@ from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.pipelines.flowdubber.inputs import DubbingInputs, DubbingOptions
 
 
+pytestmark = pytest.mark.slow
+
+
 # Other packages count as untyped: their own types are not what is tested, and reading torch takes minutes.
 SETTINGS = """
 [mypy]

@@ -24,6 +24,9 @@ from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.demo import make_demo
 
 
+pytestmark = pytest.mark.slow
+
+
 NAME = "flowdubber-grid-tiny"
 
 

@@ -18,6 +18,9 @@ from support.pipeline_calls import inputs
 from support.tiny_models import tiny_components, tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 pytest.importorskip("peft")
 
 FILE = "pytorch_lora_weights.safetensors"

@@ -17,6 +17,9 @@ from flowdubber_hf.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE
 
 
+pytestmark = pytest.mark.slow
+
+
 PINNED = Path(__file__).with_name("pinned_dub.npz")
 TAKES = 2
 # Processors round in their own ways, which ten steps of the flow carry on; another token or another border of a phoneme

@@ -40,6 +40,9 @@ from support.pipeline_calls import (
 from support.tiny_models import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def pipe():
     return tiny_pipeline()

@@ -30,6 +30,9 @@ from support.tiny_models import tiny_aligner, tiny_pipeline
 from support.video_files import noise_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 def timed(text: str, *starts_and_ends: tuple[float, float]) -> tuple:
     written = phonemize(text)
     return written, [(word, *times) for word, times in zip(written.words, starts_and_ends, strict=True)]

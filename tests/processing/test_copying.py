@@ -22,6 +22,9 @@ from flowdubber_hf.processing.text_tracks import convert_text
 from support.video_files import noise_frames, numbered_frames, video_packets, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 SUFFIXES = (".mp4", ".mov", ".mkv")
 BEEP = 1600  # first sample of a tone
 

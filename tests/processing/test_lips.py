@@ -25,6 +25,9 @@ from flowdubber_hf.processing.lips import FlowDubberLipFeatureExtractor, NoFaceE
 from support.video_files import head_frames, noise_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 # Where the demo's head has its mouth, and how wide it is at rest (pixels of its 360 x 288 picture).
 MOUTH = np.array([180.0, 204.0])
 MOUTH_WIDTH = 49.0

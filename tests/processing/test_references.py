@@ -16,6 +16,9 @@ from flowdubber_hf.processing.references import check_reference, level_voice
 from support.made_recordings import script_voice
 
 
+pytestmark = pytest.mark.slow
+
+
 TIME = np.arange(48000) / 16000
 
 

@@ -37,6 +37,9 @@ from flowdubber_hf.processing.video import (
 from support.video_files import noise_frames, numbered_frames, video_packets, write_clip, write_sound
 
 
+pytestmark = pytest.mark.slow
+
+
 def _numbers(clip) -> list[int]:
     """Which of the numbered frames stand on the 25 fps grid."""
     return [round((float(np.median(frame)) - 40) / 6) for frame in clip]

@@ -30,6 +30,9 @@ from flowdubber_hf.extras import absent
 from flowdubber_hf.processing.video import SYNTHETIC_SPEECH_NOTICE, probe_video
 
 
+pytestmark = pytest.mark.slow
+
+
 def connect(url, folder):
     return Client(url, verbose=False, download_files=folder)
 

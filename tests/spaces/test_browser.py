@@ -27,6 +27,9 @@ from flowdubber_hf.processing.video import probe_video
 from support.video_files import head_frames, noise_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 
 FLAGS = [

@@ -35,6 +35,9 @@ from support.tiny_models import tiny_pipeline
 from support.video_files import noise_frames, video_packets, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def request_of_two_steps(media):
     voice = str(media / "voice.wav")

@@ -30,6 +30,9 @@ from flowdubber_hf.processing.video import plays_in_browsers, probe_video
 from support.video_files import noise_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def folders(monkeypatch):
     """The requests' folders, noted as they are made."""

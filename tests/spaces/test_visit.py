@@ -16,6 +16,9 @@ from flowdubber_hf.page.limits import Request
 from flowdubber_hf.page.progress import Stopped, Stops
 
 
+pytestmark = pytest.mark.slow
+
+
 REQUEST = Request("clip.mp4", "place  blue\nat f two now and again and again", consent=True)
 TAKE = Take(1, REQUEST, 7, {}, [], [], "", "")
 GOOD = ["place blue", 10, 1.4, 3, 1, 0.4]

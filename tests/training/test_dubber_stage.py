@@ -33,6 +33,9 @@ from support.dubbing_dataset import write_dubbing_dataset
 from support.tiny_models import tiny_aligner, tiny_vector_field
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> FeatureStore:
     return FeatureStore(write_dubbing_dataset(tmp_path_factory.mktemp("data")))

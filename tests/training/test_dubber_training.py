@@ -37,6 +37,9 @@ from flowdubber_hf.training.dubber_stage import share_by_source
 from flowdubber_hf.training.loop import enable_gradient_checkpointing
 
 
+pytestmark = pytest.mark.slow
+
+
 ALIGNER = {
     "hidden_size": 32,
     "num_hidden_layers": 1,

@@ -28,6 +28,9 @@ from support.tiny_models import tiny_aligner
 from support.training_runs import check_batches, check_parts_equal_whole, check_resume, load_script, run_here, unmoved
 
 
+pytestmark = pytest.mark.slow
+
+
 def with_predictor() -> FlowDubberAlignerModel:
     torch.manual_seed(0)
     return tiny_aligner(num_duration_layers=1, duration_hidden_size=16, duration_dropout=0.0)

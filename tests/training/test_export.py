@@ -35,6 +35,9 @@ from support.hub_server import WRITER
 from support.tiny_models import tiny_components, tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 def options(tmp_path, **changed) -> TrainingArguments:
     return TrainingArguments(**{"dataset": [str(tmp_path)], "output_dir": str(tmp_path / "out"), **changed})
 

@@ -18,6 +18,9 @@ from support.made_recordings import SCRIPT, write_metadata, write_speaking_clip
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 for name in ("pyarrow", "pocketsphinx", "matplotlib", "jiwer"):
     pytest.importorskip(name)
 

@@ -18,6 +18,9 @@ from support.regression_stage import Regression, run
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "examples").glob("train_*.py"))
 # What accelerate wrote, and what it would read.

@@ -77,6 +77,7 @@ def encoding(parts, batch):
         )
 
 
+@pytest.mark.slow
 def test_samples_of_the_dubber(parts, batch, encoding):
     pytest.importorskip("matplotlib")
     samples = dubbing_samples(*parts, encoding, batch, NAMES, num_inference_steps=2)

@@ -17,6 +17,9 @@ from support.tiny_models import tiny_aligner
 from support.training_runs import check_batches, check_parts_equal_whole, unmoved
 
 
+pytestmark = pytest.mark.slow
+
+
 def hearing_aligner():
     torch.manual_seed(0)
     return tiny_aligner(

@@ -69,6 +69,9 @@ from flowdubber_hf.training.semantic_training import (
 from support.training_runs import check_batches, check_parts_equal_whole, gradients, unmoved, write_dataset
 
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
 
 

@@ -55,6 +55,9 @@ from support.training_runs import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 PHONES = {
     "phonemes": ["sil", "B", "IH1", "N", "sil"],
     "word_index": [-1, 0, 0, 0, -1],

@@ -37,6 +37,9 @@ from support.prepared_dataset import write_prepared
 from support.training_runs import check_batches, check_parts_equal_whole, load_script, log_of, run_here, same, unmoved
 
 
+pytestmark = pytest.mark.slow
+
+
 FRAMES = 44
 
 

@@ -23,6 +23,9 @@ from flowdubber_hf.training.untrained import byte_tokenizer, untrained_models
 from support.video_files import head_frames
 
 
+pytestmark = pytest.mark.slow
+
+
 # The paper's widths, which the parts share, at a depth that a test can pay.
 REDUCED = {
     "aligner": {"num_hidden_layers": 1, "num_fusion_layers": 1, "num_lip_layers": 1, "lip_blocks_per_stage": 1},

@@ -48,6 +48,9 @@ from support.training_runs import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 # Pitch tracks and losses
 
 

@@ -15,6 +15,9 @@ from safetensors import SafetensorError
 from flowdubber_hf.work.faults import machine_fault, why
 
 
+pytestmark = pytest.mark.slow
+
+
 def test_faults_of_the_machine_are_known_through_all_that_wraps_them():
     full = OSError(errno.ENOSPC, "No space left on device")
     assert "no space left" in machine_fault(full)

@@ -13,6 +13,9 @@ import pytest
 from flowdubber_hf.work.interrupts import ending_at_second_interrupt
 
 
+pytestmark = pytest.mark.slow
+
+
 # Work that begins a file, says so, and takes its time when it is stopped.
 SLOW = """
     import sys, time
