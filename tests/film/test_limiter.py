@@ -50,8 +50,8 @@ def test_no_peak_passes_the_ceiling(name, ceiling):
     out = limited(sound, ceiling)
     assert out.shape == sound.shape
     assert true_peak([out], "mono") <= ceiling + 0.005  # the meter tells thousandths of full scale
-    # Fourfold oversampling, which the recommendation asks for, may miss 0.6 dB of sound that reaches half the sampling rate.
-    assert oversampled_peak(out) <= ceiling + (0.4 if name in ("noise", "speech-like bursts") else 0.01)
+    # Fourfold oversampling, which the recommendation asks for, may miss 0.7 dB of noise that reaches up to half the sampling rate.
+    assert oversampled_peak(out) <= ceiling + (0.7 if name in ("noise", "speech-like bursts") else 0.01)
 
 
 def test_quiet_sound_passes_bit_for_bit_and_so_do_places_far_from_a_peak():

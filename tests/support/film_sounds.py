@@ -3,6 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import hashlib
+
 import numpy as np
 
 
@@ -18,6 +20,9 @@ class Array:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         return self.sound[:, start:stop].copy()
+
+    def key(self, start: int, stop: int) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.sound[:, start:stop])).hexdigest()
 
 
 def tone(seconds: float, frequency: float, amplitude: float) -> np.ndarray:

@@ -132,12 +132,11 @@ class BlockLevels:
         for start in range(0, sound.samples, BLOCK):
             stop = min(start + BLOCK, sound.samples)
             before = min(start, _SETTLE)
-            block = sound.read(start - before, stop)
-            name = f"{layout} {peak} ".encode() + np.ascontiguousarray(block).tobytes()
-            name = hashlib.sha256(name).hexdigest()[:32]
+            key = f"{layout} {peak} {start} {stop} {sound.key(start - before, stop)}"
+            name = hashlib.sha256(key.encode()).hexdigest()[:32]
             levels = self._known.get(name)
             if levels is None or len(levels) != (stop - start) // TICK + 1:
-                found = list(_metered([block], layout, peak))
+                found = list(_metered([sound.read(start - before, stop)], layout, peak))
                 top = (
                     _decibels(max(float(one.get("lavfi.r128.true_peak", 0)) for one in found)) if found else -math.inf
                 )

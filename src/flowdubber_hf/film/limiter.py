@@ -19,7 +19,7 @@ _MARGIN = 0.3  # decibels: meters' filters differ near half the sampling rate, a
 # Lossy encoders add peaks of their own.
 LOSSY_MARGIN = 1.0
 _PHASES = 4  # points that are looked at for each sample
-_HALF = 32  # samples to each side that a point between two of them is made of
+_HALF = 16  # samples to each side that a point between two of them is made of
 _PART = RATE // 10  # samples that are looked at together
 ATTACK = RATE // 200  # samples; the gain falls within twice as many before a peak
 RELEASE = RATE // 10  # samples in which it rises again by at most `_RISE` decibels
@@ -29,7 +29,7 @@ CONTEXT = RELEASE + 2 * ATTACK + _HALF + 1  # samples before and behind a block 
 
 @lru_cache(maxsize=1)
 def _between() -> np.ndarray:
-    """`(3, 64)`: weights of the samples around for the points a quarter, a half and three quarters of the way."""
+    """`(3, 32)`: weights of the samples around for the points a quarter, a half and three quarters of the way."""
     points = np.arange(1, _PHASES)[:, None] / _PHASES
     distance = points - np.arange(-_HALF + 1, _HALF + 1)
     window = np.i0(5 * np.sqrt(np.maximum(0, 1 - (distance / _HALF) ** 2)))
@@ -78,7 +78,7 @@ def limit(sound: np.ndarray, ceiling: float = CEILING, context: int = CONTEXT) -
     """
     inner = sound[:, context : sound.shape[1] - context]
     highest = 10 ** ((ceiling - _MARGIN) / 20)
-    if np.abs(sound).max(initial=0) * _most() <= highest:
+    if max(sound.max(initial=0), -sound.min(initial=0)) * _most() <= highest:
         return inner
     needed = np.minimum(1.0, highest / np.maximum(peaks(sound, highest), 1e-9))
     # A point between two samples belongs to both.

@@ -41,10 +41,15 @@ class Mix:
         self._parts = dict(parts)
         ((self.channels, self.samples),) = shapes
 
+    def key(self, start: int, stop: int) -> str:
+        """Of all parts."""
+        return " + ".join(part.key(start, stop) for part in self._parts.values())
+
     def read(self, start: int, stop: int) -> np.ndarray:
         """`(channels, stop - start)` float32."""
-        sound = np.zeros((self.channels, stop - start), np.float32)
-        for part in self._parts.values():
+        first, *others = self._parts.values()
+        sound = first.read(start, stop)
+        for part in others:
             sound += part.read(start, stop)
         return sound
 
@@ -79,6 +84,10 @@ class Finished:
     def __init__(self, mix: Sound, finish: Finish):
         self._mix, self._finish = mix, finish
         self.channels, self.samples = mix.channels, mix.samples
+
+    def key(self, start: int, stop: int) -> str:
+        """Of the mix there and around."""
+        return f"{self._mix.key(start - CONTEXT, stop + CONTEXT)} {self._finish}"
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """`(channels, stop - start)` float32 in [-1, 1]."""
@@ -138,14 +147,19 @@ def finish_mix(
         once to make up for it.
     """
     before = programme_loudness(_kept(folder, "mix").measure(mix, layout)[0])
-    finish = Finish(programme_gain(choice, film, before), ceiling_for(codec))
+    finish = Finish(_stepped(programme_gain(choice, film, before)), ceiling_for(codec))
     momentary, peak = _measured(mix, layout, finish, folder)
     lost = programme_gain(choice, film, programme_loudness(momentary))
     if _HEARD < lost < _MOST_MADE_UP:
-        finish = Finish(finish.gain_db + lost, finish.ceiling)
+        finish = Finish(_stepped(finish.gain_db + lost), finish.ceiling)
         momentary, peak = _measured(mix, layout, finish, folder)
     levels = MixLevels(film, before, programme_loudness(momentary), finish, peak, momentary)
     return Finished(mix, finish), levels
+
+
+def _stepped(gain: float) -> float:
+    """In tenths of a decibel: a line that is made anew changes the loudness by less, and no other place of the film by it."""
+    return round(gain, 1)
 
 
 def _kept(folder: Path | None, name: str) -> BlockLevels:
@@ -160,7 +174,7 @@ def sound_track(
     sound: Sound, codec: str, layout: str, language: str | None = "eng", title: str | None = None
 ) -> SoundTrack:
     """A finished mix as a track of the film."""
-    return SoundTrack(lambda: blocks_of(sound), sound.samples, codec, layout, language, title)
+    return SoundTrack(lambda: blocks_of(sound), sound.samples, codec, layout, language, title, quick=True)
 
 
 def write_stems(

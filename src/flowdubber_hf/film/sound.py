@@ -37,7 +37,11 @@ class Sound(Protocol):
     samples: int
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """`(channels, stop - start)` float32."""
+        """`(channels, stop - start)` float32, the caller's own."""
+        ...
+
+    def key(self, start: int, stop: int) -> str:
+        """Text that is another one where the sound there is another one; nothing is read for it."""
         ...
 
 
@@ -51,6 +55,10 @@ class Silence:
     def read(self, start: int, stop: int) -> np.ndarray:
         """`(channels, stop - start)` zeros."""
         return np.zeros((self.channels, stop - start), np.float32)
+
+    def key(self, start: int, stop: int) -> str:
+        """The same everywhere."""
+        return "silence"
 
 
 @dataclass(frozen=True)

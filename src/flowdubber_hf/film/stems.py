@@ -3,7 +3,9 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import hashlib
 import math
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 
 from ..processing.encoding import to_sound_rate
 from ..processing.long_wav import RATE, channel_names
-from ..processing.sound import SAMPLING_RATE, load_audio
+from ..processing.sound import MAX_AUDIO_SECONDS, SAMPLING_RATE, load_audio
 from .background import exact
 
 
@@ -42,6 +44,27 @@ class Line:
     def place(self) -> int:
         """Its first sample at 48 kHz."""
         return round(self.start * RATE / 1_000_000)
+
+    @property
+    def most_samples(self) -> int:
+        """Samples at 48 kHz that it has at most, by the file's header."""
+        if isinstance(self.sound, np.ndarray):
+            return -(-len(self.sound) * RATE // SAMPLING_RATE)
+        try:
+            with wave.open(str(self.sound)) as file:
+                return -(-file.getnframes() * RATE // file.getframerate()) + 1
+        except (wave.Error, EOFError, OSError, ZeroDivisionError):
+            return round(MAX_AUDIO_SECONDS * RATE)  # of another kind, or there is none, which reading it tells
+
+    @property
+    def key(self) -> str:
+        """Text that is another one where the take or its place is another one."""
+        if isinstance(self.sound, np.ndarray):
+            take = hashlib.sha256(np.ascontiguousarray(self.sound)).hexdigest()
+        else:
+            found = self.sound.stat()
+            take = f"{self.sound.absolute()} {found.st_size} {found.st_mtime_ns}"
+        return f"{take} {self.start} {self.gain_db!r} {self.pan!r}"
 
 
 def pan_weights(layout: str, pan: float = 0.0) -> np.ndarray:
@@ -110,22 +133,29 @@ class Stem:
     def __post_init__(self) -> None:
         self.channels = len(channel_names(self.layout))
         self.lines = sorted(self.lines, key=lambda line: line.place)
-        self._lengths: dict[int, int] = {}
+        self._lengths = [line.most_samples for line in self.lines]
+
+    def _near(self, start: int, stop: int) -> list[int]:
+        """Numbers of the lines that may be heard there."""
+        return [
+            number
+            for number, line in enumerate(self.lines)
+            if line.place < stop and line.place + self._lengths[number] > start
+        ]
+
+    def key(self, start: int, stop: int) -> str:
+        """Of the lines that may be heard there."""
+        return f"{self.layout} {[self.lines[number].key for number in self._near(start, stop)]}"
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """`(channels, stop - start)` float32; what reaches beyond the film is cut. Takes are held while they are read from front to
         back."""
         sound = np.zeros((self.channels, stop - start), np.float32)
         held: dict[int, np.ndarray] = {}
-        for number, line in enumerate(self.lines):
-            at = line.place
-            known = self._lengths.get(number)
-            if at >= stop or (known is not None and at + known <= start):
-                continue
-            take = self._held.get(number)
+        for number in self._near(start, stop):
+            at, take = self.lines[number].place, self._held.get(number)
             if take is None:
-                take = placed_sound(line, self.layout)
-            self._lengths[number] = take.shape[1]
+                take = placed_sound(self.lines[number], self.layout)
             first, last = max(start, at), min(stop, at + take.shape[1], self.samples)
             if last > first:
                 sound[:, first - start : last - start] += take[:, first - at : last - at]

@@ -130,26 +130,32 @@ class LongWav:
         try:
             with self.path.open("rb") as file:
                 self.channels, self._start, size = _read_header(file.read(2**16))
-            held = self.path.stat().st_size - self._start
+            found = self.path.stat()
         except OSError as error:
             raise ValueError(f"{path} cannot be read ({error.strerror or error}).") from error
         except (struct.error, KeyError) as error:
             raise ValueError(
                 f"{path} is no wav file of 32-bit floats at 48 kHz; remove it and make it anew."
             ) from error
-        if held < size:
+        self._identity = f"{self.path.absolute()} {found.st_size} {found.st_mtime_ns}"
+        if found.st_size - self._start < size:
             raise ValueError(f"{path} is shorter than it says; remove it and make it anew.")
         self.samples = size // (self.channels * _WIDTH)
 
+    def key(self, start: int, stop: int) -> str:
+        """Text that tells this file from others and from itself at another time."""
+        return self._identity
+
     def read(self, start: int, stop: int) -> np.ndarray:
         """`(channels, stop - start)` float32; what lies outside of the file is silence."""
-        first, last = max(0, start), min(stop, self.samples)
+        first, last = max(0, start), max(0, start, min(stop, self.samples))
+        with self.path.open("rb") as file:
+            file.seek(self._start + first * self.channels * _WIDTH)
+            data = np.fromfile(file, "<f4", (last - first) * self.channels).reshape(-1, self.channels).T
+        if (first, last) == (start, stop):
+            return data
         sound = np.zeros((self.channels, stop - start), np.float32)
-        if last > first:
-            with self.path.open("rb") as file:
-                file.seek(self._start + first * self.channels * _WIDTH)
-                data = np.fromfile(file, "<f4", (last - first) * self.channels)
-            sound[:, first - start : last - start] = data.reshape(-1, self.channels).T
+        sound[:, first - start : last - start] = data
         return sound
 
 

@@ -127,7 +127,7 @@ def write_copy(
 
 
 def _dub_stream(target: av.container.OutputContainer, sound: SoundTrack) -> av.AudioStream:
-    stream = add_sound(target, sound.codec, sound.layout)
+    stream = add_sound(target, sound.codec, sound.layout, sound.quick)
     stream.disposition = Disposition.default
     _set_language(stream, sound.language, target)
     _set_title(stream, sound.title)
