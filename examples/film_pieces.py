@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 
-from flowdubber_hf.processing.demo import demo_reference, demo_speech, demo_timeline, talking_head_frames
+from flowdubber_hf.demo import demo_reference, demo_speech, demo_timeline, talking_head_frames
 from flowdubber_hf.processing.encoding import sound_beside
 from flowdubber_hf.processing.frames import fit_picture, iter_grid, probe_video
 
