@@ -75,12 +75,6 @@ def test_sentences_are_everyday_english_with_every_phoneme(script):
     assert len(phonemes) == 39
 
 
-def test_made_training_speech_holds_none_of_them(script, repository):
-    module = load_script(repository, "make_flite_speech")
-    made = {tuple(functional.normalize_words(text)) for text in module.sentences(3000, 0, set())}
-    assert not made & {tuple(functional.normalize_words(text)) for text in script.read_sentences()}
-
-
 def test_limit_and_empty_file(script, tmp_path):
     assert len(script.read_sentences(limit=2)) == 2
     (tmp_path / "empty.txt").write_text("\n\n")
