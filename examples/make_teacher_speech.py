@@ -41,12 +41,12 @@ from tqdm.auto import tqdm
 from flowdubber_hf.data.codec import encode_audio
 from flowdubber_hf.data.forced_alignment import align
 from flowdubber_hf.data.rooms import Room, at_level
-from flowdubber_hf.data.workers import run_in_processes
 from flowdubber_hf.demo import make_talking_head
 from flowdubber_hf.processing.sound import resample
 from flowdubber_hf.processing.text import Phonemization
 from flowdubber_hf.work.files import replace_file
 from flowdubber_hf.work.reading import parse_json, read_text
+from flowdubber_hf.work.workers import run_in_processes
 from teacher_sentences import draw_sentences
 from teachers import TEACHERS, Spoken, Teacher, Voice, draw_voice
 

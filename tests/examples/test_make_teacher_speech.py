@@ -13,7 +13,7 @@ import pytest
 from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.text import PHONEMES, phonemize
 from flowdubber_hf.processing.video import probe_video
-from stages import load_script
+from support.training_runs import load_script
 
 
 REPOSITORY = Path(__file__).parents[2]

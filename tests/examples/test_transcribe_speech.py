@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.processing.video import write_wav
-from stages import load_script
+from support.training_runs import load_script
 
 
 pytest.importorskip("jiwer")
