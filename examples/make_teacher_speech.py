@@ -53,9 +53,8 @@ from teachers import TEACHERS, Spoken, Teacher, Voice, draw_voice
 
 SETTINGS, LISTING, ROWS = "settings.json", "metadata.jsonl", "rows"
 LISTED_EVERY = 50  # sentences
-MAX_DISAGREEMENT = (
-    0.15  # seconds between the starts of a word, apart from what all words of the sentence have in common
-)
+# Seconds between the starts of a word, apart from what all words of the sentence have in common.
+MAX_DISAGREEMENT = 0.15
 LEVELS = (-32.0, -18.0)  # dB below full scale
 ROOM_SECONDS, ROOM_DISTANCES = (0.15, 0.5), (6.0, 18.0)
 

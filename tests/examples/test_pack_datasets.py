@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.data.features import FeatureStore
-from prepared import write_prepared
-from stages import load_script
+from support.prepared_dataset import write_prepared
+from support.training_runs import load_script
 
 
 pytest.importorskip("pyarrow")
