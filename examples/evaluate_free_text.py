@@ -23,6 +23,9 @@ duration), the pipeline dubs that clip in each voice with its default settings a
 result with its own dictionary and language model, decoder settings as they come. Words are compared in lower case, without
 punctuation, digits spelled; the rate is over all words of a voice together.
 
+`--whisper FOLDER` has Whisper hear the same sounds too (a folder of transformers or of CTranslate2, as `wer=FOLDER` of `flowdubber
+evaluate`): a recogniser that knows far more of English, and guesses what is usually said.
+
 For the phonemes that fail, the words of both sides become phonemes of PocketSphinx's dictionary (first pronunciation, no
 stress) and are aligned by edit distance: a phoneme of the sentence that is substituted or missing is an error.
 
@@ -65,7 +68,7 @@ import flowdubber_hf
 from flowdubber_hf import demo
 from flowdubber_hf.data.dubbing import phoneme_frames
 from flowdubber_hf.evaluation.settings import PARTS
-from flowdubber_hf.metrics import functional, recognition
+from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing import english, text
 from flowdubber_hf.processing.audio import (
     MEL_FRAME_RATE,
@@ -77,6 +80,8 @@ from flowdubber_hf.processing.audio import (
 from flowdubber_hf.processing.video import write_wav
 from flowdubber_hf.sampling import TIMINGS
 from flowdubber_hf.work.machine import describe_machine
+from free_text_report import report
+from listeners import Listener, pocketsphinx, whisper
 from pages import file_hash, insert, save_json, update_json
 from render_cards import FIGURES, write_cards
 
@@ -90,8 +95,6 @@ VOICES = {
 }
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 INFERENCE = ("models", "pipelines", "processing", "schedulers")  # code that decides how a dub sounds
-FEWEST_OCCURRENCES = 5  # of a phoneme in all dubs, to be listed among those that fail
-LISTED_PHONEMES = 12
 SEAM_SECONDS = (1.8, 3.0)  # between the sentences of a clip: five of them last 20 to 30 s
 
 
@@ -229,17 +232,24 @@ def speak_with_flite(sentence: str, voice: str, path: Path) -> None:
     temporary.replace(path)
 
 
-def hear(sentences: Sequence[str], folder: Path, make: Callable[[str, Path], None], title: str) -> list[str]:
-    """Makes each sentence's sound file and what PocketSphinx hears in it, or reads what an earlier run left in `folder`."""
+def hear(
+    sentences: Sequence[str],
+    folder: Path,
+    make: Callable[[str, Path], None],
+    title: str,
+    listener: Listener | None = None,
+) -> list[str]:
+    """Makes each sentence's sound file and what the listener, PocketSphinx unless another is given, hears in it, or reads what an
+    earlier run left in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    measure = file_hash([Path(recognition.__file__)])
+    listener = listener or pocketsphinx()
     heard = []
     for sentence in tqdm(sentences, desc=title, unit="clip"):
-        sound, kept = folder / f"{key(sentence)}.wav", folder / f"{key(sentence)}-{measure}.json"
+        sound, kept = folder / f"{key(sentence)}.wav", folder / f"{key(sentence)}-{listener.mark}.json"
         if not kept.is_file():
             if not sound.is_file():
                 make(sentence, sound)
-            save_json(kept, " ".join(functional.recognize_words(load_audio(sound), grammar=None)))
+            save_json(kept, listener.hears(load_audio(sound)))
         heard.append(json.loads(kept.read_text(encoding="utf-8")))
     return heard
 
@@ -281,10 +291,14 @@ def phoneme_errors(sentences: Sequence[str], heard: Sequence[str]) -> dict[str, 
     }
 
 
-def summarize(sentences: Sequence[str], heard: Sequence[str]) -> dict[str, Any]:
-    """Figures of one voice."""
+def summarize(
+    sentences: Sequence[str], heard: Sequence[str], by_whisper: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Figures of one voice; phonemes and examples are what PocketSphinx heard."""
     phonemes = phoneme_errors(sentences, heard)
+    more = {} if by_whisper is None else {"words_wrong_whisper": functional.word_error_rate(sentences, by_whisper)}
     return {
+        **more,
         "sentences": len(sentences),
         "words_wrong": functional.word_error_rate(sentences, heard),
         "phonemes_lost": sum(row["errors"] for row in phonemes.values())
@@ -294,87 +308,12 @@ def summarize(sentences: Sequence[str], heard: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def add_phonemes(voices: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Errors of several voices together, the phonemes with the largest share of errors first."""
-    total: dict[str, dict[str, Any]] = {}
-    for voice in voices:
-        for phoneme, row in voice["phonemes"].items():
-            sums = total.setdefault(phoneme, {"occurrences": 0, "errors": 0, "instead": Counter()})
-            sums["occurrences"] += row["occurrences"]
-            sums["errors"] += row["errors"]
-            sums["instead"].update(row["instead"])
-    return dict(sorted(total.items(), key=lambda item: -item[1]["errors"] / item[1]["occurrences"]))
-
-
-def voices_table(results: Mapping[str, Any]) -> list[str]:
-    lines = ["| voice | words wrong | phonemes lost | phonemes that fail most |", "|---|---|---|---|"]
-    for rows in (results["voices"], results["others"]):
-        for name, row in rows.items():
-            worst = [
-                f"{phoneme} {entry['errors']}/{entry['occurrences']}"
-                for phoneme, entry in add_phonemes([row]).items()
-                if entry["errors"] and entry["occurrences"] >= min(FEWEST_OCCURRENCES, row["sentences"])
-            ]
-            lines.append(
-                f"| {name} | {100 * row['words_wrong']:.1f} % | {100 * row['phonemes_lost']:.1f} % "
-                f"| {', '.join(worst[:6]) or '-'} |"
-            )
-    return lines
-
-
-def phonemes_table(results: Mapping[str, Any]) -> list[str]:
-    lines = ["| phoneme | errors / occurrences | share | heard instead |", "|---|---|---|---|"]
-    total = add_phonemes(list(results["voices"].values()))
-    listed = [item for item in total.items() if item[1]["occurrences"] >= FEWEST_OCCURRENCES and item[1]["errors"]]
-    for phoneme, row in listed[:LISTED_PHONEMES]:
-        others = ", ".join(f"{other} {count}" for other, count in row["instead"].most_common(4))
-        share = 100 * row["errors"] / row["occurrences"]
-        lines.append(f"| {phoneme} | {row['errors']} / {row['occurrences']} | {share:.0f} % | {others} |")
-    return lines
-
-
-def sentences_table(results: Mapping[str, Any], every: int) -> list[str]:
-    names = list(results["voices"])
-    rows = results["sentences"][::every]
-    return [
-        f"| sentence | {' | '.join(names)} |",
-        "|---" * (len(names) + 1) + "|",
-        *(
-            f"| {sentence} | {' | '.join(results['voices'][name]['heard'][sentence] or '-' for name in names)} |"
-            for sentence in rows
-        ),
-    ]
-
-
-def _sentences(results: Mapping[str, Any]) -> str:
-    count = results["sentences_per_clip"]
-    return "a sentence" if count == 1 else f"{count} sentences"
-
-
-def report(results: Mapping[str, Any], every: int = 1) -> str:
-    """All figures as Markdown, with what was heard in every `every`-th sentence."""
-    setup = results["machine"]
-    lines = [
-        f"`{results['model']}`, {len(results['sentences'])} clips of {_sentences(results)}, seed {results['seed']}, "
-        f"{results['settings'] or 'default settings'}. torch {setup['torch']}, {results['date']}.",
-        "",
-        *voices_table(results),
-        "",
-        "Phonemes that fail most, all voices of the model together ('-' is a phoneme that is missing):",
-        "",
-        *phonemes_table(results),
-        "",
-        "What was heard:",
-        "",
-        *sentences_table(results, every),
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def card_figures(results: Mapping[str, Any]) -> dict[str, Any]:
     """What hub_cards/figures.json keeps: words wrong in %, by voice."""
     flite = {name.removeprefix("flite "): heard for name, heard in results["others"].items()}
+    by_whisper = {name: 100 * heard.get("words_wrong_whisper", 0) for name, heard in results["voices"].items()}
     return {
+        **({"voices_whisper": by_whisper} if results["whisper"] is not None else {}),
         "command": "python examples/evaluate_free_text.py --data ../shared/data --diagnose --docs .",
         "date": results["date"],
         "torch": results["machine"]["torch"],
@@ -417,11 +356,20 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "settings": settings,
         "sentences": sentences,
         "sentences_per_clip": args.sentences_per_clip,
+        "whisper": None if args.whisper is None else args.whisper.name,
         "machine": describe_machine(),
         "date": time.strftime("%Y-%m-%d"),
         "voices": {},
         "others": {},
     }
+    second = None if args.whisper is None else whisper(args.whisper)
+
+    def measure(folder: Path, make: Callable[[str, Path], None], title: str) -> dict[str, Any]:
+        heard = hear(sentences, folder, make, title)
+        return summarize(
+            sentences, heard, hear(sentences, folder, make, f"{title}, Whisper", second) if second else None
+        )
+
     for name, voice in voices.items():
 
         def speak(sentence: str, path: Path, voice: Path = voice) -> None:
@@ -432,10 +380,10 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
                 speak(sentence, path)
 
         folder = args.output / f"{name}-{file_hash([voice])}-{made_by}"
-        results["voices"][name] = summarize(sentences, hear(sentences, folder, speak, name))
+        results["voices"][name] = measure(folder, speak, name)
         if args.diagnose:
             title, folder = f"{name}, drawn times", folder.with_name(f"{folder.name}-drawn_times")
-            results["others"][title] = summarize(sentences, hear(sentences, folder, speak_on_drawn_times, title))
+            results["others"][title] = measure(folder, speak_on_drawn_times, title)
     for name in FLITE_VOICES if shutil.which("flite") and not args.no_flite else ():
         own = args.output / f"flite-{name}"
 
@@ -446,10 +394,10 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
             write_wav(path, vocode(pipe, load_audio(own / f"{key(sentence)}.wav")))
 
         title = f"flite {name}"
-        results["others"][title] = summarize(sentences, hear(sentences, own, speak_as_flite, title))
+        results["others"][title] = measure(own, speak_as_flite, title)
         if args.diagnose:
             title, folder = f"{title} through the vocoder", own.with_name(f"{own.name}-{fingerprint(pipe)}")
-            results["others"][title] = summarize(sentences, hear(sentences, folder, speak_vocoded, title))
+            results["others"][title] = measure(folder, speak_vocoded, title)
     return results
 
 
@@ -459,6 +407,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--model", default="flowdubber-grid-tiny", help="bundled name, folder or Hub id")
     parser.add_argument("--voices", nargs="+", metavar="NAME=FILE", help="recordings to speak like")
     parser.add_argument("--sentences", type=Path, default=SENTENCES, help="text file, one sentence a line")
+    parser.add_argument("--whisper", type=Path, metavar="FOLDER", help="Whisper as a second recogniser")
     parser.add_argument("--limit", type=int, help="only the first sentences")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--temperature", type=float, help="of the initial noise, in place of the model's own")

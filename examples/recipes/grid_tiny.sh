@@ -4,7 +4,7 @@
 #   examples/recipes/grid_tiny.sh DATA OUT
 #
 # DATA holds grid/ (clips with video, metadata.jsonl) and, if there, speech/ (sound alone) and flite/ (what
-# examples/make_flite_speech.py writes; made in OUT where the program flite is installed). OUT gets data/, one folder a stage,
+# examples/make_teacher_speech.py writes; made in OUT where the program flite is installed). OUT gets data/, one folder a stage,
 # pipeline/ and figures/. Give the same command again after a stop: finished stages are passed over, a stopped one goes on.
 # The time of each stage stands in OUT/times.txt and is printed at the end. Options of every stage:
 # examples/recipes/tiny/*.yaml. From the environment:
@@ -99,7 +99,7 @@ assemble() {
 bundled=$(python -c 'import flowdubber_hf, pathlib; print(pathlib.Path(flowdubber_hf.__file__).parent / "pretrained/flowdubber-grid-tiny")')
 
 if [ -n "$make_flite" ]; then
-    stage flite alone make_flite_speech --output "$out/flite" --exclude "$examples/free_text_sentences.txt"
+    stage flite alone make_teacher_speech --teacher flite --output "$out/flite"
 fi
 stage prepare prepare --speech_tokenizer none
 stage vocoder trained train_vocoder vocoder "${VOCODER_STEPS:-}"

@@ -152,9 +152,7 @@ def test_every_column_has_its_own_name():
 def test_whisper_gives_the_rate_in_both_orders(clip, monkeypatch):
     pytest.importorskip("jiwer")
     heard = iter(["place blue at f two", "", SCRIPT + " please please"])
-    monkeypatch.setattr(
-        "flowdubber_hf.metrics.neural.WhisperRecognizer", lambda name, device: lambda sound: next(heard)
-    )
+    monkeypatch.setattr("flowdubber_hf.metrics.neural.load_whisper", lambda name, device: lambda sound: next(heard))
     (scorer,), _ = choose_scorers(["wer=some/whisper"], [clip])
     missing, silent, more = (scorer.score(Sample(clip, script_voice())) for _ in range(3))
     assert (missing["wer"], missing["wer_swapped"]) == pytest.approx((100 / 6, 100 / 5))

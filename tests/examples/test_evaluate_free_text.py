@@ -15,6 +15,7 @@
 
 import itertools
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -78,12 +79,6 @@ def test_sentences_are_everyday_english_with_every_phoneme(script):
     assert len(phonemes) == 39
 
 
-def test_made_training_speech_holds_none_of_them(script, repository):
-    module = load_script(repository, "make_flite_speech")
-    made = {tuple(functional.normalize_words(text)) for text in module.sentences(3000, 0, set())}
-    assert not made & {tuple(functional.normalize_words(text)) for text in script.read_sentences()}
-
-
 def test_limit_and_empty_file(script, tmp_path):
     assert len(script.read_sentences(limit=2)) == 2
     (tmp_path / "empty.txt").write_text("\n\n")
@@ -131,7 +126,9 @@ def test_phoneme_errors(script):
     assert rows["B"] == {"occurrences": 1, "errors": 1, "instead": {"L": 1}}
     assert rows["K"] == {"occurrences": 2, "errors": 1, "instead": {"-": 1}}
     assert rows["AE"]["instead"] == {"-": 1}
-    both = script.add_phonemes([{"phonemes": rows}, {"phonemes": rows}])
+    both = load_script(Path(script.__file__).parents[1], "free_text_report").add_phonemes(
+        [{"phonemes": rows}, {"phonemes": rows}]
+    )
     assert both["K"] == {"occurrences": 4, "errors": 2, "instead": {"-": 2}}
     assert next(iter(both)) in ("B", "AE", "T")  # all of these fail always
 
@@ -273,6 +270,29 @@ def test_flite_and_diagnosis(script, fake, arguments, monkeypatch, tmp_path):
             for title in (f"flite {voice}", f"flite {voice} through the vocoder")
         ),
     ]
+
+
+def test_whisper_hears_the_same_sounds_too(script, fake, arguments, monkeypatch, tmp_path):
+    pytest.importorskip("pocketsphinx")
+    pytest.importorskip("jiwer")
+    folder = tmp_path / "tiny_whisper"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"weights")
+    heard = []
+
+    def load(name):
+        assert name == str(folder)
+        return lambda sound: heard.append(len(sound)) or "It is 20, Mr. Hale."
+
+    monkeypatch.setattr("flowdubber_hf.metrics.neural.load_whisper", load)
+    script.main([*arguments, "--whisper", str(folder)])
+    results = json.loads((tmp_path / "out" / "free_text.json").read_text())
+    assert results["whisper"] == "tiny_whisper"
+    wrong = functional.word_error_rate(results["sentences"], len(heard) * ["it is twenty mister hale"])
+    assert results["voices"]["me"]["words_wrong_whisper"] == pytest.approx(wrong)
+    assert f"% | {100 * wrong:.1f} % |" in (tmp_path / "out" / "free_text.md").read_text()
+    script.main([*arguments, "--whisper", str(folder)])
+    assert len(heard) == len(results["sentences"])  # kept
 
 
 def test_the_page_has_the_section_that_the_figures_go_to(repository):

@@ -225,7 +225,7 @@ def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repositor
         repository, tmp_path, "grid_tiny.sh", *folders[0], EXCLUDE="grid-s4 grid-s5", PRECISION="bf16"
     )
     assert done.returncode == 0, done.stderr
-    assert "make_flite_speech.py" in made[0] and "free_text_sentences.txt" in made[0]
+    assert "make_teacher_speech.py --teacher flite" in made[0]
     assert f"prepare {tmp_path}/with/flite {tmp_path}/with/data/flite" in made[2]
     trained = [line for line in made if "/train_" in line]
     assert all("--exclude_speakers grid-s4 grid-s5" in line for line in trained)

@@ -17,7 +17,9 @@ refused. No test needs published weights."""
 import json
 import shutil
 import string
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ from transformers import (
 )
 
 from flowdubber_hf.metrics import neural
-from flowdubber_hf.metrics.neural import Utmos, WavLMSimilarity, WhisperRecognizer
+from flowdubber_hf.metrics.neural import CTranslateWhisper, Utmos, WavLMSimilarity, WhisperRecognizer, load_whisper
 from flowdubber_hf.models.utmos import FlowDubberUtmos, FlowDubberUtmosConfig
 
 
@@ -240,6 +242,66 @@ def test_whisper_on_silence_and_on_very_short_sound(recognizer):
 
 def test_whisper_says_the_same_twice(recognizer):
     assert recognizer(noise(1.0)) == recognizer(noise(1.0))
+
+
+# Whisper of CTranslate2
+
+
+@pytest.fixture
+def ctranslate_folder(tmp_path, monkeypatch) -> tuple[Path, list]:
+    """A folder as CTranslate2 writes it, and the calls of a library that reads it."""
+    calls = []
+
+    class WhisperModel:
+        def __init__(self, folder, **options):
+            calls.append((folder, options))
+
+        def transcribe(self, wave, **options):
+            calls.append((wave, options))
+            return iter([SimpleNamespace(text=" Bin blue "), SimpleNamespace(text=" at F.")]), None
+
+    monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=WhisperModel))
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    return tmp_path, calls
+
+
+def test_a_folder_of_ctranslate_is_told_from_one_of_transformers(ctranslate_folder, whisper_folder):
+    folder, _ = ctranslate_folder
+    assert isinstance(load_whisper(str(folder)), CTranslateWhisper)
+    assert isinstance(load_whisper(str(whisper_folder)), WhisperRecognizer)
+
+
+def test_whisper_of_ctranslate_searches_greedily_and_asks_no_hub(ctranslate_folder):
+    folder, calls = ctranslate_folder
+    recognizer = load_whisper(str(folder), "cuda:1")
+    assert recognizer(noise(1.0)) == "Bin blue at F."
+    (_, loaded), (wave, told) = calls
+    assert (loaded["device"], loaded["device_index"], loaded["compute_type"]) == ("cuda", 1, "float32")
+    assert loaded["local_files_only"] is True
+    assert np.array_equal(wave, noise(1.0))
+    assert (told["language"], told["beam_size"], told["temperature"]) == ("en", 1, 0.0)
+    assert recognizer(np.zeros(RATE, np.float32)) == "" and len(calls) == 2
+    for wrong in (np.zeros(0, np.float32), np.zeros((2, 9)), np.full(9, np.nan)):
+        with pytest.raises(ValueError, match=r"shape|finite"):
+            recognizer(wrong)
+
+
+def test_what_a_folder_of_ctranslate_lacks_is_told(ctranslate_folder, monkeypatch):
+    folder, _ = ctranslate_folder
+
+    def broken(*args, **options):
+        raise RuntimeError("unsupported\nmodel")
+
+    monkeypatch.setattr(sys.modules["faster_whisper"], "WhisperModel", broken)
+    with pytest.raises(ValueError, match=r"unsupported model.*leave wer out of --metrics"):
+        load_whisper(str(folder))
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ValueError, match=r"lacks tokenizer\.json"):
+        load_whisper(str(folder))
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    with pytest.raises(ImportError, match="pip install faster-whisper"):
+        load_whisper(str(folder))
 
 
 # WavLM

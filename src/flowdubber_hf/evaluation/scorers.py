@@ -180,9 +180,9 @@ def _heard_openly(sample: Sample) -> dict[str, Value]:
 
 
 def _load_whisper(weights: str, device: str) -> tuple[Callable[[Sample], dict[str, Value]], ...]:
-    from ..metrics.neural import WhisperRecognizer
+    from ..metrics.neural import load_whisper
 
-    recognizer = WhisperRecognizer(weights, device)
+    recognizer = load_whisper(weights, device)
 
     def wer(sample: Sample) -> dict[str, Value]:
         heard = recognizer(sample.sound)

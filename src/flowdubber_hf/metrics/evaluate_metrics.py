@@ -274,15 +274,15 @@ class LipSyncError(_Metric):
 
 class WhisperWordErrorRate(_Metric):
     """Word error rate of what Whisper hears in sounds (predictions) against scripts (references). The weights are a local
-    folder or a Hub id. Options of `compute`: those of `functional.word_error_rate`."""
+    folder, of transformers or of CTranslate2, or a Hub id. Options of `compute`: those of `functional.word_error_rate`."""
 
     REFERENCES = TEXT
 
     def __init__(self, weights: str = "openai/whisper-base", device: str = "cpu", **settings: Any):
-        from .neural import WhisperRecognizer
+        from .neural import load_whisper
 
         super().__init__(**settings)
-        self.recognizer = WhisperRecognizer(weights, device)
+        self.recognizer = load_whisper(weights, device)
 
     def _compute(self, predictions: Sequence[Any], references: Sequence[str], **options: Any) -> dict[str, Any]:
         heard = [self.recognizer(_wave(sound)) for sound in predictions]

@@ -30,6 +30,7 @@ UTMOS gives.
 import math
 import os
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ from ..checkpoints.complete import not_finite
 from ..models.parts import load_part
 from ..processing.audio import SAMPLING_RATE
 from ..work.wording import listed
+from .ctranslate import CTranslateWhisper, is_ctranslate_folder
 
 
 # WavLM's attention holds a number per head and pair of 20 ms frames: 2 GB in all at a minute, 100 times that at ten.
@@ -166,6 +168,15 @@ class WhisperRecognizer:
         ).to(self.model.device)
         tokens = self.model.generate(**inputs, **self._options(long))
         return self.processor.batch_decode(tokens, skip_special_tokens=True)[0].strip()
+
+
+def load_whisper(name: str = "openai/whisper-base", device: str = "cpu") -> Callable[[np.ndarray], str]:
+    """[`WhisperRecognizer`], or [`CTranslateWhisper`] where the folder is one of CTranslate2.
+
+    Raises:
+        ValueError, ImportError: the weights cannot be loaded; the message says what to do.
+    """
+    return (CTranslateWhisper if is_ctranslate_folder(name) else WhisperRecognizer)(name, device)
 
 
 class WavLMSimilarity:
@@ -293,4 +304,4 @@ class Utmos:
         return float(self.model(wave).scores[0])
 
 
-__all__ = ["Utmos", "WavLMSimilarity", "WhisperRecognizer"]
+__all__ = ["CTranslateWhisper", "Utmos", "WavLMSimilarity", "WhisperRecognizer", "load_whisper"]
