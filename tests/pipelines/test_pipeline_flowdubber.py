@@ -29,6 +29,7 @@ from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipel
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.pipelines.flowdubber.timing import spoken_words
 from flowdubber_hf.processing.text import phonemize
+from flowdubber_hf.training.semantic_features import cache_settings
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,20 @@ def test_batch_without_language_model_gives_what_single_calls_give():
 
 def test_default_limit_of_the_language_model_is_each_rows_own(pipe):
     assert_batch_equals_singles(pipe, semantic_max_new_tokens=None, num_inference_steps=1)
+
+
+def test_a_short_clip_leaves_the_language_model_the_room_it_was_trained_with(pipe, monkeypatch):
+    rooms, speak = [], pipe.semantic_model.generate_semantics
+
+    def listen(*prompts, **options):
+        rooms.append(options["max_new_tokens"])
+        return speak(*prompts, **{**options, "max_new_tokens": 3})
+
+    monkeypatch.setattr(pipe.semantic_model, "generate_semantics", listen)
+    pipe(**inputs(semantic_max_new_tokens=None, num_inference_steps=1))
+    pipe(**inputs(video=frames(210), semantic_max_new_tokens=None, num_inference_steps=1))
+    assert rooms == [400, 420]  # 0.8 s and 8.4 s, 50 tokens a second
+    assert inspect.signature(cache_settings).parameters["max_new_tokens"].default == 400
 
 
 def test_one_video_and_one_voice_serve_several_scripts(pipe):
