@@ -25,7 +25,7 @@ from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FlowMa
 from safetensors.torch import load_file, save_file
 
 from calls import SCRIPTS, batch_inputs, frames, generator, inputs, same_dub, single_inputs, voice
-from components import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
+from components import LANGUAGE_MODEL, tiny_aligner, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.pipelines.flowdubber.timing import spoken_words
 from flowdubber_hf.processing.text import phonemize
@@ -150,6 +150,20 @@ def test_batch_gives_what_single_calls_give(pipe, guidance_scale):
 
 def test_batch_without_language_model_gives_what_single_calls_give():
     assert_batch_equals_singles(tiny_pipeline(language_model=False), guidance_scale=1.0)
+
+
+def test_speech_reaches_the_phonemes_by_the_path():
+    aligner = tiny_aligner(semantic_channel="path").eval()
+    for layer in (aligner.semantic_path.phoneme_out, aligner.semantic_path.frame_out):  # as training opens them
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    pipe = tiny_pipeline(aligner=aligner)
+    said = {"semantic_max_new_tokens": 40, "num_inference_steps": 1}
+    assert_batch_equals_singles(pipe, guidance_scale=1.4, **said)
+    known, null = (pipe(**inputs(guidance_scale=1.0, without=part, **said)).audios[0] for part in ((), ("semantics",)))
+    assert not torch.allclose(known, null, atol=1e-4)
+    # Fewer tokens than phonemes tell nothing.
+    short = pipe(**inputs(guidance_scale=1.0, semantic_max_new_tokens=2, num_inference_steps=1)).audios[0]
+    torch.testing.assert_close(short, null, atol=1e-5, rtol=0)
 
 
 def test_default_limit_of_the_language_model_is_each_rows_own(pipe):
