@@ -94,6 +94,7 @@ def test_a_new_channel_starts_where_the_null_was(store, caches, tmp_path):
     new = with_channel(old, "path").eval()
     assert new.config.semantic_channel == "path" and old.config.semantic_channel == "attention"
     assert with_channel(new, "path") is new
+    assert with_channel(old, "path", 7).semantic_path.projection.in_features == 7
     lips = LipFeatures(old, store, tmp_path / "lips", views=1)
     lips.prepare(old, store.clips(needs=VIDEO_NEEDS), Accelerator(cpu=True))
     field, figures = tiny_vector_field().eval(), {}

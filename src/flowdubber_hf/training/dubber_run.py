@@ -228,22 +228,26 @@ def check_fit(
     return pipeline.vocoder
 
 
-def with_channel(aligner: FlowDubberAlignerModel, channel: str) -> FlowDubberAlignerModel:
-    """The aligner whose states reach the phonemes by `channel`, by a new one where it had the other."""
+def with_channel(aligner: FlowDubberAlignerModel, channel: str, width: int | None = None) -> FlowDubberAlignerModel:
+    """The aligner whose states reach the phonemes by `channel`, by a new one, for states of `width`, where it had the other."""
     if aligner.config.semantic_channel == channel:
         return aligner
-    made = FlowDubberAlignerModel(
-        FlowDubberAlignerConfig.from_dict({**aligner.config.to_dict(), "semantic_channel": channel})
-    )
-    names = made.state_dict()
-    made.load_state_dict({**names, **{name: value for name, value in aligner.state_dict().items() if name in names}})
+    width = aligner.config.semantic_hidden_size if width is None else width
+    settings = {**aligner.config.to_dict(), "semantic_channel": channel, "semantic_hidden_size": width}
+    made = FlowDubberAlignerModel(FlowDubberAlignerConfig.from_dict(settings))
+    new = made.state_dict()
+    kept = {name: value for name, value in aligner.state_dict().items() if name in new}
+    made.load_state_dict({**new, **kept})
     return made
 
 
 def make_model(
-    arguments: DubberArguments, training: DubbingClips, adapter: VectorFieldAdapter | None = None
+    arguments: DubberArguments,
+    training: DubbingClips,
+    adapter: VectorFieldAdapter | None = None,
+    width: int | None = None,
 ) -> FlowDubberTrainingModel:
-    """Aligner and vector field to start from, the lip encoder frozen; with an adapter all but that."""
+    """Aligner and vector field to start from, the lip encoder frozen; with an adapter all but that. `width` is that of the states."""
     initial = FlowDubberPipeline.from_pretrained(arguments.init_from) if arguments.init_from else None
     aligner = load_part("aligner", arguments.aligner, training=True) if arguments.aligner else initial.aligner
     if arguments.vector_field:
@@ -255,7 +259,7 @@ def make_model(
         vector_field = FlowDubberVectorField(
             **VECTOR_FIELD_PRESETS[arguments.preset], mel_mean=mean, mel_std=std, mel_settings=MEL_SETTINGS
         )
-    aligner = with_channel(aligner, arguments.semantic_channel or aligner.config.semantic_channel)
+    aligner = with_channel(aligner, arguments.semantic_channel or aligner.config.semantic_channel, width)
     aligner.lip_encoder.requires_grad_(False)
     if aligner.duration_predictor is not None:
         aligner.duration_predictor.requires_grad_(False)
@@ -298,9 +302,11 @@ def train_dubber(arguments: DubberArguments, accelerator: Accelerator, name: str
     groups, held_out = chosen_data(arguments, store, accelerator, knowledge)
     training = [clip for clips, _ in groups for clip in clips.clips]
     adapter = make_adapter(arguments)
-    model = make_model(arguments, DubbingClips(store, training), adapter)
+    states = None if knowledge is None else knowledge.states
+    width = None if states is None else states.hidden_size
+    model = make_model(arguments, DubbingClips(store, training), adapter, width)
     base = None if arguments.base_pipeline == NONE else arguments.base_pipeline
-    vocoder = check_fit(model, None if knowledge is None else knowledge.states, base)
+    vocoder = check_fit(model, states, base)
     lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
     lips.prepare(model.aligner, [clip for clip in training + held_out.clips if clip.num_frames], accelerator)
     stage = DubberStage(
