@@ -27,17 +27,22 @@ the ones that follow. Two rows without a language model are there to compare: th
 - A model that reads its script knows what follows: its row beats the row with another clip's script, the more so the further
   ahead. Without reading both are alike.
 
-The second table asks what such states could add to what a dub knows anyway: how much of the log-mel's variance, and of its
-mean over the bins (loudness), the same regression explains from the phonemes alone (the one that is spoken, in thirds, and
-its neighbours) and with codes or states of the true sound beside them. A dub has only states of speech that the model
-sampled, so what these add is an upper bound.
+The second table asks what such states could add to what a dub knows anyway: how much of the log-mel's variance, of its
+mean over the bins (loudness), and of the logarithm of F0 where the voice sounds (melody), the same regression explains from the
+phonemes alone (the one that is spoken, in thirds, and its neighbours) and with codes or states of the true sound beside them.
+A dub has only states of speech that the model sampled, so what these add is an upper bound.
 
-With `--prior` (models that are pipelines, clips with video) a third table asks the same of what the pipeline's own mel prior gets
+The next table tells what the model says when it is asked to speak as for a dub: the share of the script's phonemes that are wrong in
+its codes, which are read by how often each code stood for which phoneme in `train`. The true codes of the same clips, and another
+clip's script, are the ends of that scale.
+
+With `--prior` (models that are pipelines, clips with video) a last table asks the same of what the pipeline's own mel prior gets
 wrong, on the path that it finds from the lips and without the language model: the share of that rest which phonemes with their
 true times, codes and states of the true sound explain.
 """
 
 import argparse
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +54,11 @@ from tqdm.auto import tqdm
 
 from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import FeatureStore
-from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, pad_prompts
+from flowdubber_hf.models.semantic import (
+    LEAST_SPEECH_ROOM,
+    FlowDubberSemanticForConditionalGeneration,
+    pad_prompts,
+)
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, log_mel
 from flowdubber_hf.training.arguments import run_script
@@ -63,12 +72,19 @@ from flowdubber_hf.training.semantic_data import (
 from flowdubber_hf.training.semantic_model import load_model
 from flowdubber_hf.training.semantic_phones import NUM_PHONE_CODES, phone_codes
 from flowdubber_hf.training.semantic_training import References
-from flowdubber_hf.training.speech_tokenizer_data import PHONEME_CLASSES, frame_labels
+from flowdubber_hf.training.speech_tokenizer_data import (
+    PHONEME_CLASSES,
+    SILENCE_CLASS,
+    frame_labels,
+    phoneme_class,
+)
+from flowdubber_hf.training.vocoder_pitch import track_pitch
 
 
 AHEAD_MS = (0, 100, 200, 400)
 FRAMES_PER_TOKEN = MEL_FRAME_RATE // SEMANTIC_TOKEN_RATE
 RIDGE = 1e-2  # of the mean of the inputs' variances
+CHANGE_COST = 4.0  # in nats, of another phoneme at the next code: a lone odd code is no phoneme
 
 
 def labels_ahead(store: FeatureStore, item: SpokenClip) -> np.ndarray:
@@ -161,6 +177,82 @@ def explained(
     return [float(1 - left[columns].sum() / whole[columns].sum()) for columns in (slice(0, -1), slice(-1, None))]
 
 
+def heard_pitch(store: FeatureStore, item: SpokenClip) -> torch.Tensor:
+    """`(L, 1)` log2 of F0 in Hz at a clip's speech codes, NaN where the voice does not sound."""
+    sound = torch.from_numpy(store.audio(item.clip.id)).float()
+    pitch, voiced = (track[0] for track in track_pitch(sound[None]))
+    track = torch.where(voiced, pitch.log2(), torch.nan).double()
+    wanted = len(item.semantic_tokens) * FRAMES_PER_TOKEN
+    track = torch.nn.functional.pad(track, (0, max(0, wanted - len(track))), value=torch.nan)[:wanted]
+    return track.unflatten(0, (-1, FRAMES_PER_TOKEN)).nanmean(1, keepdim=True)[slice(*item.speech)]
+
+
+def explained_where_known(
+    fit_inputs: torch.Tensor, fit_targets: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
+) -> float:
+    """Share of the held-out variance of `(N, 1)` targets that the regression explains, rows of NaN left out."""
+    fit, held_out = fit_targets.isfinite()[:, 0], targets.isfinite()[:, 0]
+    weights, bias = ridge(fit_inputs[fit], fit_targets[fit])
+    left = targets[held_out] - inputs[held_out] @ weights - bias
+    return float(1 - left.square().sum() / (targets[held_out] - fit_targets[fit].mean()).square().sum())
+
+
+def code_table(store: FeatureStore, clips: Sequence[SpokenClip], size: int) -> np.ndarray:
+    """`(codebook_size, classes)` log-probability of each phoneme where a code stands, counted over the clips' speech."""
+    counts = np.full((size, len(PHONEME_CLASSES)), 0.02)
+    for item in clips:
+        labels = frame_labels(store.phones(item.clip.id), len(item.semantic_tokens), SEMANTIC_TOKEN_RATE)
+        np.add.at(counts, (np.array(item.spoken_tokens), labels[slice(*item.speech)]), 1)
+    return np.log(counts / counts.sum(1, keepdims=True))
+
+
+def said_phonemes(codes: Sequence[int], table: np.ndarray) -> list[int]:
+    """Phoneme classes that codes stand for, in order, silence left out: the likeliest way with a cost for each change."""
+    scores = table[np.asarray(codes)]
+    best, choices = scores[0], []
+    for score in scores[1:]:
+        stay = best >= best.max() - CHANGE_COST
+        choices.append(np.where(stay, np.arange(len(best)), best.argmax()))
+        best = np.maximum(best, best.max() - CHANGE_COST) + score
+    way = [int(best.argmax())]
+    for choice in reversed(choices):
+        way.append(int(choice[way[-1]]))
+    return [name for name, _ in itertools.groupby(reversed(way)) if name != SILENCE_CLASS]
+
+
+def wrong_phonemes(store: FeatureStore, scripts: Sequence[SpokenClip], said: Sequence[Sequence[int]]) -> float:
+    """All wrong phonemes of what was said over all phonemes of the scripts."""
+    wrong = total = 0
+    for item, row in zip(scripts, said, strict=True):
+        wanted = [phoneme_class(name) for name in store.phones(item.clip.id).phonemes]
+        wanted = [name for name in wanted if name != SILENCE_CLASS]
+        distances = np.arange(len(wanted) + 1)
+        for name in row:
+            before = distances.copy()
+            distances[0] += 1
+            for place, want in enumerate(wanted, 1):
+                replaced = before[place - 1] + (name != want)
+                distances[place] = min(replaced, before[place] + 1, distances[place - 1] + 1)
+        wrong, total = wrong + int(distances[-1]), total + len(wanted)
+    return wrong / total
+
+
+def own_speech(
+    model: FlowDubberSemanticForConditionalGeneration,
+    tokenizer: object,
+    clips: Sequence[SpokenClip],
+    references: Sequence[SpokenClip],
+) -> list[list[int]]:
+    """Codes that the model samples for each clip's script, in the voice of another clip and with that clip's transcript."""
+    rng, speakers = random.Random(0), References(references)
+    prompts = [make_sequence(tokenizer, item, speakers.draw(item, rng), with_transcript=True).prompt for item in clips]
+    generators = [torch.Generator().manual_seed(row) for row in range(len(clips))]
+    spoken = model.generate_semantics(
+        *pad_prompts(prompts, model.config.pad_token_id), generators, max_new_tokens=LEAST_SPEECH_ROOM
+    )
+    return [row[mask].tolist() for row, mask in zip(spoken.semantic_tokens, spoken.mask, strict=True)]
+
+
 @torch.no_grad()
 def left_by_prior(store: FeatureStore, pipe: FlowDubberPipeline, item: SpokenClip) -> torch.Tensor:
     """`(L, 80)` normalised log-mel at a clip's speech codes minus the prior mu' of the pipeline for its lips, script and voice."""
@@ -199,10 +291,12 @@ def prior_rows(
 
 @dataclass(frozen=True)
 class Probes:
-    """The tables, row by row: accuracies at [`AHEAD_MS`], shares of log-mel and loudness explained, and of what priors leave."""
+    """The tables, row by row: accuracies at [`AHEAD_MS`], shares of log-mel, loudness and melody explained, of wrong phonemes in
+    the models' own speech, and of what priors leave."""
 
     phonemes: dict[str, list[float]]
     sound: dict[str, list[float]]
+    said: dict[str, list[float]]
     prior: dict[str, list[float]]
 
 
@@ -223,18 +317,27 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int, prior: boo
     fit_labels, labels = (np.concatenate([labels_ahead(store, item) for item in part]) for part in parts)
     known = [torch.cat([known_phonemes(store, item) for item in part]) for part in parts]
     fit_mel, mel = (torch.cat([heard_mel(store, item) for item in part]) for part in parts)
+    fit_pitch, pitch = (torch.cat([heard_pitch(store, item) for item in part]) for part in parts)
+
+    def heard(inputs: Sequence[torch.Tensor]) -> list[float]:
+        melody = explained_where_known(inputs[0], fit_pitch, inputs[1], pitch)
+        return [*explained(inputs[0], fit_mel, inputs[1], mel), melody]
 
     def beside(more: Sequence[torch.Tensor]) -> list[float]:
-        both = [torch.cat(pair, dim=1) for pair in zip(known, more, strict=True)]
-        return explained(both[0], fit_mel, both[1], mel)
+        return heard([torch.cat(pair, dim=1) for pair in zip(known, more, strict=True)])
 
     phonemes: dict[str, list[float]] = {}
-    sound = {"the phonemes": explained(known[0], fit_mel, known[1], mel)}
+    sound = {"the phonemes": heard(known)}
+    said: dict[str, list[float]] = {}
     left: dict[str, list[float]] = {}
     for name in models:
         model, tokenizer = load_model(name)
         check_codes(spoken, model.config)
         model.eval()
+        names = code_table(store, fit, model.config.semantic_codebook_size)
+        speech = [said_phonemes(codes, names) for codes in own_speech(model, tokenizer, held_out, spoken)]
+        said[f"speech of {name}"] = [wrong_phonemes(store, held_out, speech)]
+        said[f"speech of {name}, another clip's script"] = [wrong_phonemes(store, held_out[1:] + held_out[:1], speech)]
         for other_text, script in ((False, "its own script"), (True, "another clip's script")):
             states = [speech_states(model, tokenizer, part, spoken, other_text) for part in parts]
             phonemes[f"states of {name}, {script}"] = accuracy(states[0], fit_labels, states[1], labels)
@@ -247,9 +350,11 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int, prior: boo
     codes = [one_hot_codes(part, model.config.semantic_codebook_size) for part in parts]
     phonemes["the code itself"] = accuracy(codes[0], fit_labels, codes[1], labels)
     sound["and the codes"] = beside(codes)
+    true = [said_phonemes(item.spoken_tokens, names) for item in held_out]
+    said["the true codes"] = [wrong_phonemes(store, held_out, true)]
     commonest = [np.bincount(fit_labels[:, column]).argmax() for column in range(len(AHEAD_MS))]
     phonemes["the commonest phoneme"] = [float((labels[:, k] == name).mean()) for k, name in enumerate(commonest)]
-    return Probes(phonemes, sound, left)
+    return Probes(phonemes, sound, said, left)
 
 
 def table(headings: Sequence[str], rows: dict[str, list[float]]) -> str:
@@ -273,7 +378,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     probes = probe(FeatureStore(args.dataset), args.model, args.fit_clips, args.prior)
     print(table(["phonemes, read from", "now", *(f"{ms} ms later" for ms in AHEAD_MS[1:])], probes.phonemes))
     print()
-    print(table(["sound, explained by", "log-mel", "loudness"], probes.sound))
+    print(table(["sound, explained by", "log-mel", "loudness", "melody"], probes.sound))
+    print()
+    print(table(["the script's phonemes", "wrong"], probes.said))
     if probes.prior:
         print()
         print(table(["explained", "share"], probes.prior))

@@ -21,6 +21,7 @@ from flowdubber_hf.data.augmentation import augment_crops, change_tempo, cut_sil
 from flowdubber_hf.data.dubbing import (
     DubbingClips,
     DubbingExample,
+    KnownStates,
     ScriptChanges,
     SpokenScript,
     collate,
@@ -98,7 +99,7 @@ def example(phonemes: int, num_frames: int, states: int | None) -> DubbingExampl
         lips=torch.ones(num_frames, 8),
         mel=torch.ones(80, 4 * num_frames),
         style=np.ones(256, np.float32),
-        semantic=None if states is None else np.ones((states, 5), np.float32),
+        semantic=None if states is None else KnownStates(np.ones((states, 5), np.float32)),
     )
 
 
@@ -111,6 +112,17 @@ def test_collate_pads_and_masks():
     assert batch["lips"].shape == (2, 10, 8) and batch["mel"].shape == (2, 80, 40)
     assert batch["semantic_mask"].sum(1).tolist() == [6, 1] and batch["has_semantic"].tolist() == [True, False]
     assert batch["mel"][1, :, 28:].abs().sum() == 0
+
+
+def test_the_tokens_of_each_phoneme_are_known_where_the_speech_is_the_clips_own():
+    spoken, made_up = example(4, 10, None), example(4, 10, 6)
+    spoken.mel_phonemes = np.repeat([0, 1, 2, 3], [12, 8, 6, 14])
+    spoken.semantic = KnownStates(np.ones((9, 5), np.float32), first=4)  # 0.08 s into the clip, to 0.26 s
+    batch = collate([spoken, made_up, example(4, 10, None)])
+    assert batch["owners"][0].argmax(0).tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 2]
+    assert batch["owners"].sum((1, 2)).tolist() == [9, 0, 0]
+    spoken.semantic = KnownStates(spoken.semantic.states, 4, sounding=False)
+    assert collate([spoken, made_up])["has_semantic"].tolist() == [False, True]
 
 
 def test_collate_pads_to_a_given_length():

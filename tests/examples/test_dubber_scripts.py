@@ -236,6 +236,34 @@ def test_low_rank_matrices_alone_are_trained_and_the_pipeline_takes_them(made, t
     assert FlowDubberPipeline.from_pretrained(tmp_path / "run" / "pipeline").semantic_model is not None
 
 
+def test_a_path_to_the_language_model_is_taught_and_the_pipeline_takes_it(made, tmp_path, call):
+    settings = {**SemanticCache(made / "states").settings, "codes": "spoken"}
+    teacher = SemanticCache(tmp_path / "teacher", settings)
+    for number in range(10):
+        teacher.write(f"made/{number}", 0, np.random.default_rng(number).normal(size=(40, teacher.hidden_size)))
+    run = tmp_path / "run"
+    call(
+        "train_dubber",
+        dubber_options(
+            made,
+            run,
+            base_pipeline=made / "pipeline",
+            semantic_channel="path",
+            semantic_teacher=teacher.folder,
+            semantic_teacher_share=0.5,
+            phoneme_drop=0.5,
+            max_steps=2,
+            validation_steps=2,
+        ),
+    )
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    (trained, *_), (held_out,) = ([line for line in lines if name in line] for name in ("own_word", "val_own_word"))
+    assert trained["semantic"] > 0 and 0 < trained["own_word"] <= 1
+    assert 0 < held_out["val_own_word"] < 1 and 0 < held_out["val_own_word_even"] < 1
+    pipe = FlowDubberPipeline.from_pretrained(run / "pipeline")
+    assert pipe.aligner.config.semantic_channel == "path" and pipe.aligner.semantic_path is not None
+
+
 def test_refuses_what_cannot_work(made, tmp_path, call, capsys):
     def refused(name: str, options: dict) -> str:
         with pytest.raises(SystemExit) as stop:

@@ -59,7 +59,16 @@ def test_table(repository, dataset, model, capsys):
     shares = [float(share.strip(" %|")) for share in rows.values()]
     assert shares[2] > 95  # each phoneme has a code of its own here
     assert shares[2] >= shares[0] > shares[3]
-    assert list(rows)[4:] == ["the phonemes", f"and states of {model}", "and the codes"]
+    assert list(rows)[4:] == [
+        "the phonemes",
+        f"and states of {model}",
+        "and the codes",
+        f"speech of {model}",
+        f"speech of {model}, another clip's script",
+        "the true codes",
+    ]
+    assert shares[-1] < 20 < shares[-3]  # true codes say their script, an untrained model says anything
+    assert all(line.count("|") == 5 for line in lines if line.startswith(("| the phonemes", "| and")))
 
 
 def test_what_the_prior_leaves(repository, capsys, tmp_path):
@@ -114,6 +123,29 @@ def test_phonemes_and_mel_stand_beside_each_other(repository, dataset):
     assert changes
     for k in changes:
         assert before[k] == now[k - 1] and after[k - 1] == now[k]
+
+
+def test_codes_are_read_as_phonemes(repository, dataset):
+    script = load_script(repository, "probe_semantics")
+    table = np.log(np.array([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]]))
+    assert script.said_phonemes([0, 0, 1, 1, 1, 2, 1, 1, 2, 2, 2, 0], table) == [
+        1,
+        2,
+    ]  # a lone 2 is none, 0 is silence
+    store = FeatureStore(dataset)
+    (item, *_) = script.read_spoken_clips(store, store.clips("val", "grid", ("phones", "tokens")))
+    true = [script.phoneme_class(name) for name in store.phones(item.clip.id).phonemes]
+    true = [name for name in true if name != script.SILENCE_CLASS]
+    for said, wrong in ((true, 0), (true[:-1], 1), ([5, *true], 1), ([true[0] + 1, *true[1:]], 1), ([], len(true))):
+        assert script.wrong_phonemes(store, [item], [said]) == pytest.approx(wrong / len(true))
+
+
+def test_melody_is_explained_where_the_voice_sounds(repository):
+    script = load_script(repository, "probe_semantics")
+    inputs = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    targets = torch.where(inputs[:, 1:] > 0, inputs[:, :1], torch.nan)
+    assert script.explained_where_known(inputs[:100], targets[:100], inputs[100:], targets[100:]) > 0.99
+    assert script.explained_where_known(inputs[:100, 1:], targets[:100], inputs[100:, 1:], targets[100:]) < 0.1
 
 
 def test_explained_variance(repository):

@@ -183,7 +183,7 @@ class TestFamilies:
         words = semantic_config("tiny")
         assert prompt_text(words, " Bin 2! ", ["bin", "two"]) == "bin two" and words.prompt_separator == " "
         script = semantic_config("tiny", prompt_text="script")
-        assert prompt_text(script, " Bin 2! ", ["bin", "two"]) == "Bin 2!" and script.prompt_separator == ""
+        assert prompt_text(script, " Bin 2! ", ["bin", "two"]) == " Bin 2! " and script.prompt_separator == ""
         with pytest.raises(StrictDataclassClassValidationError, match="one of words, script"):
             semantic_config("tiny", prompt_text="letters")
 

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from flowdubber_hf import FlowDubberPipeline, FlowMatchMidpointDiscreteScheduler
 from flowdubber_hf.pipelines.flowdubber.timing import spoken_words
 from flowdubber_hf.processing.text import phonemize
+from flowdubber_hf.training.semantic_features import cache_settings
 from support.pipeline_calls import (
     SCRIPTS,
     batch_inputs,
@@ -37,7 +38,14 @@ from support.pipeline_calls import (
     same_dub,
     single_inputs,
 )
-from support.tiny_models import LANGUAGE_MODEL, tiny_components, tiny_hifigan, tiny_pipeline, tiny_vector_field
+from support.tiny_models import (
+    LANGUAGE_MODEL,
+    tiny_aligner,
+    tiny_components,
+    tiny_hifigan,
+    tiny_pipeline,
+    tiny_vector_field,
+)
 
 
 pytestmark = pytest.mark.slow
@@ -163,8 +171,36 @@ def test_batch_without_language_model_gives_what_single_calls_give():
     assert_batch_equals_singles(tiny_pipeline(language_model=False), guidance_scale=1.0)
 
 
+def test_speech_reaches_the_phonemes_by_the_path():
+    aligner = tiny_aligner(semantic_channel="path").eval()
+    for layer in (aligner.semantic_path.phoneme_out, aligner.semantic_path.frame_out):  # as training opens them
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    pipe = tiny_pipeline(aligner=aligner)
+    said = {"semantic_max_new_tokens": 40, "num_inference_steps": 1}
+    assert_batch_equals_singles(pipe, guidance_scale=1.4, **said)
+    known, null = (pipe(**inputs(guidance_scale=1.0, without=part, **said)).audios[0] for part in ((), ("semantics",)))
+    assert not torch.allclose(known, null, atol=1e-4)
+    # Fewer tokens than phonemes tell nothing.
+    short = pipe(**inputs(guidance_scale=1.0, semantic_max_new_tokens=2, num_inference_steps=1)).audios[0]
+    torch.testing.assert_close(short, null, atol=1e-5, rtol=0)
+
+
 def test_default_limit_of_the_language_model_is_each_rows_own(pipe):
     assert_batch_equals_singles(pipe, semantic_max_new_tokens=None, num_inference_steps=1)
+
+
+def test_a_short_clip_leaves_the_language_model_the_room_it_was_trained_with(pipe, monkeypatch):
+    rooms, speak = [], pipe.semantic_model.generate_semantics
+
+    def listen(*prompts, **options):
+        rooms.append(options["max_new_tokens"])
+        return speak(*prompts, **{**options, "max_new_tokens": 3})
+
+    monkeypatch.setattr(pipe.semantic_model, "generate_semantics", listen)
+    pipe(**inputs(semantic_max_new_tokens=None, num_inference_steps=1))
+    pipe(**inputs(video=frames(210), semantic_max_new_tokens=None, num_inference_steps=1))
+    assert rooms == [400, 420]  # 0.8 s and 8.4 s, 50 tokens a second
+    assert inspect.signature(cache_settings).parameters["max_new_tokens"].default == 400
 
 
 def test_one_video_and_one_voice_serve_several_scripts(pipe):

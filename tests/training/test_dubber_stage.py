@@ -18,7 +18,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from flowdubber_hf.data.dubbing import DubbingClips
+from flowdubber_hf.data.dubbing import DubbingClips, KnownStates
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.dubber import FlowDubberTrainingModel
 from flowdubber_hf.training.dubber_stage import (
@@ -50,8 +50,8 @@ def lips(store, tmp_path_factory) -> LipFeatures:
     return found
 
 
-def knowledge(clip_id: str, generator) -> np.ndarray | None:
-    return None if clip_id.endswith("3") else np.ones((4, 32), np.float32)
+def knowledge(clip_id: str, generator) -> KnownStates | None:
+    return None if clip_id.endswith("3") else KnownStates(np.ones((4, 32), np.float32))
 
 
 @pytest.fixture

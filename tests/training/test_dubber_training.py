@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowdubber_hf.data.dubbing import DubbingExample, collate
+from flowdubber_hf.data.dubbing import DubbingExample, KnownStates, collate
 from flowdubber_hf.data.features import Clip
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
@@ -32,6 +32,7 @@ from flowdubber_hf.training.dubber import (
     choose_segment,
     spoken_frames,
     take_segments,
+    true_owners,
 )
 from flowdubber_hf.training.dubber_stage import share_by_source
 from flowdubber_hf.training.loop import enable_gradient_checkpointing
@@ -67,9 +68,9 @@ FIELD = {
 }
 
 
-def make_model(weights: LossWeights | None = None) -> FlowDubberTrainingModel:
+def make_model(weights: LossWeights | None = None, **changes: str) -> FlowDubberTrainingModel:
     torch.manual_seed(0)
-    aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**ALIGNER))
+    aligner = FlowDubberAlignerModel(FlowDubberAlignerConfig(**ALIGNER, **changes))
     return FlowDubberTrainingModel(aligner, FlowDubberVectorField(**FIELD), weights)
 
 
@@ -89,12 +90,15 @@ def make_batch(video: bool, crops: bool = False) -> dict[str, torch.Tensor]:
                 lips=lips if video else None,
                 mel=torch.randn(80, 4 * frames),
                 style=generator.normal(size=256).astype(np.float32),
-                semantic=generator.normal(size=(9, 12)).astype(np.float32),
+                semantic=KnownStates(
+                    generator.normal(size=(9, 12)).astype(np.float32), first=2 if phonemes == 5 else None
+                ),
             )
         )
     batch = collate(examples)
     batch["use_found_path"] = torch.tensor([True, False])
     batch["knowledge_drop"] = torch.tensor([False, True])
+    batch["phoneme_drop"] = torch.tensor([False, False])
     batch["segment_start"] = torch.tensor([3, 5])
     batch["noise"] = torch.randn(2, 80, 24)
     batch["flow_time"] = torch.tensor([0.2, 0.7])
@@ -118,6 +122,42 @@ def test_joint_losses_move_every_part():
     optimizer.step()
     after = dict(model.named_parameters())
     assert [name for name, value in before.items() if torch.equal(value, after[name])] == []
+
+
+def test_the_path_has_a_loss_and_a_figure_of_its_own():
+    model, batch = make_model(semantic_channel="path").train(), make_batch(True)
+    losses = model(batch)
+    assert {"semantic", "own_word"} < set(losses) and 0 < float(losses["own_word"]) <= 1
+    model.weights = LossWeights(flow=0.0, prior=0.0, contrastive=0.0, ctc=0.0, semantic=1.0)
+    model(batch)["loss"].backward()
+    way = model.aligner.semantic_path
+    assert way.query.weight.grad.abs().sum() > 0 and way.key.weight.grad.abs().sum() > 0
+    # Dropped knowledge is still taught where its words are.
+    model.eval()
+    kept, batch["knowledge_drop"] = model(batch)["semantic"], torch.tensor([True, True])
+    assert torch.equal(model(batch)["semantic"], kept)
+
+
+@torch.no_grad()
+def test_true_tokens_teach_and_searched_ones_stand_in_for_them():
+    model, batch = make_model(semantic_channel="path").eval(), make_batch(True)
+    batch["use_found_path"] = torch.tensor([False, False])
+    assert true_owners(batch)[0].sum() == 9 and true_owners(batch)[1].sum() == 0  # the second speech is made up
+    batch["use_found_path"] = torch.tensor([True, False])
+    assert true_owners(batch).sum() == 0
+    known = float(model(batch)["semantic"])
+    batch["owners"] = batch["owners"].flip(1)
+    assert float(model(batch)["semantic"]) != pytest.approx(known)
+
+
+@torch.no_grad()
+def test_dropped_phonemes_leave_the_sound_to_the_knowledge():
+    model, batch = make_model(semantic_channel="path").eval(), make_batch(True)
+    whole = float(model(batch)["prior"])
+    batch["phoneme_drop"] = torch.tensor([False, True])  # whose knowledge is dropped: keeps its phonemes
+    assert float(model(batch)["prior"]) == whole
+    batch["phoneme_drop"] = torch.tensor([True, False])
+    assert float(model(batch)["prior"]) != pytest.approx(whole)
 
 
 def test_weights_are_those_of_the_paper():

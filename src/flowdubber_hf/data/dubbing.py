@@ -15,6 +15,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ from ..processing.audio import (
 )
 from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops, pause_frames, unseen_spans
 from .features import Clip, FeatureStore
+
+
+_MEL_FRAMES_PER_STATE = 2  # of the language model, which has 50 a second
 
 
 def phoneme_frames(
@@ -65,6 +69,21 @@ def phoneme_frames(
     return np.diff(ends, prepend=0)
 
 
+class KnownStates(NamedTuple):
+    """States of the language model for a clip.
+
+    Attributes:
+        states: `(L, D)` float32, 50 a second.
+        first: where on the clip's own clock its first state lies, in states; `None` for speech that the model made up, whose
+            times nobody knows.
+        sounding: whether the sound may be made of them; else they only teach where the phonemes are in them.
+    """
+
+    states: np.ndarray
+    first: int | None = None
+    sounding: bool = True
+
+
 @dataclass
 class DubbingExample:
     """One clip, ready to be batched.
@@ -77,7 +96,7 @@ class DubbingExample:
         lips: `(F, 88, 88)` float32, or cached `(F, hidden_size)` features, or `None` for sound alone.
         mel: `(80, 4F)` float32 natural-log mel, or `None`.
         style: `(256,)` float32.
-        semantic: `(L, D)` float32 states of the language model, or `None`.
+        semantic: states of the language model, or `None`.
         seen: `(F,)` bool, False where the picture does not show the speaker, or `None` where it always does.
 
     A frame of a word that the script lacks belongs to phoneme -1; a phoneme that nobody says has no frame.
@@ -90,8 +109,15 @@ class DubbingExample:
     lips: torch.Tensor | None
     mel: torch.Tensor | None
     style: np.ndarray
-    semantic: np.ndarray | None
+    semantic: KnownStates | None
     seen: np.ndarray | None = None
+
+    def token_phonemes(self) -> np.ndarray:
+        """`(L,)` which phoneme, by its index, each state belongs to; -1 where nobody knows."""
+        if self.semantic.first is None:
+            return np.full(len(self.semantic.states), -1)
+        places = _MEL_FRAMES_PER_STATE * (self.semantic.first + np.arange(len(self.semantic.states)))
+        return self.mel_phonemes[np.minimum(places, len(self.mel_phonemes) - 1)]
 
 
 @dataclass
@@ -139,8 +165,8 @@ class DubbingClips:
         style_swap: probability that the style vector is that of another clip of the same speaker (Setting 2) and not the
             clip's own (Setting 1); decision 4 of section 8.
         style_drop: probability that the style vector is replaced by zeros, which then stand for no voice in particular.
-        knowledge: a clip's id and a generator (`None`: always the same sample) to states of the language model `(L, D)`
-            or `None`; no clip has any where not given.
+        knowledge: a clip's id and a generator (`None`: always the same sample) to states of the language model or `None`; no
+            clip has any where not given.
         changes: of what the aligner is shown in training (`alignment_example`).
     """
 
@@ -150,7 +176,7 @@ class DubbingClips:
         clips: list[Clip],
         style_swap: float = 0.5,
         style_drop: float = 0.0,
-        knowledge: Callable[[str, np.random.Generator | None], np.ndarray | None] | None = None,
+        knowledge: Callable[[str, np.random.Generator | None], KnownStates | None] | None = None,
         changes: ScriptChanges | None = None,
     ):
         self.store, self.clips = store, clips
@@ -370,8 +396,9 @@ def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, to
     Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, the true alignment as `path` `(B, P, 4F)`
     at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` and `seen_mask` `(B, F)`, `style` `(B, 256)`, and where the
     examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)` with `mel_mask` `(B, 4F)`, `semantic_features`
-    `(B, L, D)` with `semantic_mask` `(B, L)` (an example without states has one zero state and False in `has_semantic`
-    `(B,)`).
+    `(B, L, D)` with `semantic_mask` `(B, L)` and the tokens of each phoneme, `owners` `(B, P, L)`, zeros where nobody knows
+    (an example without states has one zero state; `has_semantic` `(B,)` is False there and where the sound may not be made of
+    them).
     """
     phonemes = [len(example.phonemes) for example in examples]
     frames = [len(example.frame_phonemes) for example in examples]
@@ -394,13 +421,14 @@ def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, to
         mels = [example.mel.T for example in examples]
         batch["mel"] = _pad_frames(mels, longest * MEL_FRAMES_PER_VIDEO_FRAME).transpose(1, 2)
         batch["mel_mask"] = batch["lip_mask"].repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
-    if any(example.semantic is not None for example in examples):
-        width = next(example.semantic.shape[1] for example in examples if example.semantic is not None)
-        states = [
-            torch.zeros(1, width) if example.semantic is None else torch.from_numpy(example.semantic)
-            for example in examples
-        ]
-        batch["semantic_features"] = _pad(states)
-        batch["semantic_mask"] = _mask([len(state) for state in states])
-        batch["has_semantic"] = torch.tensor([example.semantic is not None for example in examples])
+    known = [example.semantic for example in examples if example.semantic is not None]
+    if known:
+        nothing = KnownStates(np.zeros((1, known[0].states.shape[1]), dtype=np.float32), sounding=False)
+        rows = [nothing if example.semantic is None else example.semantic for example in examples]
+        owners = [np.full(1, -1) if example.semantic is None else example.token_phonemes() for example in examples]
+        lengths = [len(row.states) for row in rows]
+        batch["semantic_features"] = _pad([torch.from_numpy(row.states) for row in rows])
+        batch["semantic_mask"] = _mask(lengths)
+        batch["owners"] = _paths(owners, max(phonemes), max(lengths))
+        batch["has_semantic"] = torch.tensor([row.sounding for row in rows])
     return batch

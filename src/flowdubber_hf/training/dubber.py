@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from ..models.aligner import FlowDubberAlignerModel, dual_contrastive_loss
 from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding, FlowDubberAlignerOutput
 from ..models.aligner.searches import pauses_of
+from ..models.aligner.semantic_knowledge import SemanticKnowledge, own_word_share
 from ..models.vector_field import (
     FlowDubberVectorField,
     flow_matching_loss,
@@ -41,13 +42,15 @@ SILENCES = [SILENCE_PHONEME, OPTIONAL_PHONEME]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Flow 1 and prior 1 as in the paper's family; the contrastive loss is a mean here, not a sum over every phoneme
-    and frame, so it weighs 0.05 (decision 8); CTC 0.01 on the sum over time, a clip."""
+    """Flow 1 and prior 1 as in the paper's family; the contrastive losses, of the lips and of the language model's tokens
+    (`semantic`), are means here, not sums over every phoneme and frame, so they weigh 0.05 (decision 8); CTC 0.01 on the sum over
+    time, a clip."""
 
     flow: float = 1.0
     prior: float = 1.0
     contrastive: float = 0.05
     ctc: float = 0.01
+    semantic: float = 0.05
 
 
 def keep_frozen_statistics(encoder: nn.Module) -> None:
@@ -147,6 +150,33 @@ def searched_path(
     )
 
 
+def semantic_losses(
+    knowledge: SemanticKnowledge, batch: dict[str, torch.Tensor], tau: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    What teaches phonemes the tokens that are theirs: the dual contrastive loss with the true tokens as positives, in rows where nobody
+    knows them the searched ones; and the share of the attention on the own word, by the same tokens.
+
+    Args:
+        knowledge: of `aligner.fuse`, by the path.
+        batch: of [`~data.dubbing.collate`] with states.
+        tau: of the cosines.
+    """
+    known = batch["owners"].sum((1, 2), keepdim=True) > 0
+    owners = torch.where(known, batch["owners"].to(knowledge.tokens.dtype), knowledge.tokens)
+    mask, heard = batch["attention_mask"], batch["semantic_mask"]
+    loss = dual_contrastive_loss(knowledge.similarity, owners, mask, heard, tau)
+    share, _ = own_word_share(knowledge.similarity, owners, batch["input_ids"], mask, heard, tau)
+    return loss, share
+
+
+def true_owners(batch: dict[str, torch.Tensor]) -> torch.Tensor | None:
+    """The true tokens of each phoneme `(B, P, L)`, zeros in rows that are to search for them as a dub does."""
+    if "owners" not in batch:
+        return None
+    return batch["owners"] * ~batch["use_found_path"][:, None, None]
+
+
 def choose_segment(spoken: np.ndarray, frames: int, generator: np.random.Generator) -> int:
     """First video frame of a training segment of `frames` inside a clip.
 
@@ -181,11 +211,13 @@ def dubber_losses(
     Args:
         batch: of [`~data.dubbing.collate`], with what was drawn for each clip: `use_found_path` `(B,)` (the path is the
             searched one, as at inference, or the true one), `knowledge_drop` `(B,)` (the language model's part is
-            dropped), `segment_start` `(B,)` (video frame at which the part begins that prior and flow see), `noise`
-            `(B, 80, T)` (its x0; T is the part's length in mel frames) and `flow_time` `(B,)` in [0, 1].
+            dropped), `phoneme_drop` `(B,)` (the phonemes are dropped, where the knowledge is not), `segment_start` `(B,)`
+            (video frame at which the part begins that prior and flow see), `noise` `(B, 80, T)` (its x0; T is the part's length
+            in mel frames) and `flow_time` `(B,)` in [0, 1].
 
     Returns:
-        `contrastive` (with lips), `ctc`, `prior`, `flow` and their weighted sum `loss`.
+        `contrastive` (with lips), `semantic` (with states, by the path), `ctc`, `prior`, `flow`, their weighted sum `loss`, and by the
+        path the figure `own_word`, how much of a phoneme's attention lies on its own word.
     """
     encoding = aligner.encode(
         batch["input_ids"],
@@ -195,15 +227,24 @@ def dubber_losses(
         style=batch["style"],
         path=batch["path"],
         seen_mask=batch.get("seen_mask") if "lips" in batch else None,
+        optional_mask=batch["optional_mask"],
     )
-    losses = {}
+    losses, figures = {}, {}
     if encoding.alignment is not None:
         losses["contrastive"] = contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)
         found = searched_path(aligner, encoding, batch)
         encoding.path = torch.where(batch["use_found_path"][:, None, None], found, encoding.path)
     output = aligner.fuse(
-        encoding, batch.get("semantic_features"), batch.get("semantic_mask"), batch["knowledge_drop"]
+        encoding,
+        batch.get("semantic_features"),
+        batch.get("semantic_mask"),
+        batch["knowledge_drop"],
+        true_owners(batch),
+        batch["phoneme_drop"] & ~batch["knowledge_drop"],
     )
+    if output.knowledge is not None and output.knowledge.similarity is not None:
+        tau = aligner.config.alignment_temperature
+        losses["semantic"], figures["own_word"] = semantic_losses(output.knowledge, batch, tau)
     losses["ctc"] = ctc_loss(output, batch)
     noise, time = batch["noise"], batch["flow_time"]
     starts, length = batch["segment_start"] * MEL_FRAMES_PER_VIDEO_FRAME, noise.shape[2]
@@ -217,7 +258,7 @@ def dubber_losses(
     velocity = vector_field(interpolate(noise, mel, time), time, prior, batch["style"], mask).sample
     losses["flow"] = flow_matching_loss(velocity, velocity_target(noise, mel), mask)
     losses["loss"] = sum(getattr(weights, name) * value for name, value in losses.items())
-    return losses
+    return losses | figures
 
 
 @torch.no_grad()

@@ -12,6 +12,8 @@ from accelerate import Accelerator
 
 from ..data.dubbing import DubbingClips
 from ..data.features import Clip, FeatureStore
+from ..models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from ..models.aligner.configuration_aligner import SEMANTIC_CHANNELS
 from ..models.parts import load_part
 from ..models.vector_field import FlowDubberVectorField
 from ..models.vocoder import FlowDubberVocoder
@@ -40,6 +42,7 @@ from .export import (
     summarize_clips,
     write_pipeline,
 )
+from .knowledge import ClipKnowledge
 from .loop import BEST_FOLDER, MODEL_FOLDER, train
 from .presets import VECTOR_FIELD_PRESETS
 from .semantic_features import SemanticCache, model_fingerprint
@@ -47,6 +50,15 @@ from .vector_field_adapter import DEFAULT_MODULES, VectorFieldAdapter
 
 
 NONE = "none"
+_SHARES = (
+    "speech_share",
+    "knowledge_drop",
+    "phoneme_drop",
+    "semantic_teacher_share",
+    "style_swap",
+    "style_drop",
+    "true_path_share",
+)
 
 
 @dataclass
@@ -63,6 +75,23 @@ class DubberArguments(TrainingArguments):
     semantic_features: str | None = field(
         default=None, metadata={"help": "folder of extract_semantic_features.py; without it no knowledge is used"}
     )
+    semantic_channel: str | None = field(
+        default=None,
+        metadata={
+            "help": "how states reach the phonemes: attention or path (a new one where the aligner has the other)"
+        },
+    )
+    semantic_teacher: str | None = field(
+        default=None,
+        metadata={"help": "folder of --codes spoken, whose known times teach the path; no sound is made of it"},
+    )
+    semantic_teacher_share: float = field(
+        default=0.3, metadata={"help": "how often a clip is shown that folder's states"}
+    )
+    phoneme_drop: float = field(
+        default=0.0, metadata={"help": "how often the phonemes are dropped where the language model's part is not"}
+    )
+    semantic_weight: float = field(default=0.05, metadata={"help": "of the contrastive loss of phonemes and tokens"})
     base_pipeline: str = field(
         default=BUNDLED, metadata={"help": "pipeline that gives the other parts, or none to write no pipeline"}
     )
@@ -104,7 +133,9 @@ class DubberArguments(TrainingArguments):
         choose_from("--preset", self.preset, tuple(VECTOR_FIELD_PRESETS))
         choose_from("--pipeline_dtype", self.pipeline_dtype, DTYPES)
         choose_from("--publish", self.publish, (BEST_FOLDER, "last"))
-        for name in ("speech_share", "knowledge_drop", "style_swap", "style_drop", "true_path_share"):
+        if self.semantic_channel is not None:
+            choose_from("--semantic_channel", self.semantic_channel, SEMANTIC_CHANNELS)
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"--{name} must be in [0, 1], got {getattr(self, name)}.")
         if self.segment_frames < 1 or self.lip_views < 0:
@@ -129,17 +160,33 @@ def make_adapter(arguments: DubberArguments) -> VectorFieldAdapter | None:
         raise ValueError(str(error)) from error
 
 
-def open_states(arguments: DubberArguments) -> SemanticCache | None:
-    """The cached states of the language model, where they are named."""
+def open_knowledge(arguments: DubberArguments, store: FeatureStore) -> ClipKnowledge | None:
+    """The cached states of the language model, where they are named.
+
+    Raises:
+        ValueError: a teacher without states, of made-up speech, or of another language model.
+    """
     if not arguments.semantic_features:
+        if arguments.semantic_teacher:
+            raise ValueError(
+                "--semantic_teacher stands beside the states that a dub can have; give --semantic_features."
+            )
         return None
-    cache = SemanticCache(arguments.semantic_features)
-    cache.samples("")  # lists the files once, before loader processes start
-    return cache
+    states, teacher = SemanticCache(arguments.semantic_features), None
+    if arguments.semantic_teacher:
+        teacher = SemanticCache(arguments.semantic_teacher)
+        teacher.check(codes="spoken", model=states.settings.get("model"))
+        teacher.samples("")
+    elif states.settings["codes"] == "spoken":
+        teacher = states
+    states.samples("")  # lists the files once, before loader processes start
+    return ClipKnowledge(
+        store, states, teacher, arguments.semantic_teacher_share if arguments.semantic_teacher else 0.0
+    )
 
 
 def chosen_data(
-    arguments: DubberArguments, store: FeatureStore, accelerator: Accelerator, states: SemanticCache | None
+    arguments: DubberArguments, store: FeatureStore, accelerator: Accelerator, knowledge: ClipKnowledge | None
 ) -> tuple[list[tuple[DubbingClips, float]], DubbingClips]:
     """Groups of clips to train on with their shares of the steps, and the held-out clips; each clip looked at."""
     video, held_out = clips_of(store, arguments, accelerator, VIDEO_NEEDS)
@@ -156,7 +203,6 @@ def chosen_data(
         kind = "video" if part.clips[0].num_frames else "sound"
         accelerator.print(f"{len(part.clips)} clips of {part.clips[0].source} ({kind}), share {part.share:.3f}")
     accelerator.print(f"{len(held_out)} clips held out")
-    knowledge = None if states is None else states.get
     groups = [
         (DubbingClips(store, part.clips, arguments.style_swap, arguments.style_drop, knowledge), part.share)
         for part in parts
@@ -182,10 +228,26 @@ def check_fit(
     return pipeline.vocoder
 
 
+def with_channel(aligner: FlowDubberAlignerModel, channel: str, width: int | None = None) -> FlowDubberAlignerModel:
+    """The aligner whose states reach the phonemes by `channel`, by a new one, for states of `width`, where it had the other."""
+    if aligner.config.semantic_channel == channel:
+        return aligner
+    width = aligner.config.semantic_hidden_size if width is None else width
+    settings = {**aligner.config.to_dict(), "semantic_channel": channel, "semantic_hidden_size": width}
+    made = FlowDubberAlignerModel(FlowDubberAlignerConfig.from_dict(settings))
+    new = made.state_dict()
+    kept = {name: value for name, value in aligner.state_dict().items() if name in new}
+    made.load_state_dict({**new, **kept})
+    return made
+
+
 def make_model(
-    arguments: DubberArguments, training: DubbingClips, adapter: VectorFieldAdapter | None = None
+    arguments: DubberArguments,
+    training: DubbingClips,
+    adapter: VectorFieldAdapter | None = None,
+    width: int | None = None,
 ) -> FlowDubberTrainingModel:
-    """Aligner and vector field to start from, the lip encoder frozen; with an adapter all but that."""
+    """Aligner and vector field to start from, the lip encoder frozen; with an adapter all but that. `width` is that of the states."""
     initial = FlowDubberPipeline.from_pretrained(arguments.init_from) if arguments.init_from else None
     aligner = load_part("aligner", arguments.aligner, training=True) if arguments.aligner else initial.aligner
     if arguments.vector_field:
@@ -197,6 +259,7 @@ def make_model(
         vector_field = FlowDubberVectorField(
             **VECTOR_FIELD_PRESETS[arguments.preset], mel_mean=mean, mel_std=std, mel_settings=MEL_SETTINGS
         )
+    aligner = with_channel(aligner, arguments.semantic_channel or aligner.config.semantic_channel, width)
     aligner.lip_encoder.requires_grad_(False)
     if aligner.duration_predictor is not None:
         aligner.duration_predictor.requires_grad_(False)
@@ -210,7 +273,11 @@ def make_model(
         aligner.requires_grad_(False)
         adapter.attach(vector_field)
     weights = LossWeights(
-        arguments.flow_weight, arguments.prior_weight, arguments.contrastive_weight, arguments.ctc_weight
+        arguments.flow_weight,
+        arguments.prior_weight,
+        arguments.contrastive_weight,
+        arguments.ctc_weight,
+        arguments.semantic_weight,
     )
     return FlowDubberTrainingModel(aligner, vector_field, weights)
 
@@ -231,11 +298,13 @@ def train_dubber(arguments: DubberArguments, accelerator: Accelerator, name: str
         ValueError: no clip to train on, or parts that do not fit each other.
     """
     output, store = Path(arguments.output_dir), FeatureStore(arguments.dataset)
-    states = open_states(arguments)
-    groups, held_out = chosen_data(arguments, store, accelerator, states)
+    knowledge = open_knowledge(arguments, store)
+    groups, held_out = chosen_data(arguments, store, accelerator, knowledge)
     training = [clip for clips, _ in groups for clip in clips.clips]
     adapter = make_adapter(arguments)
-    model = make_model(arguments, DubbingClips(store, training), adapter)
+    states = None if knowledge is None else knowledge.states
+    width = None if states is None else states.hidden_size
+    model = make_model(arguments, DubbingClips(store, training), adapter, width)
     base = None if arguments.base_pipeline == NONE else arguments.base_pipeline
     vocoder = check_fit(model, states, base)
     lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
@@ -252,6 +321,8 @@ def train_dubber(arguments: DubberArguments, accelerator: Accelerator, name: str
         arguments.true_path_share,
         vocoder,
         adapter,
+        arguments.phoneme_drop,
+        None if knowledge is None or knowledge.teacher is None else knowledge.taught,
     )
     summary = train(stage, arguments, accelerator, push=False, name=name)
     if base is not None and accelerator.is_main_process:

@@ -14,8 +14,8 @@
 """The two stages of the dubber on the shared loop: lips and phonemes first, then aligner, mel prior and flow jointly."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from ..data.augmentation import augment_crops, normalize_crops
-from ..data.dubbing import DubbingClips, DubbingExample, collate
+from ..data.dubbing import DubbingClips, DubbingExample, KnownStates, collate
 from ..data.features import Clip, FeatureStore, save_array
 from ..models.aligner import FlowDubberAlignerModel
 from ..models.aligner.modeling_aligner import FlowDubberAlignerEncoding
+from ..models.aligner.semantic_knowledge import own_word_share
 from ..models.layers import RotarySelfAttention
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, NUM_MELS, SAMPLES_PER_VIDEO_FRAME
 from ..work.reading import read_array
@@ -277,6 +278,9 @@ class DubberStage:
         segment_frames: video frames of a clip that prior and flow see.
         knowledge_drop: how often the language model's part is dropped (decision 10 of the paper's section 8: .1 to .2).
         true_path_share: how often the path is the true one and not the searched one.
+        phoneme_drop: how often the phonemes are dropped behind the path, where the knowledge is not.
+        taught: a clip's id to states of its true sound (see [`~training.knowledge.ClipKnowledge.taught`]), on which the share of the
+            attention on the own word is validated; not without.
         vocoder: makes the sounds of [`DubberStage.samples`]; none are made without it.
         adapter: attached to the vector field, whose weights it leaves as they are.
     """
@@ -296,8 +300,11 @@ class DubberStage:
         true_path_share: float = 0.5,
         vocoder: torch.nn.Module | None = None,
         adapter: VectorFieldAdapter | None = None,
+        phoneme_drop: float = 0.0,
+        taught: Callable[[str], KnownStates | None] | None = None,
     ):
         self.vocoder, self.adapter = vocoder, adapter
+        self.phoneme_drop, self.taught = phoneme_drop, taught
         self.model, self.held_out, self.lips, self.seed = model, held_out, lips, seed
         self.groups = [clips for clips, _ in groups]
         self.segment_frames, self.knowledge_drop, self.true_path_share = (
@@ -325,6 +332,7 @@ class DubberStage:
         return {
             "use_found_path": generator.random() >= self.true_path_share,
             "knowledge_drop": generator.random() < self.knowledge_drop,
+            "phoneme_drop": self.phoneme_drop > 0 and generator.random() < self.phoneme_drop,
             "segment_start": choose_segment(spoken, self.segment_frames, generator),
             "flow_time": np.float32(generator.random()),
             "noise": _noise(self.segment_frames, generator),
@@ -337,7 +345,8 @@ class DubberStage:
 
     def validate(self, model: FlowDubberTrainingModel) -> dict[str, float]:
         """Losses of the held-out clips, whole and on the searched path, with the language model's part and (`_null`)
-        without; the noise is always the same. `val_loss` is flow and prior."""
+        without; the noise is always the same. `val_loss` is flow and prior; `val_own_word` (and `_even`) the share of
+        [`validate_own_word`]."""
         figures: dict[str, float] = {}
         device = next(model.parameters()).device
         for part in _batches_of(len(self.held_out)):
@@ -350,7 +359,34 @@ class DubberStage:
                 for name in names:
                     value = float(losses[name]) * len(part) / len(self.held_out)
                     figures[f"val_{name}{suffix}"] = figures.get(f"val_{name}{suffix}", 0.0) + value
-        return {"val_loss": figures["val_flow"] + figures["val_prior"], **figures}
+        own_word = {} if model.aligner.semantic_path is None else self.validate_own_word(model.aligner)
+        return {"val_loss": figures["val_flow"] + figures["val_prior"], **figures, **own_word}
+
+    def validate_own_word(self, aligner: FlowDubberAlignerModel) -> dict[str, float]:
+        """How much of the attention lies on the own word in states of the held-out clips' true sound, whose times are known, and how
+        much would if it were spread evenly."""
+        sums = np.zeros(3)
+        for index, clip in enumerate(self.held_out.clips):
+            states = None if self.taught is None else self.taught(clip.id)
+            if states is None:
+                continue
+            example = self.held_out.dubbing_example(index, None, self.lips.get(clip.id, None))
+            batch = collate([replace(example, semantic=states)])
+            batch = {name: value.to(aligner.device) for name, value in batch.items()}
+            encoding = _searched(aligner, batch, lip_features=batch["lips"])
+            heard = batch["semantic_mask"]
+            known = aligner.know(encoding, batch["semantic_features"], heard)
+            shares = own_word_share(
+                known.similarity,
+                batch["owners"],
+                batch["input_ids"],
+                batch["attention_mask"],
+                heard,
+                aligner.config.alignment_temperature,
+            )
+            sums += [1, *map(float, shares)]
+        names = ("val_own_word", "val_own_word_even")
+        return dict(zip(names, (sums[1:] / sums[0]).tolist(), strict=True)) if sums[0] else {}
 
     def validation_batch(self, part: Sequence[int]) -> dict[str, torch.Tensor]:
         """Held-out clips whole, with draws that depend on nothing but the clip's place."""
@@ -363,6 +399,7 @@ class DubberStage:
                 {
                     "use_found_path": True,
                     "knowledge_drop": False,
+                    "phoneme_drop": False,
                     "segment_start": 0,
                     "flow_time": np.float32(generator.random()),
                     "noise": _noise(len(examples[-1].frame_phonemes), generator),
@@ -395,7 +432,7 @@ def _noise(frames: int, generator: np.random.Generator) -> np.ndarray:
 
 def _with_draws(batch: dict[str, torch.Tensor], draws: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """Adds what was drawn for each row; knowledge that a row does not have counts as dropped."""
-    for name in ("use_found_path", "knowledge_drop", "segment_start", "flow_time"):
+    for name in ("use_found_path", "knowledge_drop", "phoneme_drop", "segment_start", "flow_time"):
         batch[name] = torch.as_tensor(np.array([draw[name] for draw in draws]))
     noise = [torch.from_numpy(draw["noise"]) for draw in draws]
     batch["noise"] = torch.nn.utils.rnn.pad_sequence(noise, batch_first=True).transpose(1, 2).contiguous()

@@ -28,6 +28,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..data.features import save_array, save_text
 from ..models.semantic import (
+    LEAST_SPEECH_ROOM,
     FlowDubberSemanticForConditionalGeneration,
     FlowDubberSemanticOutput,
     build_prompt,
@@ -264,7 +265,7 @@ def cache_settings(
     tokenizer: PreTrainedTokenizerBase,
     own_reference: float = 0.5,
     without_transcript: float = 0.5,
-    max_new_tokens: int = 400,
+    max_new_tokens: int = LEAST_SPEECH_ROOM,
     codes: str = "sampled",
 ) -> dict[str, Any]:
     """What decides a cache's states, as its `settings.json` keeps it.

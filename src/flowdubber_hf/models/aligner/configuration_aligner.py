@@ -36,6 +36,7 @@ LIP_READER_FIELDS = {
 
 DURATION_SOURCES = ("text", "semantics")
 LIP_NORMALIZATIONS = ("fixed", "clip")
+SEMANTIC_CHANNELS = ("attention", "path")
 
 
 @strict
@@ -79,6 +80,9 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             `"semantics"`, the speech that the language model writes, tied to the phonemes.
         evidence_weight (`float`, defaults to 0.1): of the lips' log-probability in each hundredth of a second against the
             logarithm of durations' likelihood, in the search with durations.
+        semantic_channel (`str`, defaults to `"attention"`): how the language model's states reach the phonemes: `"attention"`, one
+            vector a phoneme, or `"path"`, a taught tie with a monotonic path that keeps their place (see
+            [`~models.aligner.semantic_knowledge.FlowDubberSemanticPath`]).
         semantic_hidden_size (`int`, defaults to 896): width of the language model's hidden states.
         num_semantic_heads (`int`, defaults to 4): heads of the phoneme-to-speech-token attention.
         num_fusion_layers (`int`, defaults to 5): Conformer blocks of the fusion.
@@ -121,6 +125,7 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
     duration_dropout: float | int = 0.1
     duration_source: str = "text"
     evidence_weight: float | int = 0.1
+    semantic_channel: str = "attention"
     semantic_hidden_size: int = 896
     num_semantic_heads: int = 4
     num_fusion_layers: int = 5
@@ -162,6 +167,10 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
         if self.duration_source not in DURATION_SOURCES:
             raise ValueError(
                 f"`duration_source` must be one of {', '.join(DURATION_SOURCES)}, got {self.duration_source!r}."
+            )
+        if self.semantic_channel not in SEMANTIC_CHANNELS:
+            raise ValueError(
+                f"`semantic_channel` must be one of {', '.join(SEMANTIC_CHANNELS)}, got {self.semantic_channel!r}."
             )
         if self.duration_source == "semantics" and not self.num_duration_layers:
             raise ValueError(

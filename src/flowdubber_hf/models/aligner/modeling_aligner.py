@@ -33,17 +33,18 @@ from flowdubber_hf.models.layers import (
     TimeConv,
     mask_sequence,
     real_positions,
-    sinusoids,
 )
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
 from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
 from flowdubber_hf.processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
+from flowdubber_hf.processing.text import PAUSES
 
 from .configuration_aligner import FlowDubberAlignerConfig
 from .durations import FlowDubberDurationPredictor
 from .searches import LEAST_TELLING, AlignerTiming, pauses_of
 from .searches import telling as telling_of
 from .semantic_durations import FlowDubberSemanticTie
+from .semantic_knowledge import FlowDubberSemanticAttention, FlowDubberSemanticPath, SemanticKnowledge, ZeroLinear
 
 
 UPSAMPLING_SLOPE = 0.4
@@ -67,6 +68,7 @@ class FlowDubberAlignerEncoding(ModelOutput):
         seen_mask (`torch.Tensor` of shape `(B, F)`): bool, real frames that show the speaker; `None` without lips.
         telling (`torch.Tensor` of shape `(B,)`): how much the lips' evidence changes over time (see [`~models.aligner.searches.telling`]);
             `None` where nothing was weighed against it: a path was given, or there are no natural durations.
+        optional_mask (`torch.Tensor` of shape `(B, P)`): bool, pauses that need not be made.
     """
 
     phoneme_states: torch.Tensor | None = None
@@ -78,6 +80,7 @@ class FlowDubberAlignerEncoding(ModelOutput):
     frame_mask: torch.Tensor | None = None
     seen_mask: torch.Tensor | None = None
     telling: torch.Tensor | None = None
+    optional_mask: torch.Tensor | None = None
 
 
 @dataclass
@@ -87,11 +90,13 @@ class FlowDubberAlignerOutput(ModelOutput):
         fused (`torch.Tensor` of shape `(B, 4F, hidden_size)`): the sequence at the mel rate.
         ctc_logits (`torch.Tensor` of shape `(B, 4F, vocab_size)`): phoneme logits, blank 0.
         encoding (`FlowDubberAlignerEncoding`): alignment and path.
+        knowledge (`SemanticKnowledge`, *optional*): what the language model gave, before any of it was dropped.
     """
 
     fused: torch.Tensor | None = None
     ctc_logits: torch.Tensor | None = None
     encoding: FlowDubberAlignerEncoding | None = None
+    knowledge: SemanticKnowledge | None = None
 
 
 class FlowDubberTemporalBlock(GradientCheckpointingLayer):
@@ -238,49 +243,6 @@ class FlowDubberContrastiveAttention(nn.Module):
         return F.normalize(self.query(queries), dim=-1), F.normalize(self.key(keys), dim=-1)
 
 
-class FlowDubberSemanticAttention(nn.Module):
-    """Semantic-aware phoneme learning: phonemes ask the language model's states (paper section 2).
-
-    Both sides carry the sinusoid of their relative place (0 to 1) in their sequence: the two run at different tempos
-    but in the same order.
-    """
-
-    def __init__(self, config: FlowDubberAlignerConfig):
-        super().__init__()
-        self.num_heads = config.num_semantic_heads
-        self.projection = nn.Linear(config.semantic_hidden_size, config.hidden_size)
-        self.projection_norm = nn.LayerNorm(config.hidden_size)
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
-        self.out = nn.Linear(config.hidden_size, config.hidden_size)
-        self.norm = nn.LayerNorm(config.hidden_size)
-
-    def forward(
-        self,
-        phoneme_states: torch.Tensor,
-        phoneme_mask: torch.Tensor,
-        semantic_features: torch.Tensor,
-        semantic_mask: torch.Tensor,
-    ) -> torch.Tensor:
-        """`(B, P, C)` phonemes and `(B, L, D)` language-model states to LLM_p `(B, P, C)`."""
-        knowledge = self.projection_norm(self.projection(semantic_features))
-        query = self._heads(self.query(phoneme_states + self._places(phoneme_mask, phoneme_states)))
-        key = self._heads(self.key(knowledge + self._places(semantic_mask, knowledge)))
-        value = self._heads(self.value(knowledge))
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=semantic_mask[:, None, None])
-        attended = attended.transpose(1, 2).flatten(2)
-        return self.norm(phoneme_states + self.out(attended))
-
-    def _heads(self, states: torch.Tensor) -> torch.Tensor:
-        return states.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-
-    @staticmethod
-    def _places(mask: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        places = torch.arange(mask.shape[1], device=mask.device) / mask.sum(1, keepdim=True).clamp(min=1)
-        return sinusoids(100.0 * places, like.shape[-1]).to(like.dtype)
-
-
 class FlowDubberFusionLayer(GradientCheckpointingLayer):
     """Conformer block: half feed-forward, attention, convolution, half feed-forward.
 
@@ -363,6 +325,9 @@ class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
             init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, ZeroLinear):
+            init.zeros_(module.weight)
+            init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
             init.xavier_uniform_(module.weight)
         elif isinstance(module, nn.ConvTranspose2d):
@@ -393,7 +358,9 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         self.phoneme_encoder = FlowDubberPhonemeEncoder(config)
         self.lip_to_phoneme = FlowDubberContrastiveAttention(config)
         self.phoneme_to_lip = FlowDubberContrastiveAttention(config)
-        self.semantic_attention = FlowDubberSemanticAttention(config)
+        by_path = config.semantic_channel == "path"
+        self.semantic_attention = None if by_path else FlowDubberSemanticAttention(config)
+        self.semantic_path = FlowDubberSemanticPath(config) if by_path else None
         self.null_knowledge = nn.Parameter(torch.empty(config.hidden_size))
         self.null_lips = nn.Parameter(torch.empty(config.hidden_size))
         self.expansion = nn.Linear(2 * config.hidden_size, config.hidden_size)
@@ -469,6 +436,9 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         if style is None:
             raise ValueError("`style` is required: the phoneme encoder's norms are driven by it.")
         attention_mask, lip_mask = attention_mask.bool(), None if lip_mask is None else lip_mask.bool()
+        optional = (
+            pauses_of(input_ids, attention_mask) >= PAUSES.index("clause") if optional_mask is None else optional_mask
+        )
         phonemes = self.phoneme_encoder(input_ids, attention_mask, style)
         if lip_features is None and lip_values is None:
             if path is None:
@@ -476,7 +446,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
                 knowledge = (semantic_features, semantic_mask)
                 durations = self.natural_durations(input_ids, attention_mask, pauses, style, *knowledge)
                 path = self._natural_path(attention_mask, optional_mask, pauses, durations, lip_mask, cue)
-            return self._encode_without_lips(phonemes, attention_mask, lip_mask, path)
+            return self._encode_without_lips(phonemes, attention_mask, lip_mask, path, optional)
         pictures = lip_values if lip_features is None else lip_features
         if lip_mask is None:
             lip_mask = torch.ones(pictures.shape[:2], dtype=torch.bool, device=pictures.device)
@@ -512,6 +482,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
             frame_mask=lip_mask,
             seen_mask=seen,
             telling=telling,
+            optional_mask=optional,
         )
 
     def _encode_without_lips(
@@ -520,6 +491,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         phoneme_mask: torch.Tensor,
         frame_mask: torch.Tensor | None,
         path: torch.Tensor,
+        optional_mask: torch.Tensor,
     ) -> FlowDubberAlignerEncoding:
         if frame_mask is None:
             frame_mask = path[..., ::MEL_FRAMES_PER_VIDEO_FRAME].sum(1) > 0
@@ -529,6 +501,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
             path=path.to(phonemes.dtype),
             phoneme_mask=phoneme_mask,
             frame_mask=frame_mask,
+            optional_mask=optional_mask,
         )
 
     def _alignment(
@@ -546,6 +519,8 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         semantic_features: torch.Tensor | None = None,
         semantic_mask: torch.Tensor | None = None,
         knowledge_drop: torch.Tensor | None = None,
+        owners: torch.Tensor | None = None,
+        phoneme_drop: torch.Tensor | None = None,
     ) -> FlowDubberAlignerOutput:
         """
         Brings the language model's knowledge to the phonemes, expands along the path and fuses with the lips.
@@ -557,38 +532,77 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
             semantic_mask (`torch.Tensor` of shape `(B, L)`, *optional*): True on real positions.
             knowledge_drop (`torch.Tensor` of shape `(B,)`, bool, *optional*): rows whose knowledge is dropped; training
                 uses it so that the null is in distribution.
+            owners (`torch.Tensor` of shape `(B, P, L)`, *optional*): 0/1, the true tokens of each phoneme; rows of zeros are
+                searched for (`semantic_channel` `path` alone).
+            phoneme_drop (`torch.Tensor` of shape `(B,)`, bool, *optional*): rows whose z_p is replaced by zeros behind the path, so
+                that in training the sound has to be made of the knowledge.
 
         Returns:
             [`FlowDubberAlignerOutput`].
         """
-        expanded = self.expand(encoding, semantic_features, semantic_mask, knowledge_drop)
+        knowledge = self.know(encoding, semantic_features, semantic_mask, owners)
+        expanded = self._expand(encoding, knowledge, knowledge_drop, phoneme_drop)
         fused = self.fusion(expanded, encoding.lip_states, encoding.frame_mask)
-        return FlowDubberAlignerOutput(fused=fused, ctc_logits=self.ctc_head(fused), encoding=encoding)
+        return FlowDubberAlignerOutput(
+            fused=fused, ctc_logits=self.ctc_head(fused), encoding=encoding, knowledge=knowledge
+        )
+
+    def know(
+        self,
+        encoding: FlowDubberAlignerEncoding,
+        semantic_features: torch.Tensor | None = None,
+        semantic_mask: torch.Tensor | None = None,
+        owners: torch.Tensor | None = None,
+    ) -> SemanticKnowledge | None:
+        """What the language model's states give to a script; `None` without them. The arguments are those of `fuse`."""
+        if semantic_features is None:
+            return None
+        phonemes, features = encoding.phoneme_states, semantic_features.to(encoding.phoneme_states.dtype)
+        if semantic_mask is None:
+            semantic_mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+        if self.semantic_path is None:
+            return SemanticKnowledge(
+                self.semantic_attention(phonemes, encoding.phoneme_mask, features, semantic_mask.bool())
+            )
+        return self.semantic_path(
+            phonemes,
+            encoding.phoneme_mask,
+            encoding.optional_mask,
+            encoding.path,
+            features,
+            semantic_mask.bool(),
+            owners,
+        )
 
     def expand(
         self,
         encoding: FlowDubberAlignerEncoding,
         semantic_features: torch.Tensor | None = None,
         semantic_mask: torch.Tensor | None = None,
-        knowledge_drop: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The first half of `fuse`, whose arguments these are: phonemes and knowledge along the path, `(B, 4F, hidden_size)`."""
+        return self._expand(encoding, self.know(encoding, semantic_features, semantic_mask))
+
+    def _expand(
+        self,
+        encoding: FlowDubberAlignerEncoding,
+        known: SemanticKnowledge | None,
+        knowledge_drop: torch.Tensor | None = None,
+        phoneme_drop: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         phonemes = encoding.phoneme_states
-        null = self.null_knowledge.expand_as(phonemes)
-        if semantic_features is None:
-            knowledge = null
-        else:
-            if semantic_mask is None:
-                semantic_mask = torch.ones(
-                    semantic_features.shape[:2], dtype=torch.bool, device=semantic_features.device
-                )
-            knowledge = self.semantic_attention(
-                phonemes, encoding.phoneme_mask, semantic_features.to(phonemes.dtype), semantic_mask.bool()
-            )
-            if knowledge_drop is not None:
-                knowledge = torch.where(knowledge_drop[:, None, None], null, knowledge)
-        expanded = self.expansion(torch.cat([knowledge, phonemes], dim=-1))
-        return encoding.path.transpose(1, 2) @ expanded
+        knowledge = null = self.null_knowledge.expand_as(phonemes)
+        kept = torch.ones(len(phonemes), 1, 1, dtype=torch.bool, device=phonemes.device)
+        if knowledge_drop is not None:
+            kept = ~knowledge_drop[:, None, None]
+        if known is not None:
+            # By the path the null is where knowledge begins: a phoneme of which nothing is known has it too.
+            told = known.phonemes if known.frames is None else null + known.phonemes
+            knowledge = torch.where(kept, told, null)
+        if phoneme_drop is not None:
+            phonemes = phonemes.masked_fill(phoneme_drop[:, None, None], 0.0)
+        expanded = encoding.path.transpose(1, 2) @ self.expansion(torch.cat([knowledge, phonemes], dim=-1))
+        return expanded if known is None or known.frames is None else expanded + known.frames * kept
 
     def forward(
         self,

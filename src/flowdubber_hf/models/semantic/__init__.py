@@ -13,12 +13,13 @@
 # limitations under the License.
 """Semantic language model: Qwen2 over text, voice and 50 Hz speech tokens."""
 
-from .configuration_semantic import FlowDubberSemanticConfig, semantic_config
+from .configuration_semantic import LEAST_SPEECH_ROOM, FlowDubberSemanticConfig, semantic_config
 from .modeling_semantic import FlowDubberSemanticForConditionalGeneration, FlowDubberSemanticOutput
 from .tokenization_semantic import build_prompt, build_tokenizer, check_tokenizer, pad_prompts, prompt_text
 
 
 __all__ = [
+    "LEAST_SPEECH_ROOM",
     "FlowDubberSemanticConfig",
     "FlowDubberSemanticForConditionalGeneration",
     "FlowDubberSemanticOutput",

@@ -25,6 +25,8 @@ from transformers import AutoConfig, PreTrainedConfig, Qwen2Config
 
 
 SEMANTIC_TOKEN_RATE = 50  # semantic tokens a second
+# The language model speaks at a tempo of its own, so a short clip leaves it more room than the clip is long: 8 s, as in training.
+LEAST_SPEECH_ROOM = 400
 GLOBAL_CODEBOOK_SIZE = 4096
 NUM_GLOBAL_TOKENS = 32
 
@@ -91,7 +93,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         `<|name_0|>`, `<|name_1|>` ..., `[name, [endings]]` for `<|name_ending|>`.
     prompt_text (`str`, *optional*, defaults to `"words"`):
         How a script stands in a prompt: `"words"`, the spoken words in lower case, joined to the transcript's by a space;
-        `"script"`, as it is written, joined to the transcript by nothing (Spark-TTS, paper section 6.4).
+        `"script"`, as it is written, blanks and all, joined to the transcript by nothing (Spark-TTS, paper section 6.4).
     pad_token_id (`int`, *optional*, defaults to 151643):
         Padding.
     end_of_text_token_id (`int`, *optional*, defaults to 151645):

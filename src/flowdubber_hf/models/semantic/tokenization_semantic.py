@@ -134,7 +134,7 @@ def prompt_text(config: FlowDubberSemanticConfig, script: str, words: Sequence[s
         script: as it was written.
         words: as it is spoken, see [`~processing.text.phonemize`].
     """
-    return " ".join(words) if config.prompt_text == "words" else script.strip()
+    return " ".join(words) if config.prompt_text == "words" else script
 
 
 def build_prompt(

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ...models.aligner import FlowDubberAlignerModel
 from ...models.semantic import (
+    LEAST_SPEECH_ROOM,
     FlowDubberSemanticForConditionalGeneration,
     build_prompt,
     pad_prompts,
@@ -24,12 +25,6 @@ from .prepared import PreparedVoice
 
 
 SEMANTIC_TOKENS_PER_SECOND = 50
-
-
-# The language model writes the speech before the lips set its length: at most so many times as long as the clip.
-_SEMANTIC_ROOM = 1
-
-
 _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
 
 
@@ -97,7 +92,7 @@ class KnowledgeMixin:
         input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
         if max_new_tokens is None:
             tokens_per_frame = SEMANTIC_TOKENS_PER_SECOND // VIDEO_FRAME_RATE
-            limits = [_SEMANTIC_ROOM * tokens_per_frame * frames for frames in num_frames]
+            limits = [max(LEAST_SPEECH_ROOM, tokens_per_frame * frames) for frames in num_frames]
         else:
             limits = [max_new_tokens] * len(prompts)
         self._check_prompt_room(prompts, limits)
