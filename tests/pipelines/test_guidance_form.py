@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from flowdubber_hf import FlowDubberPipeline
+from flowdubber_hf.demo import DEMO_SCRIPT, demo_frames, demo_reference
 from flowdubber_hf.models.vector_field import guide
 from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE
-from flowdubber_hf.processing.demo import DEMO_SCRIPT, demo_frames, demo_reference
 
 
 @pytest.fixture(scope="module")
