@@ -10,6 +10,9 @@ PARTS = ("semantics", "lips", "style")
 #: Degrees counter-clockwise by which a picture may lie.
 TURNS = (0, 90, 180, 270)
 
+#: Where guidance is applied: to the velocity of each step, which takes two evaluations of the vector field (the paper's), or once to
+#: the prior that conditions it, which takes one.
+GUIDANCE_FORMS = ("velocity", "prior")
 #: Of a dub: steps of the solver, and w = 1 + alpha of the guidance.
 DEFAULT_STEPS, DEFAULT_GUIDANCE_SCALE = 10, 1.4
 MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10

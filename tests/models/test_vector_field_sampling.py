@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
-from flowdubber_hf.models.vector_field.sampling import GuidedVelocity, initial_noise, sample_mels, solve
+from flowdubber_hf.models.vector_field.sampling import GuidedVelocity, flow_times, initial_noise, sample_mels, solve
 from flowdubber_hf.schedulers import flow_sigmas, set_flow_timesteps
 from support.tiny_models import tiny_vector_field
 
@@ -32,24 +32,25 @@ def inputs():
 
 def test_a_constant_velocity_is_walked_in_one_unit_of_time():
     start = torch.zeros(1, 80, 4)
-    end = solve(*euler(), start, lambda latents, t: torch.full_like(latents, 3.0))
+    end = solve(*euler(), start, lambda latents, step: torch.full_like(latents, 3.0))
     torch.testing.assert_close(end, torch.full_like(start, 3.0))
 
 
-def test_times_are_the_grids_and_steps_may_change_the_state():
-    times, seen = [], []
+def test_steps_are_counted_and_may_change_the_state():
+    asked, seen = [], []
 
-    def velocity(latents, t):
-        times.append(round(float(t), 6))
+    def velocity(latents, step):
+        asked.append(step)
         return torch.ones_like(latents)
 
     def after_step(index, timestep, latents):
         seen.append(index)
         return latents + 1
 
-    end = solve(*euler(), torch.zeros(1, 1, 1), velocity, after_step)
-    assert times == [0.0, 0.25, 0.5, 0.75]
-    assert seen == [0, 1, 2, 3]
+    scheduler, timesteps = euler()
+    end = solve(scheduler, timesteps, torch.zeros(1, 1, 1), velocity, after_step)
+    assert asked == seen == [0, 1, 2, 3]
+    assert flow_times(scheduler, timesteps).tolist() == pytest.approx([0.0, 0.25, 0.5, 0.75])
     assert float(end) == pytest.approx(1 + 4)
 
 
@@ -58,7 +59,7 @@ def test_an_interruption_leaves_the_state_of_the_last_step():
     end = solve(
         *euler(),
         torch.zeros(1, 1, 1),
-        lambda latents, t: torch.ones_like(latents),
+        lambda latents, step: torch.ones_like(latents),
         lambda index, timestep, latents: done.append(index) or latents,
         lambda: len(done) == 2,
     )
@@ -81,15 +82,15 @@ def test_noise_of_a_row_is_its_own():
 def test_guidance_is_both_branches_and_a_scale_of_one_is_the_first_alone(field, inputs):
     prior, style, mask = inputs
     null = torch.zeros_like(prior)
-    latents, t = torch.randn(2, 80, 48, generator=torch.Generator().manual_seed(2)), torch.tensor(0.3)
-    plain = GuidedVelocity(field, prior, style, mask)(latents, t)
-    without = GuidedVelocity(field, null, style, mask)(latents, t)
-    guided = GuidedVelocity(field, prior, style, mask, null, 1.4)
-    torch.testing.assert_close(guided(latents, t), plain + 0.4 * (plain - without), rtol=1e-4, atol=1e-4)
+    latents, times = torch.randn(2, 80, 48, generator=torch.Generator().manual_seed(2)), torch.tensor([0.3])
+    plain = GuidedVelocity(field, times, prior, style, mask)(latents, 0)
+    without = GuidedVelocity(field, times, null, style, mask)(latents, 0)
+    guided = GuidedVelocity(field, times, prior, style, mask, null, 1.4)
+    torch.testing.assert_close(guided(latents, 0), plain + 0.4 * (plain - without), rtol=1e-4, atol=1e-4)
     guided.condition(prior, 1.0)
-    torch.testing.assert_close(guided(latents, t), plain)
+    torch.testing.assert_close(guided(latents, 0), plain)
     with pytest.raises(ValueError, match="prior_null"):
-        GuidedVelocity(field, prior, style, mask, guidance_scale=2.0)
+        GuidedVelocity(field, times, prior, style, mask, guidance_scale=2.0)
 
 
 @torch.no_grad()
@@ -97,11 +98,11 @@ def test_long_clips_are_computed_row_by_row_with_the_same_result(field, inputs, 
     from flowdubber_hf.models.vector_field import sampling
 
     prior, style, mask = inputs
-    latents, t = torch.zeros_like(prior), torch.tensor(0.5)
-    velocity = GuidedVelocity(field, prior, style, mask, torch.zeros_like(prior), 1.4)
-    together = velocity(latents, t)
+    latents, times = torch.zeros_like(prior), torch.tensor([0.5])
+    given = (field, times, prior, style, mask, torch.zeros_like(prior), 1.4)
+    together = GuidedVelocity(*given)(latents, 0)
     monkeypatch.setattr(sampling, "TOGETHER_FRAMES", 10)
-    torch.testing.assert_close(velocity(latents, t), together, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(GuidedVelocity(*given)(latents, 0), together, rtol=1e-4, atol=1e-4)
 
 
 def test_a_row_does_not_depend_on_its_neighbours(field, inputs):

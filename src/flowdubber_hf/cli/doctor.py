@@ -14,6 +14,7 @@
 """`flowdubber doctor`: is a model whole, and does it work?"""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def add_doctor(commands: Any) -> None:
             ("The bundled model", "flowdubber doctor flowdubber-grid-tiny"),
             ("A converted part, with a real voice, and its sounds to listen to",
              "flowdubber doctor parts/vocoder --voice voice.wav --sounds listen"),
+            ("Where the time of a dub goes on this machine", "flowdubber doctor flowdubber-grid-tiny --no-trials --profile"),
             ("A model of the Hub, for a program", "flowdubber doctor someone/some-model --json - --quiet"),
         ],
         report={
@@ -49,6 +51,7 @@ def add_doctor(commands: Any) -> None:
             "healthy": "whether nothing is wrong",
             "counts": "findings by level: ok, note, wrong",
             "findings": "part, level, message and values of each",
+            "profile": "with --profile: stage, seconds and processor_seconds of each, the last of them total",
         },
     )  # fmt: skip
     given = doctor.add_argument_group("input")
@@ -59,6 +62,11 @@ def add_doctor(commands: Any) -> None:
         "--voice", type=Path, metavar="FILE", help="a recording to try it with (default: the demo's voice)"
     )
     given.add_argument("--no-trials", action="store_true", help="look at files, weights and settings only")
+    given.add_argument(
+        "--profile",
+        action="store_true",
+        help="measure what each stage of a dub costs on this machine: medians of five dubs of the drawn clip",
+    )
     output = doctor.add_argument_group("output")
     output.add_argument(
         "--sounds", type=Path, metavar="FOLDER", help="write the sounds that the trials made here, as wav"
@@ -72,6 +80,7 @@ def add_doctor(commands: Any) -> None:
 def _doctor(arguments: argparse.Namespace) -> Result:
     from ..diagnosis import Finding, examine
     from ..diagnosis.findings import LEVELS, OK
+    from ..diagnosis.profile import profile_lines
     from ..pipelines.flowdubber.loading import choose_device
     from ..processing.audio import SAMPLING_RATE, load_audio
     from ..processing.references import check_reference
@@ -91,12 +100,16 @@ def _doctor(arguments: argparse.Namespace) -> Result:
         if not arguments.quiet or finding.level != OK:
             print(finding.line(), flush=True)
 
-    checkup = examine(arguments.model, choose_device(arguments.device), voice, not arguments.no_trials, tell)
+    checkup = examine(
+        arguments.model, choose_device(arguments.device), voice, not arguments.no_trials, tell, arguments.profile
+    )
     if arguments.sounds is not None:
         arguments.sounds.mkdir(parents=True, exist_ok=True)
         for name, sound in checkup.sounds.items():
             write_wav(arguments.sounds / f"{name}.wav", sound.numpy(), SAMPLING_RATE, overwrite=arguments.overwrite)
     counts = {level: sum(finding.level == level for finding in checkup.findings) for level in LEVELS}
+    if checkup.costs and not arguments.quiet:
+        print("\n".join(profile_lines(checkup.costs, checkup.duration)))
     if not arguments.quiet:
         print(f"{counts['ok']} ok, {counts['note']} to know, {counts['wrong']} wrong")
         if counts["note"] and not counts["wrong"]:
@@ -105,8 +118,11 @@ def _doctor(arguments: argparse.Namespace) -> Result:
         {"part": one.part, "level": one.level, "message": one.text, "values": dict(one.values)}
         for one in checkup.findings
     ]
+    report = {"model": arguments.model, "healthy": checkup.healthy, "counts": counts, "findings": findings}
+    if arguments.profile:
+        report["profile"] = [asdict(cost) for cost in checkup.costs]
     return Result(
-        {"model": arguments.model, "healthy": checkup.healthy, "counts": counts, "findings": findings},
+        report,
         exit_code=EXIT_DONE if checkup.healthy else EXIT_FAILED,
         problem=None if checkup.healthy else f"{counts['wrong']} things are wrong with {arguments.model}",
     )

@@ -24,9 +24,11 @@ import torch
 from ..models.parts import load_part
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.loading import disagreements
+from ..processing.audio import VIDEO_FRAME_RATE
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from .files import PIPELINE, ModelFolder, examine_files, missing_parts, open_model
 from .findings import OK, WRONG, Finding
+from .profile import StageCost, profile_dub
 from .trials import TRIALS, Bench, make_bench, try_dub
 
 
@@ -40,11 +42,15 @@ class Checkup:
         model: what was examined.
         findings: in the order in which they were made.
         sounds: name to `(samples,)` float32 at 16 kHz that the trials made.
+        costs: of a dub, by stage, where they were asked for and the model dubs.
+        duration: seconds of the clip that was dubbed for them.
     """
 
     model: ModelFolder
     findings: list[Finding] = field(default_factory=list)
     sounds: dict[str, torch.Tensor] = field(default_factory=dict)
+    costs: list[StageCost] = field(default_factory=list)
+    duration: float = 0.0
 
     @property
     def healthy(self) -> bool:
@@ -58,6 +64,7 @@ def examine(
     voice: np.ndarray | None = None,
     trials: bool = True,
     tell: Callable[[Finding], Any] = lambda finding: None,
+    profile: bool = False,
 ) -> Checkup:
     """
     Examines a model, or parts of one.
@@ -69,18 +76,23 @@ def examine(
             synthetic voice.
         trials (`bool`, defaults to `True`): whether to try the parts out, or only look at files, weights and settings.
         tell: called with each finding as soon as it is made.
+        profile (`bool`, defaults to `False`): measure what a dub costs on this machine, too.
 
     Raises:
-        ValueError: there is no such model.
+        ValueError: there is no such model; or what a dub costs is asked of single parts.
     """
     checkup = Checkup(open_model(name))
-    for finding in _examine(checkup, torch.device(device), voice, trials):
+    if profile and checkup.model.kind != PIPELINE:
+        raise ValueError(f"{name} is no whole model, so it dubs nothing whose cost could be measured.")
+    for finding in _examine(checkup, torch.device(device), voice, trials, profile):
         checkup.findings.append(finding)
         tell(finding)
     return checkup
 
 
-def _examine(checkup: Checkup, device: torch.device, voice: np.ndarray | None, trials: bool) -> Iterator[Finding]:
+def _examine(
+    checkup: Checkup, device: torch.device, voice: np.ndarray | None, trials: bool, profile: bool
+) -> Iterator[Finding]:
     model = checkup.model
     parts: dict[str, Any] = {}
     yield from missing_parts(model)
@@ -95,13 +107,23 @@ def _examine(checkup: Checkup, device: torch.device, voice: np.ndarray | None, t
             pipe = FlowDubberPipeline.from_pretrained(model.folder, **parts).to(device)
         except ValueError as error:
             yield Finding("model", WRONG, str(error))
+    bench = make_bench(parts, device, voice)
     if trials:
         for part in parts.values():
             if isinstance(part, torch.nn.Module):
                 part.to(device)
-        bench = make_bench(parts, device, voice)
         checkup.sounds = bench.sounds
         yield from _try(bench, pipe)
+    if profile and pipe is not None:
+        yield from _guarded("dub", lambda: _profile(checkup, bench, pipe))
+
+
+def _profile(checkup: Checkup, bench: Bench, pipe: FlowDubberPipeline) -> Iterator[Finding]:
+    checkup.costs = profile_dub(pipe, bench.frames, bench.voice.numpy())
+    checkup.duration = len(bench.frames) / VIDEO_FRAME_RATE
+    whole = checkup.costs[-1]
+    told = f"{checkup.duration:.1f} s take {whole.seconds:.2f} s, {whole.processor_seconds:.2f} s of the processor"
+    yield Finding("dub", OK, f"{told}.", {"real_time_factor": round(whole.seconds / checkup.duration, 3)})
 
 
 def _load(model: ModelFolder, parts: dict[str, Any]) -> Iterator[Finding]:

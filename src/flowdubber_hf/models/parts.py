@@ -142,7 +142,7 @@ def open_part(part: Any, folder: Path, name: str) -> Any:
     options = {}
     if issubclass(part, torch.nn.Module):
         check_stored(part, folder, name)
-        options = {"torch_dtype": torch.float32, "use_safetensors": True}
+        options = {"dtype": torch.float32, "use_safetensors": True}
     try:
         model = part.from_pretrained(folder, **options)
     except Exception as error:  # of whatever kind the library's readers raise: one sentence for all

@@ -24,6 +24,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
 from flowdubber_hf.checkpoints.sources import BundledNames
+from flowdubber_hf.models.attention import dispatched_attention
 from flowdubber_hf.models.blocks import split_blocks
 from flowdubber_hf.models.layers import (
     AttentionPlan,
@@ -164,16 +165,26 @@ class FlowDubberLipEncoder(FlowDubberLipTrunk):
         return self.norm(states)
 
 
+class FlowDubberAlignerAttention(RotarySelfAttention):
+    """Rotary self-attention by the configured `attn_implementation`."""
+
+    def __init__(self, config: FlowDubberAlignerConfig, num_heads: int, window: int | None):
+        super().__init__(config.hidden_size, num_heads, config.hidden_dropout, window=window)
+        self.config = config
+
+    def attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        return dispatched_attention(self, self.config, query, key, value, mask, self.dropout)
+
+
 class FlowDubberPhonemeLayer(GradientCheckpointingLayer):
     """Post-norm transformer layer with style-adaptive norms (SALN) and a convolutional feed-forward."""
 
     def __init__(self, config: FlowDubberAlignerConfig):
         super().__init__()
-        self.attention = RotarySelfAttention(
-            config.hidden_size,
-            config.num_attention_heads,
-            config.hidden_dropout,
-            window=config.phoneme_attention_window,
+        self.attention = FlowDubberAlignerAttention(
+            config, config.num_attention_heads, config.phoneme_attention_window
         )
         self.feed_forward = ConvFeedForward(config.hidden_size, config.intermediate_size, 3, config.hidden_dropout)
         self.attention_norm = StyleAdaptiveLayerNorm(config.style_size, config.hidden_size)
@@ -255,9 +266,7 @@ class FlowDubberFusionLayer(GradientCheckpointingLayer):
         self.first_norm = nn.LayerNorm(size)
         self.first_up, self.first_down = nn.Linear(size, inner), nn.Linear(inner, size)
         self.attention_norm = nn.LayerNorm(size)
-        self.attention = RotarySelfAttention(
-            size, config.num_fusion_heads, config.hidden_dropout, window=config.fusion_attention_window
-        )
+        self.attention = FlowDubberAlignerAttention(config, config.num_fusion_heads, config.fusion_attention_window)
         self.conv_norm = nn.LayerNorm(size)
         self.conv_in = nn.Linear(size, 2 * size)
         self.conv = TimeConv(size, size, config.fusion_kernel_size, groups=size)
@@ -318,6 +327,8 @@ class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):
     main_input_name = "input_ids"
     input_modalities = ("text", "video")
     supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_attention_backend = True
     _no_split_modules = ["FlowDubberLipEncoder", "FlowDubberPhonemeLayer", "FlowDubberFusionLayer"]
 
     @torch.no_grad()

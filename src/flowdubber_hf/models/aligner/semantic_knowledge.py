@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from flowdubber_hf.models.attention import dispatched_attention
 from flowdubber_hf.models.layers import TimeConv, mask_sequence, sinusoids
 from flowdubber_hf.processing.text import OPTIONAL_PHONEME, SILENCE_PHONEME, phoneme_ids
 
@@ -50,6 +51,7 @@ class FlowDubberSemanticAttention(nn.Module):
 
     def __init__(self, config: FlowDubberAlignerConfig):
         super().__init__()
+        self.config = config
         self.num_heads = config.num_semantic_heads
         self.projection = nn.Linear(config.semantic_hidden_size, config.hidden_size)
         self.projection_norm = nn.LayerNorm(config.hidden_size)
@@ -71,7 +73,7 @@ class FlowDubberSemanticAttention(nn.Module):
         query = self._heads(self.query(phoneme_states + relative_places(phoneme_mask, phoneme_states)))
         key = self._heads(self.key(knowledge + relative_places(semantic_mask, knowledge)))
         value = self._heads(self.value(knowledge))
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=semantic_mask[:, None, None])
+        attended = dispatched_attention(self, self.config, query, key, value, semantic_mask[:, None, None])
         attended = attended.transpose(1, 2).flatten(2)
         return self.norm(phoneme_states + self.out(attended))
 

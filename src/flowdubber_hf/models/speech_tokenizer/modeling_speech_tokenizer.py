@@ -129,6 +129,7 @@ class FlowDubberSpeakerEncoder(nn.Module):
             config.perceiver_num_layers,
             config.perceiver_num_heads,
             config.perceiver_head_dim,
+            config,
         )
         self.quantizer = FlowDubberFiniteScalarQuantizer(config.fsq_levels, config.speaker_latent_size)
         self.project = nn.Linear(config.speaker_latent_size * config.num_global_tokens, config.latent_size)
@@ -160,6 +161,8 @@ class FlowDubberSpeechTokenizerPreTrainedModel(BundledNames, PreTrainedModel):
     base_model_prefix = "speech_tokenizer"
     main_input_name = "input_values"
     input_modalities = ("audio",)
+    _supports_sdpa = True
+    _supports_attention_backend = True
     supports_gradient_checkpointing = True
     _no_split_modules = ["FlowDubberConvNeXtBlock", "FlowDubberUpsamplingBlock"]
 

@@ -2,18 +2,22 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..attention import dispatched_attention
 from .layers import initialised
 
 
 class FlowDubberPerceiverAttention(nn.Module):
-    """Multi-head attention of latents to themselves and a context."""
+    """Multi-head attention of latents to themselves and a context, by the `attn_implementation` of `config`."""
 
-    def __init__(self, size: int, num_heads: int, head_dim: int):
+    def __init__(self, size: int, num_heads: int, head_dim: int, config: Any):
         super().__init__()
+        self.config = config
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.to_q = initialised(nn.Linear(size, num_heads * head_dim, bias=False))
@@ -26,9 +30,8 @@ class FlowDubberPerceiverAttention(nn.Module):
     def forward(self, latents: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """`(batch, tokens, size)`, `(batch, length, size)` -> `(batch, tokens, size)`."""
         keys, values = self.to_kv(torch.cat([latents, context], dim=1)).chunk(2, dim=-1)
-        attended = F.scaled_dot_product_attention(
-            self._heads(self.to_q(latents)), self._heads(keys), self._heads(values)
-        )
+        query, key, value = (self._heads(states) for states in (self.to_q(latents), keys, values))
+        attended = dispatched_attention(self, self.config, query, key, value)
         return self.to_out(attended.transpose(1, 2).flatten(2))
 
 
@@ -65,6 +68,7 @@ class FlowDubberPerceiverResampler(nn.Module):
         num_layers: int,
         num_heads: int,
         head_dim: int,
+        config: Any,
         mult: int = 4,
     ):
         super().__init__()
@@ -75,7 +79,7 @@ class FlowDubberPerceiverResampler(nn.Module):
             [
                 nn.ModuleList(
                     [
-                        FlowDubberPerceiverAttention(size, num_heads, head_dim),
+                        FlowDubberPerceiverAttention(size, num_heads, head_dim, config),
                         nn.Sequential(
                             initialised(nn.Linear(size, 2 * inner)),
                             FlowDubberGatedGelu(),

@@ -31,13 +31,14 @@ from flowdubber_hf.models.layers import (
     AttentionPlan,
     ChannelsLastConv1d,
     ConvFeedForward,
-    RotarySelfAttention,
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
     real_positions,
     sinusoids,
 )
+
+from .attention import FlowDubberFieldAttention
 
 
 @dataclass
@@ -64,7 +65,7 @@ class FlowDubberPriorLayer(nn.Module):
         window: int | None,
     ):
         super().__init__()
-        self.attention = RotarySelfAttention(hidden_size, num_heads, dropout, window=window)
+        self.attention = FlowDubberFieldAttention(hidden_size, num_heads, dropout, None, window)
         self.attention_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
         self.feed_forward = ConvFeedForward(hidden_size, intermediate_size, kernel_size, dropout)
         self.feed_forward_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
@@ -176,7 +177,7 @@ class FlowDubberTransformerBlock(nn.Module):
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(hidden_size)
-        self.attention = RotarySelfAttention(hidden_size, num_heads, dropout, head_dim, window)
+        self.attention = FlowDubberFieldAttention(hidden_size, num_heads, dropout, head_dim, window)
         self.norm2 = nn.LayerNorm(hidden_size)
         self.up = nn.Linear(hidden_size, feed_forward_ratio * hidden_size)
         self.down = nn.Linear(feed_forward_ratio * hidden_size, hidden_size)

@@ -59,6 +59,8 @@ class GuidedVelocity:
         mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
         prior_null (`torch.Tensor` of shape `(B, 80, T)`, *optional*): mu'; needed where the scale is not 1.
         guidance_scale (`float`, *optional*, defaults to 1): 1 + alpha; 1 computes the conditional branch alone.
+        guidance_form (`str`, *optional*, defaults to `"velocity"`): `"prior"` pushes the prior away from mu' once, in place of each
+            velocity from its null branch, and so computes one branch.
 
     Raises:
         ValueError: a scale other than 1 without a null prior.
@@ -73,11 +75,12 @@ class GuidedVelocity:
         mel_mask: torch.Tensor,
         prior_null: torch.Tensor | None = None,
         guidance_scale: float = 1.0,
+        guidance_form: str = "velocity",
     ):
         self.field, self.times = field, times
         self.style = style.to(prior.dtype)
         self.mel_mask = mel_mask
-        self.prior_null = prior_null
+        self.prior_null, self.guidance_form = prior_null, guidance_form
         self._condition(prior, guidance_scale)
 
     def condition(self, prior: torch.Tensor, guidance_scale: float) -> None:
@@ -94,6 +97,8 @@ class GuidedVelocity:
         if guided and self.prior_null is None:
             raise ValueError("guidance needs the prior of the null branch; give `prior_null` or a scale of 1.")
         self.prior, self.guidance_scale = prior, guidance_scale
+        if guided and self.guidance_form == "prior":
+            prior, guided = guide(prior, self.prior_null, alpha=guidance_scale - 1.0), False
         self._branches = 2 if guided else 1
         priors = torch.cat([prior, self.prior_null]) if guided else prior
         styles, masks = self.style.repeat(self._branches, 1), self.mel_mask.repeat(self._branches, 1)

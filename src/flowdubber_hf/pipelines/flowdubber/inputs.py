@@ -27,6 +27,7 @@ from ...processing.text import NO_WORDS, Lexicon
 from ...sampling import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_STEPS,
+    GUIDANCE_FORMS,
     MAX_GUIDANCE_SCALE,
     MAX_STEPS,
     MAX_TEMPERATURE,
@@ -87,6 +88,7 @@ class DubbingOptions(TypedDict, total=False):
     mouth_box: Sequence[float] | list[Sequence[float] | None] | None
     num_inference_steps: int
     guidance_scale: float
+    guidance_form: str
     temperature: float | None
     generator: torch.Generator | list[torch.Generator] | None
     latents: torch.Tensor | None
@@ -162,6 +164,7 @@ class DubbingInputs:
     num_inference_steps: int = DEFAULT_STEPS
     sigmas: Sequence[float] | None = None
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
+    guidance_form: str = GUIDANCE_FORMS[0]
     temperature: float | None = None
     generator: Any = None
     latents: torch.Tensor | None = None
@@ -272,6 +275,10 @@ class DubbingInputs:
         if not 0 <= guidance <= MAX_GUIDANCE_SCALE:
             raise ValueError(
                 f"`guidance_scale` must lie between 0 and {MAX_GUIDANCE_SCALE} (1 is no guidance), got {guidance}."
+            )
+        if self.guidance_form not in GUIDANCE_FORMS:
+            raise ValueError(
+                f"`guidance_form` must be one of {', '.join(GUIDANCE_FORMS)}, got {self.guidance_form!r}."
             )
         if guidance != 1 and not has_language_model:
             raise ValueError(

@@ -38,7 +38,7 @@ from ...processing.audio import (
 )
 from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.text import NO_WORDS, Lexicon
-from ...sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS
+from ...sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS, GUIDANCE_FORMS
 from ...schedulers import (
     flow_sigmas,
 )
@@ -155,6 +155,7 @@ class FlowDubberPipeline(
             check_tokenizer(tokenizer, semantic_model.config)
         self.sampling_rate = SAMPLING_RATE
         self._guidance_scale = 1.0
+        self._guidance_form = GUIDANCE_FORMS[0]
         self._num_timesteps = 0
         self._interrupt = False
 
@@ -219,6 +220,7 @@ class FlowDubberPipeline(
         num_inference_steps: int = DEFAULT_STEPS,
         sigmas: Sequence[float] | None = None,
         guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
+        guidance_form: str = GUIDANCE_FORMS[0],
         temperature: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: torch.Tensor | None = None,
@@ -264,6 +266,9 @@ class FlowDubberPipeline(
             num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
             sigmas (`list[float]`, *optional*): a grid of its own, 1 - t falling from 1, end point left out (`flow_sigmas`).
             guidance_scale (`float`, *optional*, defaults to 1.4): w = 1 + alpha; 1 is the plain conditional model, which costs half.
+            guidance_form (`str`, *optional*, defaults to `"velocity"`): `"velocity"` guides each step's velocity, as the paper does;
+                `"prior"` guides the prior that conditions it, once, which halves the flow's cost. They differ little where the knowledge
+                moves the prior little, as in the bundled model (docs/benchmarks.md).
             temperature (`float`, *optional*): standard deviation of the initial noise; the vector field's own
                 `config.sampling_temperature` by default.
             generator (`torch.Generator` or a list of one for each clip, *optional*): the only source of randomness.
@@ -304,6 +309,7 @@ class FlowDubberPipeline(
             num_inference_steps=num_inference_steps,
             sigmas=sigmas,
             guidance_scale=guidance_scale,
+            guidance_form=guidance_form,
             temperature=temperature,
             generator=generator,
             latents=latents,
@@ -318,6 +324,7 @@ class FlowDubberPipeline(
         if temperature is None:
             temperature = self.vector_field.config.sampling_temperature
         self._guidance_scale = 1.0 if "semantics" in given.without else float(guidance_scale)
+        self._guidance_form = guidance_form
         self._interrupt = False
         watch = Stopwatch(None if callback_on_stage is None else partial(callback_on_stage, self))
 

@@ -26,8 +26,13 @@ class SamplingMixin:
 
     @property
     def do_classifier_free_guidance(self) -> bool:
-        """Whether the second branch, without the language model's knowledge, is evaluated."""
+        """Whether the null stands in for the language model's knowledge beside it."""
         return self._guidance_scale != 1
+
+    @property
+    def guidance_form(self) -> str:
+        """Whether the running or last call guides the `"velocity"`, in a second branch of each step, or the `"prior"`."""
+        return self._guidance_form
 
     @property
     def num_timesteps(self) -> int:
@@ -74,7 +79,9 @@ class SamplingMixin:
         timesteps = set_flow_timesteps(self.scheduler, sigmas, latents.device)
         self._num_timesteps = len(timesteps)
         times = flow_times(self.scheduler, timesteps)
-        velocity = GuidedVelocity(self.vector_field, times, prior, style, mel_mask, prior_null, self.guidance_scale)
+        velocity = GuidedVelocity(
+            self.vector_field, times, prior, style, mel_mask, prior_null, self.guidance_scale, self.guidance_form
+        )
         with self.progress_bar(total=len(timesteps)) as progress:
 
             def after_step(index: int, timestep: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
