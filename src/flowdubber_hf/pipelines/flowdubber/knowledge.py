@@ -25,6 +25,7 @@ from .prepared import PreparedVoice
 
 
 SEMANTIC_TOKENS_PER_SECOND = 50
+_ROOM = 2  # times as long as the clip that the language model may speak in short ones, whose tempo is its own
 _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads are worth their coordination
 
 
@@ -92,7 +93,8 @@ class KnowledgeMixin:
         input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
         if max_new_tokens is None:
             tokens_per_frame = SEMANTIC_TOKENS_PER_SECOND // VIDEO_FRAME_RATE
-            limits = [max(LEAST_SPEECH_ROOM, tokens_per_frame * frames) for frames in num_frames]
+            lengths = [tokens_per_frame * frames for frames in num_frames]
+            limits = [max(length, min(LEAST_SPEECH_ROOM, _ROOM * length)) for length in lengths]
         else:
             limits = [max_new_tokens] * len(prompts)
         self._check_prompt_room(prompts, limits)
