@@ -1,7 +1,7 @@
 """The dub of the drawn clip stays what it was, take by take: changes that are to cost nothing are seen here.
 
 The mels of `pinned_dub.npz` are whole thousandths. Where weights or the method change on purpose, make the file anew:
-`python -m tests.pipelines.test_pinned_dub`.
+`python tests/pipelines/test_pinned_dub.py`.
 """
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0

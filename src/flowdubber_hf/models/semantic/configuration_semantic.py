@@ -25,7 +25,7 @@ from transformers import AutoConfig, PreTrainedConfig, Qwen2Config
 
 
 SEMANTIC_TOKEN_RATE = 50  # semantic tokens a second
-# The language model speaks at a tempo of its own, so a short clip leaves it more room than the clip is long: 8 s, as in training.
+# The language model speaks at a tempo of its own, so that a short clip leaves it twice its length, up to 8 s, as in training.
 LEAST_SPEECH_ROOM = 400
 GLOBAL_CODEBOOK_SIZE = 4096
 NUM_GLOBAL_TOKENS = 32

@@ -275,7 +275,7 @@ class FlowDubberPipeline(
             latents (`torch.Tensor` of shape `(batch, 80, mel_frames)`, *optional*): initial noise, already scaled.
             semantic_temperature, semantic_top_k, semantic_top_p: sampling of the language model (0 as temperature is greedy).
             semantic_max_new_tokens (`int`, *optional*): most speech tokens it may write, 50 a second; by default as many as
-                the clip is long, and at least 400.
+                the clip is long, in clips of up to 8 s twice that and at most 400.
             output_type (`str`, *optional*, defaults to `"np"`): `"np"`, `"pt"`, or `"latent"` for the normalised mel.
             return_dict (`bool`, *optional*, defaults to `True`): an output object, or a tuple whose first entry is `audios`.
             callback_on_step_end (`Callable`, *optional*): called as `(pipe, index, timestep, tensors)` after each network
