@@ -101,7 +101,7 @@ def test_examples_of_the_first_page_are_taken_by_the_parser():
         assert callable(PARSER.parse_args(arguments_of(words)).run)
 
 
-@pytest.mark.parametrize("name", ["demo", "completion"])
+@pytest.mark.parametrize("name", [pytest.param("demo", marks=pytest.mark.slow), "completion"])
 def test_examples_that_cost_nothing_do_what_they_say(name, tmp_path, monkeypatch, capsys):
     if name == "completion":
         pytest.importorskip("shtab")

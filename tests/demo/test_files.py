@@ -17,6 +17,7 @@ from flowdubber_hf.processing.references import check_reference
 from flowdubber_hf.processing.video import probe_video
 
 
+@pytest.mark.slow
 def test_files(tmp_path: Path) -> None:
     files = make_demo(tmp_path / "new" / "demo")
     info = probe_video(files.video)

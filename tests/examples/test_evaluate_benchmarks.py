@@ -192,6 +192,7 @@ def test_the_repository_has_the_sections_that_the_figures_go_to(benchmarks, repo
         assert f"<!-- end {section} -->" in text, section
 
 
+@pytest.mark.slow
 def test_a_group_is_measured_once(benchmarks, shared_data, tmp_path, capsys):
     for package in ("pocketsphinx", "jiwer", "matplotlib"):
         pytest.importorskip(package)
@@ -208,6 +209,7 @@ def test_a_group_is_measured_once(benchmarks, shared_data, tmp_path, capsys):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.wav")} == kept
 
 
+@pytest.mark.slow
 def test_a_late_picture_is_followed(benchmarks, shared_data, tmp_path, monkeypatch):
     """The pipeline of this test speaks when its picture begins to move."""
     pytest.importorskip("matplotlib")

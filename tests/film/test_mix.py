@@ -21,6 +21,9 @@ from flowdubber_hf.processing.wav import write_wav
 from support.film_sounds import RATE, Array, noise, tone, voice
 
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLES = 24 * RATE + 1234  # no whole number of blocks
 
 

@@ -17,6 +17,9 @@ from flowdubber_hf.film import stretches as stretches_module
 from support.films import TEXT, make_film
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")

@@ -31,6 +31,9 @@ from support.films import beside, elsewhere, speech, still_head
 from support.video_files import head_frames
 
 
+pytestmark = pytest.mark.slow
+
+
 def grey(pictures: np.ndarray) -> np.ndarray:
     return pictures.mean(axis=3).round().astype(np.uint8)
 

@@ -22,6 +22,9 @@ from support.film_sounds import RATE, Array, noise, tone, voice
 from support.video_files import noise_frames, video_packets, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 SUFFIXES = (".mkv", ".mp4", ".mov")
 FRAME_RATE = Fraction(24000, 1001)
 QUICKTIME = {"ger": "deu"}  # its codes of languages

@@ -33,6 +33,9 @@ from support.tiny_models import tiny_pipeline
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 CARDS = ("hub_cards/model/README.md", "hub_cards/judge/README.md", "hub_cards/dataset/README.md")
 
 

@@ -31,6 +31,9 @@ from support.pipeline_calls import same_dub
 from support.tiny_models import tiny_components, tiny_pipeline, tiny_vocoder
 
 
+pytestmark = pytest.mark.slow
+
+
 CARD = """---
 license: cc-by-4.0
 ---

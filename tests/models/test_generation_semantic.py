@@ -18,6 +18,9 @@ from flowdubber_hf.models.semantic import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 SCRIPTS = ["bin blue at f two now", "the children walked to school", "set white with z one again", "no"]
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 

@@ -27,6 +27,9 @@ from flowdubber_hf.processing.audio import with_headroom
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 # The settings of EmoDubber's Vocoder_16KHz/config.json, at a quarter of its channels for speed.
 PUBLIC = {
     "resblock": "1",

@@ -29,6 +29,9 @@ from flowdubber_hf.models.lip_reader.conversion import convert_lip_reader, publi
 from support.tiny_models import tiny_aligner
 
 
+pytestmark = pytest.mark.slow
+
+
 STAGES = (64, 128, 256, 512)
 
 

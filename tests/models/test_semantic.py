@@ -33,6 +33,9 @@ from flowdubber_hf.models.semantic import (
 from flowdubber_hf.models.semantic.generation_semantic import sample_tokens
 
 
+pytestmark = pytest.mark.slow
+
+
 GRID_TEXTS = [
     "bin blue at f two now",
     "place red by b nine soon",

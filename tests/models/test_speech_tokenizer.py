@@ -33,6 +33,9 @@ from flowdubber_hf.models.speech_tokenizer.quantization import (
 from flowdubber_hf.processing.audio import log_mel
 
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = {
     **SPEECH_TOKENIZER_PRESETS["tiny"],
     "hidden_size": 16,

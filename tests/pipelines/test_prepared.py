@@ -11,6 +11,9 @@ from support.pipeline_calls import BOXES, FPS, SCRIPTS, demo_voice, frames, gene
 from support.tiny_models import tiny_pipeline
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def pipe():
     torch.manual_seed(0)

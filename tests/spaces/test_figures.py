@@ -25,6 +25,9 @@ from flowdubber_hf.demo import demo_speech
 from flowdubber_hf.page.figures import draw_seconds, draw_timeline, draw_warnings
 
 
+pytestmark = pytest.mark.slow
+
+
 WORDS = [("place", 0.5, 1.0), ("<b>blue", 1.0, 1.5), ("at", 2.0, 2.05)]
 
 

@@ -26,6 +26,9 @@ from flowdubber_hf.processing.video import write_wav
 from support.video_files import noise_frames, write_clip, write_sound
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def good(media):
     return Request(str(media / "head.mp4"), "place blue at f two now", str(media / "voice.wav"), consent=True)

@@ -15,6 +15,9 @@ from flowdubber_hf.processing.audio import load_audio
 from flowdubber_hf.processing.video import write_wav
 
 
+pytestmark = pytest.mark.slow
+
+
 def test_a_recording_stays_as_it_is(media, tmp_path):
     voice = media / "voice.wav"
     assert prepare_voice(str(voice), tmp_path) == (voice, [])
