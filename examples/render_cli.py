@@ -51,6 +51,7 @@ def options(parser: Parser) -> Iterator[tuple[str, str]]:
         if name in EVERYWHERE:
             continue
         value = action.metavar or (None if action.nargs == 0 else action.dest.upper())
+        value = " ".join(value) if isinstance(value, tuple) else value
         if action.choices is not None:
             value = " or ".join(map(str, action.choices)) if action.metavar is None else action.metavar
         more = " ..." if action.nargs in ("+", "*") else ""

@@ -33,7 +33,7 @@ def add_film(commands: Any) -> None:
         "as they are. Give the same command again after a stop: it goes on, and what is done is not made again.",
         examples=[
             (
-                'Dub a film; voices.toml has a table [anna] with reference = "anna.wav" for each speaker',
+                "Dub a film; voices.toml has a table for each speaker",
                 "flowdubber film film.mkv --cues film.srt --voices voices.toml --output dubbed.mkv",
             ),
             (
@@ -68,7 +68,7 @@ def add_film(commands: Any) -> None:
             "seconds": "by stage",
             "version": "of this package",
         },
-        notes=f"Cue sheets as ASS or SSA need an extra, installed in the folder of the repository:\n    {pip_line('film')}\n\nMore: docs/film.md.",
+        notes=f"ASS and SSA need an extra, installed in the folder of the repository:\n    {pip_line('film')}\n\nMore: docs/film.md.",
     )
     given = film.add_argument_group("input and output").add_argument
     given("film", type=Path, metavar="FILM", help="the film")

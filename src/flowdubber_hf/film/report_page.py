@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import base64
+import shlex
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -90,7 +91,7 @@ def _row(row: dict[str, Any], cue: CuePlan, plan: FilmPlan, mouths: Mouths) -> s
     if checks.get("lse_d_original") is not None:
         lips += f"<br><small>film {checks['lse_d_original']:.2f}</small>"
     number = row["number"]
-    again = f"<code>--redo {number}</code>"
+    again = f"<details><summary>do it again</summary><code>{escape(_again(plan, number))}</code></details>"
     notes = "".join(f'<div class="flags">{escape(flag)}</div>' for flag in row["flags"])
     if row["problem"]:
         notes = f'<div class="problem">{escape(row["problem"])}</div>' + notes
@@ -105,6 +106,16 @@ def _row(row: dict[str, Any], cue: CuePlan, plan: FilmPlan, mouths: Mouths) -> s
         f"<td>{notes}{again}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _again(plan: FilmPlan, number: int) -> str:
+    """The line to copy that makes another take of a cue."""
+    given = plan.settings
+    options = {"--cues": given.cues, "--voices": given.voices, "--output": given.output}
+    options |= {"--work": given.work} if given.work is not None else {}
+    options["--redo"] = number
+    words = [str(word) for option in options.items() for word in option]
+    return shlex.join(["flowdubber", "film", str(given.film), *words])
 
 
 def _thumbnails(cue: CuePlan, plan: FilmPlan, mouths: Mouths) -> Iterator[str]:
