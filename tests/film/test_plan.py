@@ -221,3 +221,10 @@ def test_importing_the_package_is_light() -> None:
 def test_settings_of_another_timing(folder: Path, plan: FilmPlan) -> None:
     found = plan_film(replace(plan.settings, timing="cue"))
     assert {cue.timing for cue in found.cues if cue.parts} == {"cue"} and not found.tracks
+
+
+def test_voices_of_the_film_s_own_sound_are_heard(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "voices.toml").write_text("[anna]\nfrom = [[9.0, 10.0], [12.6, 14.0]]\n")
+    cues = native(tmp_path, {"start": 400_000, "end": 2_500_000})
+    with pytest.raises(BadFilm, match=r"\[anna\] what `from` names of the film's sound"):
+        plan_film(settings(folder, cues=cues, voices=tmp_path / "voices.toml", work=tmp_path / "work"))

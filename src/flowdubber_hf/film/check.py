@@ -45,6 +45,11 @@ class FilmCheck:
     own_faces: Mapping[str, OwnTrack] = field(default_factory=dict)
     problems: tuple[FilmProblem, ...] = ()
 
+    @property
+    def used_voices(self) -> list[str]:
+        """Names of the voices that are needed."""
+        return [voice.name for cue in self.cues if not cue.skip and (voice := self.table.find(cue.voice_name))]
+
 
 def check_film(settings: FilmSettings) -> FilmCheck:
     """

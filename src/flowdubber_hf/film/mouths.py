@@ -4,6 +4,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .own_faces import OwnTrack, places_in
 from .shots import Shot
 from .source import GRID_STEP, FilmSource, film_sound
 from .speaker import (
+    HARDLY_MOVES,
     Candidate,
     Choice,
     Judge,
@@ -180,7 +182,11 @@ class Mouths:
         if not candidates:
             return Choice(None, "none")
         if len(candidates) == 1:
-            return only(candidates[0], cue.timing in ("lips", "activity"))
+            needed = cue.timing in ("lips", "activity")
+            if not needed and candidates[0].movement < HARDLY_MOVES:
+                (evidence,), by = self._evidence(text, tracks, found, judge, None)
+                candidates = [replace(candidates[0], evidence=evidence if by == "sound" else None)]
+            return only(candidates[0], needed)
         evidence, by = self._evidence(text, tracks, found, judge, path_score)
         rows = [
             Candidate(one.track, one.seen, one.movement, value)

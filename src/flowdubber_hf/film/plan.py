@@ -22,7 +22,7 @@ from .settings import FASTEST_RATE, FilmSettings
 from .shots import Shot, find_shots, one_shot, read_shots
 from .source import GRID_STEP, FilmSource
 from .speaker import Choice, PathScore
-from .voices import Voice
+from .voices import Voice, check_spans
 from .windows import Span, choose_timing, cue_window, find_windows
 
 
@@ -126,6 +126,10 @@ class _Planner:
         self._problems = list(checked.problems)
 
     def plan(self) -> FilmPlan:
+        checked = self._checked
+        heard = list(check_spans(checked.table, checked.used_voices, str(self._settings.voices), self._source))
+        raise_errors(heard)
+        self._problems += heard
         units = self._windows(list(self._units()))
         shots = self._shots() if any(unit.reads_lips for unit in units) else one_shot(self._source)
         mouths = Mouths.find(

@@ -25,6 +25,8 @@ _NEAR_OFFSET = 2  # of them, within which a finished film's sound lies
 SURE_EVIDENCE, SURE_SCRIPT, SURE_MOVEMENT = 0.1, 0.3, 0.15
 # Mean change from picture to picture of a mouth that speaks: 0.069 and more in 95 % of the same clips; before they speak 0.053.
 STILL = 0.06
+#: Below this a single face is held against the film's sound too, if there is any, and needs that much evidence.
+HARDLY_MOVES, LEAST_EVIDENCE = 0.09, 0.2
 _PRIOR = 0.15
 _SAME_PLACE, _SAME_SIZE = 0.12, 1.35  # of the picture's height; ratio
 _RECENT_SHOTS = 12
@@ -176,8 +178,9 @@ def decide(candidates: Sequence[Candidate], by: str, prior: Mapping[str, float])
 
 
 def only(candidate: Candidate, needed: bool) -> Choice:
-    """The one face that is seen; nobody where its mouth is still, unless a mouth is asked for."""
-    speaks = needed or candidate.movement >= STILL
+    """The one face that is seen; nobody where the sound is not its own or its mouth is still, unless a mouth is asked for."""
+    moves = candidate.movement >= STILL
+    speaks = needed or (moves if candidate.evidence is None else candidate.evidence >= LEAST_EVIDENCE)
     return Choice(candidate.track if speaks else None, "only" if speaks else "none", candidates=(candidate,))
 
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..processing.outputs import check_file
 from ..work.reading import read_toml
 from .cue_formats.raw import MICROSECONDS
 from .problems import FilmProblem
+from .source import FilmSource, film_sound
 from .speech import speaker_key
 
 
@@ -165,6 +168,23 @@ def check_voices(
             )
         elif any(last > duration for _, last in voice.spans):
             yield FilmProblem(f"[{name}] has a span of from that ends after the film.", where=where)
+
+
+def check_spans(table: VoiceTable, used: Iterable[str], where: str, source: FilmSource) -> Iterator[FilmProblem]:
+    """What is wrong with the voices that are taken from the film's own sound, which is decoded there."""
+    from ..processing.references import check_reference
+
+    for name in sorted(set(used)):
+        spans = table.voices[name].spans
+        if not spans:
+            continue
+        sound = np.concatenate([film_sound(source, start, end) for start, end in spans])
+        try:
+            remarks = check_reference(sound, "what `from` names of the film's sound")
+        except ValueError as error:
+            yield FilmProblem(f"[{name}] {error}", where=where)
+        else:
+            yield from (FilmProblem(f"[{name}] {remark}", where=where, is_error=False) for remark in remarks)
 
 
 def _heard(reference: Path) -> list[str]:
