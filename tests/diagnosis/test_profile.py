@@ -69,5 +69,6 @@ def test_the_bundled_model():
     checkup = examine("flowdubber-grid-tiny", trials=False, profile=True)
     assert [cost.stage for cost in checkup.costs] == [*profile.STAGES, "total"]
     whole = checkup.costs[-1]
-    assert sum(cost.processor_seconds for cost in checkup.costs[:-1]) == pytest.approx(whole.processor_seconds)
+    # medians of parts do not add up to that of the whole
+    assert all(0 <= cost.processor_seconds < whole.processor_seconds for cost in checkup.costs[:-1])
     assert checkup.duration == 3.0
