@@ -191,7 +191,7 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     run = _run_settings(arguments)
     _check_tracks(arguments)
     with Bars(disable=arguments.quiet or world()[0] != 0) as bars:
-        plan = plan_film(settings, progress=bars)
+        plan = plan_film(settings, _LazyScore(settings.model), progress=bars)
         _warn(plan.problems)
         if arguments.stop_after == "plan":
             done = DubbedFilm(plan)
@@ -225,6 +225,21 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     failed = len(done.failed)
     problem = f"{failed} of {len(done.cues)} cues have no take." if failed else None
     return Result(report, EXIT_FAILED if failed else EXIT_DONE, problem)
+
+
+class _LazyScore:
+    """Loads the aligner when a film without sound shows several faces."""
+
+    def __init__(self, model: str):
+        self._model = model
+        self._score: Any = None
+
+    def __call__(self, text: str, crops: Any, seen: Any) -> float:
+        if self._score is None:
+            from ..film.script_score import ScriptScore
+
+            self._score = ScriptScore(self._model)
+        return self._score(text, crops, seen)
 
 
 def _settings(arguments: argparse.Namespace) -> Any:
