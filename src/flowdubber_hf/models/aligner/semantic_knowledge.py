@@ -192,6 +192,7 @@ def resample(values: torch.Tensor, tokens: torch.Tensor, path: torch.Tensor) -> 
     Returns:
         `(B, 4F, C)`, and `(B, 4F)` bool: False in frames whose phoneme has no token, and on padding.
     """
+    tokens, path = tokens.float(), path.float()  # bfloat16 cannot tell token 399 from 400
     owner = path.argmax(1)
     times = torch.arange(path.shape[2], device=path.device)
 
