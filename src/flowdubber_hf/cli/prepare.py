@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from ..extras import pip_line
-from ..work.workers import available_cores
 from .common import Result, add_command, add_running_options
 
 
@@ -157,6 +156,7 @@ def add_prepare(commands: Any) -> None:
 def _prepare(arguments: argparse.Namespace) -> Result:
     from ..data.prepare import PrepareSettings, prepare
     from ..data.report import summary
+    from ..work.workers import available_cores
 
     chosen = {name: value for name, value in vars(arguments).items() if value is not None}
     known = {name: chosen[name] for name in PrepareSettings.__dataclass_fields__ if name in chosen}

@@ -200,7 +200,7 @@ def check_content(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(str(error), "script")
     yield from _copy_problems(job)
-    problem = _voice_problem(job.reference)
+    problem = _voice_problem(job.reference, job.reference.stat().st_mtime_ns)
     if problem is not None:
         yield Problem(problem, "reference")
 
@@ -286,8 +286,8 @@ def check_clip(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
 
 
 @lru_cache(maxsize=256)
-def _voice_problem(reference: Path) -> str | None:
-    """Of a file that may lend its voice to many clips."""
+def _voice_problem(reference: Path, changed: int) -> str | None:
+    """Of a file, as it was changed last, that may lend its voice to many clips."""
     from ..processing.references import check_reference
     from ..processing.sound import load_audio
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ..checkpoints.fetching import fetch
 from ..checkpoints.foreign import is_hub_id, read_tensors
-from ..checkpoints.sources import fetch
 from ..checkpoints.streaming import PlannedModel, StoredTensors
 from ..work.reading import read_json, read_yaml
 from .semantic import FlowDubberSemanticForConditionalGeneration

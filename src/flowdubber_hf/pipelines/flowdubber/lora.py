@@ -14,7 +14,8 @@ from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LORA_WEIGHT_N
 from safetensors.torch import save_file
 
 from ...checkpoints.complete import open_tensors
-from ...checkpoints.sources import fetch, local_checkpoint
+from ...checkpoints.fetching import fetch
+from ...checkpoints.sources import local_checkpoint
 from ...extras import require_extra
 from ...work.files import replacing
 from ...work.reading import in_a_line, parse_json

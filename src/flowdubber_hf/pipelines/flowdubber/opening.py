@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import torch
 
-from ...checkpoints.sources import FETCH_OPTIONS, fetch_checkpoint, local_checkpoint
+from ...checkpoints.fetching import fetch_checkpoint
+from ...checkpoints.sources import FETCH_OPTIONS, local_checkpoint
 from ...models.aligner import FlowDubberAlignerModel
 from ...models.semantic import FlowDubberSemanticForConditionalGeneration
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
