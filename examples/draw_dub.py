@@ -55,7 +55,9 @@ def draw_dub(dub: FlowDubberPipelineOutput, frames: Sequence[np.ndarray], file: 
         pictures.append(Image.fromarray(to_pixels(figure)))
     colours = pictures[len(pictures) // 2].quantize(255)  # one palette, so that only what moves is stored
     first, *others = (image.quantize(palette=colours, dither=Image.Dither.NONE) for image in pictures)
-    first.save(file, format="GIF", save_all=True, append_images=others, duration=1000 * STEP // VIDEO_FRAME_RATE, loop=0)
+    first.save(
+        file, format="GIF", save_all=True, append_images=others, duration=1000 * STEP // VIDEO_FRAME_RATE, loop=0
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

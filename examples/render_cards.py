@@ -151,12 +151,19 @@ def comparison_table(figures: Mapping[str, Any], published: Sequence[Mapping[str
         "yes",
         "the table above",
     )
-    rows = [own] + [
-        tuple(row[key] for key in ("system", "words", "true", "voice", "own_video", "training"))
-        + (f"[{row['source']}](https://arxiv.org/abs/{row['source']})",)
-        for row in published
-    ]
-    head = ("system", "words wrong", "in the true sound", "voice, GE2E", "takes your own video", "code for training", "from")
+    keys = ("system", "words", "true", "voice", "own_video", "training")
+    rows = [own]
+    for row in published:
+        rows.append((*(row[key] for key in keys), f"[{row['source']}](https://arxiv.org/abs/{row['source']})"))
+    head = (
+        "system",
+        "words wrong",
+        "in the true sound",
+        "voice, GE2E",
+        "takes your own video",
+        "code for training",
+        "from",
+    )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
