@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Losses and checks of the aligner and the joint dubber stage (paper sections 3 and 4; weights of its section 0)."""
+"""Losses and checks of the aligner and the joint dubber stage (dual contrastive aligning, flow-based voice enhancing)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

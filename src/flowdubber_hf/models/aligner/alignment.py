@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Dual contrastive loss and monotonic search: the two equations that tie phonemes to lip movement (paper section 3)."""
+"""Dual contrastive loss and monotonic search: the two equations that tie phonemes to lip movement."""
 
 from collections.abc import Iterator
 

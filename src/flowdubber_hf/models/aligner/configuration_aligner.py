@@ -93,7 +93,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             not given.
         initializer_range (`float`, defaults to 0.02): standard deviation of embeddings and the learned null.
 
-    Source: paper sections 2 and 3, decisions 5 to 9 of section 8.
+    Source: the paper's semantic-aware phoneme learning and dual contrastive aligning. What it leaves open, and the answers taken
+    here, are listed in docs/architecture.md.
     """
 
     model_type = "flowdubber_aligner"
