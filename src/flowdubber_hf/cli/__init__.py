@@ -68,8 +68,8 @@ EXAMPLES = (
 ENVIRONMENT = {
     "HF_HOME": "where checkpoints of the Hub are kept (default ~/.cache/huggingface)",
     "HF_TOKEN": "to read private checkpoints of the Hub, and to publish",
-    "HF_HUB_OFFLINE": "1: use what is there already, never the network",
-    "OMP_NUM_THREADS": "threads (default: as many as there are cores that the last minute left free)",
+    "HF_HUB_OFFLINE": "1: never use the network, only what is there already",
+    "OMP_NUM_THREADS": "threads (default: the cores that were free in the last minute)",
     "CUDA_VISIBLE_DEVICES": "which graphics cards may be used",
 }
 DOCUMENTATION = {

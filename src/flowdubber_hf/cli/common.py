@@ -35,9 +35,9 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_CODES = {
     EXIT_DONE: "done",
-    EXIT_FAILED: "part of the work failed (a clip of a batch), doctor found something wrong, or a failure nobody foresaw",
+    EXIT_FAILED: "part of the work failed (a clip of a batch), doctor found something wrong, or an unexpected failure",
     EXIT_BAD_INPUT: "bad input or options: a line on standard error says what is wrong and what to do",
-    EXIT_INTERRUPTED: "stopped by Ctrl-C; what long work had finished is kept for the next run",
+    EXIT_INTERRUPTED: "stopped by Ctrl-C; finished parts of long work are kept for the next run",
 }
 
 

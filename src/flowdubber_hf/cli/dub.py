@@ -64,8 +64,8 @@ def add_dub(commands: Any) -> None:
         summary="dub a clip, or many",
         description="Dubs a clip of a speaker: speech that says the script in the voice of the reference, in time with the lips, "
         "exactly as long as the clip. The clip's own picture is copied, its own sound is not used.\n\n"
-        "With --batch it dubs the clips of a listing, a line each: the whole listing is checked before a model is loaded, a clip "
-        "that fails does not stop the others, and the same command given again goes on where it stopped, or does the lines "
+        "With --batch it dubs the clips of a listing, one on each line. The whole listing is checked before a model is loaded, and a "
+        "clip that fails does not stop the others. Give the same command again to continue after a stop, or to dub only the lines "
         "that have changed.",
         examples=[
             (
@@ -113,14 +113,14 @@ def add_dub(commands: Any) -> None:
             "words": "word, start and end in seconds of each word",
             "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, turn, "
             "timing, transcode, model, device",
-            "warnings": "what one should know: lost faces, damaged files, words that are guessed or not said",
+            "warnings": "what you should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
             "seconds": "loading (with --server, waiting for it), dubbing and stages (seconds of each); with --batch, in all",
             "real_time_factor": "seconds of dubbing a second of the clip",
             "clips": "with --batch: how many",
             "dubbed": "with --batch: how many now",
             "kept": "with --batch: how many were done already",
-            "failed": "with --batch: how many have no dub",
+            "failed": "with --batch: how many failed",
             "results": "with --batch: line, video, output and problem of each clip, and the fields above of each dub",
             "dry_run": "with --dry-run: true",
         },
@@ -178,9 +178,9 @@ def add_dub(commands: Any) -> None:
     output(
         "--transcode",
         action="store_true",
-        help="encode pictures anew, as H.264, where the output cannot hold them as they are",
+        help="encode pictures again as H.264 if the output cannot hold them as they are",
     )
-    output("--srt", type=Path, metavar="FILE", help="write subtitles of what was spoken, at its times, too")
+    output("--srt", type=Path, metavar="FILE", help="also write subtitles of what was spoken, with its times")
     output("--overwrite", action="store_true", help="replace files that exist")
     sampling = dub.add_argument_group("model and sampling").add_argument
     sampling(
@@ -448,7 +448,7 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
     try:
         batch = run_batch(plan)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
+        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on with the rest.") from None
     if not batch.rows:
         return Result(None)
     failed, due_lines = batch.failed, {task.line for task in plan.due}

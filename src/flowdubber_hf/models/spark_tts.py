@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Spark-TTS's folder (paper section 6.1) to this package's tokenizer, language model and speech tokenizer."""
+"""Spark-TTS's folder to this package's tokenizer, language model and speech tokenizer."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -33,7 +33,7 @@ Outcome = TypeVar("Outcome")
 
 
 class Report(Protocol):
-    """How progress is told: `gr.Progress`."""
+    """How progress is reported: `gr.Progress`."""
 
     def __call__(self, progress: float, desc: str) -> Any: ...
 
@@ -54,7 +54,7 @@ class Stops:
 
         Args:
             visitor: name of the session; `None` cannot ask.
-            report: is told of progress.
+            report: is called with the progress.
         """
         asked = Event()
         if visitor is not None:
@@ -93,7 +93,7 @@ class DubProgress:
     """Tells of the stages of a dub and of the steps of its flow, never backwards.
 
     Args:
-        report: is told.
+        report: is called with the progress.
         takes: of which the best is kept: several are drafted first.
         steps: of the flow.
     """

@@ -1,4 +1,4 @@
-"""Semantic-aware phoneme learning: how the language model's states reach the phonemes (paper section 2).
+"""Semantic-aware phoneme learning: how the language model's states reach the phonemes.
 
 Two ways, chosen by `semantic_channel` of the aligner's configuration: an attention of several heads, or a taught tie with a
 monotonic path, which keeps the place inside each phoneme."""

@@ -81,7 +81,7 @@ class VectorFieldLoraMixin(LoraBaseMixin):
         """Writes an adapter as [`~VectorFieldLoraMixin.load_lora_weights`] reads it.
 
         Args:
-            save_directory: made where it is missing; a file of that name in it is replaced.
+            save_directory: created if missing; a file of that name in it is replaced.
             vector_field_lora_layers: its matrices, of `peft.get_peft_model_state_dict(pipe.vector_field)`.
             lora_alpha: their product counts this divided by the rank.
 

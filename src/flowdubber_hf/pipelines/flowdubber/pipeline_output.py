@@ -36,7 +36,7 @@ class FlowDubberPipelineOutput(BaseOutput):
         durations (`list[float]`): length of each clip in seconds.
         phonemes (`list[list[str]]`): the phonemes of each script, the rows of `alignments`.
         alignments (`list[np.ndarray | None]` or `None`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip;
-            `None` where the call did without the lips, and for clips so long that they were read in passes.
+            `None` if the call left out the lips, and for clips so long that they were read in passes.
         phoneme_frames (`list[np.ndarray]`): `(phonemes,)` whole numbers, for how many mel frames (100 a second) each phoneme
             lasts; a call takes them back as `phoneme_frames`.
         warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).

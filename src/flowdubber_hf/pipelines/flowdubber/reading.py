@@ -126,9 +126,9 @@ class ReadingMixin:
         without: Sequence[str] = (),
         callback_on_stage: Callable[[Any, str], None] | None = None,
     ) -> PreparedDub:
-        """Reads script, clip and voice and lays them on each other, for any number of takes: a call takes the result as `script`.
+        """Reads script, clip and voice and aligns them once, for any number of takes: a call takes the result as `script`.
 
-        For another script, voice or clip, the rest is taken over: `pipe.prepare(other, ready.clips[0], ready.voices[0])`.
+        To change only the script, the voice or the clip, reuse the rest: `pipe.prepare(other, ready.clips[0], ready.voices[0])`.
 
         Args:
             script, video, reference_audio, fps, reference_sampling_rate, reference_text, mouth_box, turn, lexicon, timing,
