@@ -33,8 +33,8 @@ FLOORS = (
     ("data", "pipelines"),
     ("hub", "metrics"),
     ("diagnosis", "dubbing"),
-    ("batch", "evaluation", "film", "page"),
-    ("training",),
+    ("batch", "evaluation", "film", "server"),
+    ("page", "training"),
     ("cli",),
     ("__init__", "__main__"),
 )

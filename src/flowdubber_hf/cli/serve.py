@@ -20,11 +20,6 @@ def add_serve(commands: Any) -> None:
         "nor web pages.",
         examples=[
             ("Start it; it prints its address", "flowdubber serve"),
-            (
-                "Dub with it, from another window",
-                'flowdubber dub --server http://127.0.0.1:7871 --video clip.mp4 --script "bin blue at f two now" '
-                "--reference voice.wav --output dubbed.mp4",
-            ),
             ("Your own model, on a graphics card", "flowdubber serve --model my-dubber --device cuda --port 8010"),
         ],
         report={
