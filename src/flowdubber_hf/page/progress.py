@@ -94,13 +94,13 @@ class DubProgress:
 
     Args:
         report: is called with the progress.
-        takes: of which the best is kept: several are drafted first.
+        takes: of which the best is kept.
         steps: of the flow.
     """
 
     def __init__(self, report: Report, takes: int, steps: int):
         self.report, self.steps = report, steps
-        self.number, self.count = 0, 1 if takes == 1 else 2
+        self.number, self.count, self.takes = 0, 1, takes
         self.done = 0.0
 
     def begin(self, number: int, count: int, steps: int) -> dict[str, Any]:
@@ -119,8 +119,8 @@ class DubProgress:
 
     def _tell(self, share: float, text: str) -> None:
         self.done = max(self.done, (self.number + share) / self.count * DONE)
-        if self.count > 1:
-            text = f"{'Best take' if self.number == self.count - 1 else 'Drafts'}: {text[0].lower()}{text[1:]}"
+        if self.takes > 1:
+            text = f"{self.takes} takes: {text[0].lower()}{text[1:]}"
         self.report(self.done, desc=text)
 
 

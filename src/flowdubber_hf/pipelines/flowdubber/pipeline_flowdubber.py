@@ -355,7 +355,7 @@ class FlowDubberPipeline(
             prior = self.encode_prior(aligned, *knowledge, style, clips.mask)
             prior_null = None
             if self.do_classifier_free_guidance:
-                prior_null = self.encode_prior(aligned, None, None, style, clips.mask)
+                prior_null = self._null_prior(ready, aligned, style, clips.mask)
         with watch.stage("flow"):
             latents = self.sample_mel(
                 latents,

@@ -13,7 +13,7 @@
 # limitations under the License.
 """What a dub consists of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,13 @@ class FlowDubberPipelineOutput(BaseOutput):
     def paths(self) -> list[np.ndarray]:
         """`(phonemes, 4 * frames)` bool each, `phoneme_frames` drawn as the monotonic path at the mel rate."""
         return [frames_to_path(frames) for frames in self.phoneme_frames]
+
+    def only(self, row: int) -> "FlowDubberPipelineOutput":
+        """The output of one clip of the call."""
+        alone = {
+            name: value[row : row + 1] for name, value in vars(self).items() if isinstance(value, (list, torch.Tensor))
+        }
+        return replace(self, **alone)
 
 
 def frames_to_path(frames: np.ndarray) -> np.ndarray:

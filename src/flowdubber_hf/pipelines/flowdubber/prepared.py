@@ -102,6 +102,7 @@ class PreparedDub:
         seconds: spent in each stage.
         phoneme_frames: `(P,)` each, the mel frames of each phoneme, if they were given and not searched.
         cue: whether the clips do not show the speaker.
+        copies: how often the same dubs stand here, see [`repeat`](`PreparedDub.repeat`).
     """
 
     scripts: tuple[str, ...]
@@ -114,6 +115,7 @@ class PreparedDub:
     seconds: dict[str, float] = field(default_factory=dict)
     phoneme_frames: tuple[np.ndarray, ...] | None = field(default=None, repr=False)
     cue: bool = False
+    copies: int = 1
 
     def __len__(self) -> int:
         return len(self.scripts)
@@ -139,6 +141,7 @@ class PreparedDub:
             voices=self.voices * times,
             reference_texts=self.reference_texts * times,
             timing=timing,
+            copies=self.copies * times,
             phoneme_frames=None if frames is None else frames * times,
         )
 
