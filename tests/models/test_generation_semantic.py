@@ -82,6 +82,37 @@ def test_ends_at_the_same_place(bundled, monkeypatch):
     assert not plain.mask.all()
 
 
+@pytest.mark.parametrize("steps", ["plain", "library"])
+def test_rows_that_have_ended_are_no_longer_computed(bundled, monkeypatch, steps):
+    """Nor do they change what the others write, whose limits are their own."""
+    model, tokenizer = bundled
+    prompts = prompts_of(tokenizer)
+    limits = [12, 3, 30, 5]
+    kind = generation_semantic.PlainSteps if steps == "plain" else generation_semantic.LibrarySteps
+    sizes, take = [], kind.__call__
+    monkeypatch.setattr(
+        kind, "__call__", lambda self, tokens, step: sizes.append(len(tokens)) or take(self, tokens, step)
+    )
+    together = write(model, prompts, monkeypatch, steps, min_new_tokens=3, max_new_tokens=limits)
+    assert together.mask.sum(1).tolist() == limits
+    assert sizes == [4] * 3 + [3] * 2 + [2] * 7 + [1] * 18
+    monkeypatch.setattr(generation_semantic, "CROWDED", 0.0)
+    sizes.clear()
+    apart = write(model, prompts, monkeypatch, steps, min_new_tokens=3, max_new_tokens=limits)
+    assert sizes == [4] * 30
+    assert torch.equal(together.mask, apart.mask)
+    assert torch.equal(together.semantic_tokens, apart.semantic_tokens)
+    torch.testing.assert_close(together.hidden_states, apart.hidden_states, atol=1e-3, rtol=1e-3)
+
+
+def test_limits_of_rows(small):
+    ids = torch.tensor([[5, 6], [7, 8]])
+    with pytest.raises(ValueError, match="one for each of the 2 rows, got 3"):
+        small.generate_semantics(ids, max_new_tokens=[3, 3, 3])
+    with pytest.raises(ValueError, match="must hold, got 2 and"):
+        small.generate_semantics(ids, max_new_tokens=[1, 3], min_new_tokens=2)
+
+
 @pytest.mark.parametrize("small_matrix", [0, generation_semantic.SMALL_MATRIX])
 def test_weights_of_large_models_are_not_copied(small, monkeypatch, small_matrix):
     """The same results; what a layer holds is then the model's own memory."""

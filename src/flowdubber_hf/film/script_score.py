@@ -45,7 +45,7 @@ class ScriptScore:
         ids, pauses = torch.tensor([script.ids]), torch.tensor([script.pause_ids])
         real, frames = torch.ones_like(ids, dtype=torch.bool), torch.ones(1, len(crops), dtype=torch.bool)
         shown = torch.as_tensor(seen)[None]
-        lips = self._aligner.lip_encoder(self._lips.normalize(crops)[None], shown)
+        lips = self._aligner.encode_lips(self._lips.normalize(crops)[None], shown)
         plan = self._aligner.plan(ids, real, self._style, lips, frames, shown, pauses)
         phonemes = self._aligner.phoneme_encoder(ids, real, self._style)
         evidence = self._aligner.evidence(phonemes, lips, real, shown).log_softmax(dim=1)

@@ -16,6 +16,7 @@
 from dataclasses import dataclass
 
 import torch
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
@@ -248,6 +249,12 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
                 )
         self.lip_encoder.load_state_dict({**self.lip_encoder.state_dict(), **reader.trunk.state_dict()})
 
+    @apply_forward_hook
+    def encode_lips(self, lip_values: torch.Tensor, seen_mask: torch.Tensor | None) -> torch.Tensor:
+        """The lip encoder alone: normalised crops `(B, F, 88, 88)` and seen frames `(B, F)` to features `(B, F, hidden_size)`."""
+        return self.lip_encoder(lip_values, seen_mask)
+
+    @apply_forward_hook
     def encode(
         self,
         input_ids: torch.Tensor,
@@ -373,6 +380,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         logits = logits.masked_fill(~phoneme_mask[:, :, None], torch.finfo(logits.dtype).min)
         return logits.log_softmax(dim=1)
 
+    @apply_forward_hook
     def fuse(
         self,
         encoding: FlowDubberAlignerEncoding,
@@ -402,7 +410,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
         """
         knowledge = self.know(encoding, semantic_features, semantic_mask, owners)
         expanded = self._expand(encoding, knowledge, knowledge_drop, phoneme_drop)
-        fused = self.fusion(expanded, encoding.lip_states, encoding.frame_mask)
+        fused = self.fuse_frames(expanded, encoding.lip_states, encoding.frame_mask)
         return FlowDubberAlignerOutput(
             fused=fused, ctc_logits=self.ctc_head(fused), encoding=encoding, knowledge=knowledge
         )
@@ -434,6 +442,7 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
             owners,
         )
 
+    @apply_forward_hook
     def expand(
         self,
         encoding: FlowDubberAlignerEncoding,
@@ -442,6 +451,13 @@ class FlowDubberAlignerModel(AlignerTiming, FlowDubberAlignerPreTrainedModel):
     ) -> torch.Tensor:
         """The first half of `fuse`, whose arguments these are: phonemes and knowledge along the path, `(B, 4F, hidden_size)`."""
         return self._expand(encoding, self.know(encoding, semantic_features, semantic_mask))
+
+    @apply_forward_hook
+    def fuse_frames(
+        self, expanded: torch.Tensor, lip_states: torch.Tensor, frame_mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The second half: mel frames `(B, 4F, hidden_size)` and lips `(B, F, hidden_size)` to the fused `(B, 4F, hidden_size)`."""
+        return self.fusion(expanded, lip_states, frame_mask)
 
     def _expand(
         self,

@@ -6,6 +6,7 @@
 from typing import NamedTuple
 
 import torch
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch.nn import functional as F
 
 from flowdubber_hf.processing.audio import MEL_FRAMES_PER_VIDEO_FRAME, VIDEO_FRAME_RATE
@@ -186,6 +187,7 @@ class AlignerTiming:
         has_evidence = torch.zeros(len(phoneme_mask), dtype=torch.bool, device=phoneme_mask.device)
         return self.search(nothing, phoneme_mask, frame_mask, optional_mask, pause_ids, durations, has_evidence, cue)
 
+    @apply_forward_hook
     def plan(
         self,
         input_ids: torch.Tensor,

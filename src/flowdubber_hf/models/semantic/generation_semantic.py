@@ -8,9 +8,10 @@ with joined weights and a cache of fixed size. Models whose layers are not the l
 # SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 from torch.nn import functional as F
 from transformers import DynamicCache
@@ -28,6 +29,8 @@ from transformers.utils import ModelOutput
 
 #: Weights of a matrix up to which a copy in the order that a single row's product reads best pays.
 SMALL_MATRIX = 1 << 18
+#: Share of a batch that goes on from which on the rows that have ended are still computed: leaving them out copies the cache.
+CROWDED = 0.75
 #: What a decoder may be made of for its step to be computed as plain tensor code.
 PLAIN_MODULES = (Qwen2DecoderLayer, Qwen2Attention, Qwen2MLP, Qwen2RMSNorm, nn.Linear, nn.ModuleList)
 
@@ -157,6 +160,12 @@ class LibrarySteps:
             )
         return self.decoder.norm(hidden)[:, 0]
 
+    def keep(self, rows: torch.LongTensor) -> None:
+        """Goes on with these rows alone."""
+        self.cache.batch_select_indices(rows)
+        self.lengths = self.lengths[rows]
+        self.mask = None if self.mask is None else self.mask[rows]
+
 
 class PlainSteps:
     """One more position as plain tensor code; the arguments are those of [`LibrarySteps`].
@@ -219,6 +228,13 @@ class PlainSteps:
             hidden = torch.addmm(hidden, layer.activation(states.mm(layer.gate)).mul_(states.mm(layer.up)), layer.down)
         return self.norm(hidden)
 
+    def keep(self, rows: torch.LongTensor) -> None:
+        """Goes on with these rows alone."""
+        wholes = [cache.index_select(0, rows) for cache, _, _ in self.caches]
+        self.caches = [(whole, *whole.chunk(2, dim=1)) for whole in wholes]
+        if self.mask is not None:
+            self.lengths, self.mask = self.lengths[rows], self.mask[rows]
+
 
 def _plain_norm(norm: Qwen2RMSNorm) -> Callable[[torch.Tensor], torch.Tensor]:
     """The norm `(batch, hidden_size)` with its constants drawn together; in half precision the order of its roundings matters."""
@@ -268,6 +284,35 @@ def _rotary_table(decoder: Qwen2Model, length: int) -> tuple[torch.Tensor, torch
     return cos[0], sin[0]
 
 
+@dataclass
+class _Stretch:
+    """Steps that the same rows took together."""
+
+    rows: torch.LongTensor
+    tokens: list[torch.Tensor] = field(default_factory=list)
+    states: list[torch.Tensor] = field(default_factory=list)
+    running: list[torch.Tensor] = field(default_factory=list)
+
+
+def _join(stretches: Sequence[_Stretch], rows: int) -> FlowDubberSemanticOutput:
+    """What all rows wrote, zeros behind their ends."""
+
+    def join(name: str) -> torch.Tensor:
+        # Stacked in the order of time, each stretch's rows in their places.
+        parts = []
+        for stretch in stretches:
+            values = torch.stack(getattr(stretch, name), dim=1)
+            part = values.new_zeros(rows, *values.shape[1:])
+            part[stretch.rows] = values
+            parts.append(part)
+        return torch.cat(parts, dim=1)
+
+    mask = join("running")
+    return FlowDubberSemanticOutput(
+        semantic_tokens=join("tokens") * mask, hidden_states=join("states") * mask[..., None], mask=mask
+    )
+
+
 class SemanticGeneration:
     """What the semantic model adds to the library's generation; it has `config`, `model` and `lm_head`."""
 
@@ -310,12 +355,13 @@ class SemanticGeneration:
         return attention_mask
 
     @torch.no_grad()
+    @apply_forward_hook
     def generate_semantics(
         self,
         input_ids: torch.LongTensor,
         attention_mask: torch.Tensor | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
-        max_new_tokens: int = 3000,
+        max_new_tokens: int | Sequence[int] = 3000,
         min_new_tokens: int = 1,
         temperature: float = 0.8,
         top_k: int = 50,
@@ -329,7 +375,7 @@ class SemanticGeneration:
             input_ids (`(batch, length)`): prompts, padded on the left.
             attention_mask (`(batch, length)`, *optional*): 0 on padding.
             generator: the only randomness; one for the batch or one for each row.
-            max_new_tokens (`int`): upper bound of the speech tokens, 50 a second.
+            max_new_tokens (`int` or one for each row): upper bound of the speech tokens, 50 a second.
             min_new_tokens (`int`): no end before so many; at least 1, for an empty row has no features.
             temperature (`float`): 0 takes the best token each time.
             top_k (`int`): sample among so many best, 0 = all.
@@ -341,7 +387,12 @@ class SemanticGeneration:
         Raises:
             ValueError: options out of range, right padding, wrong shapes.
         """
-        if not 1 <= min_new_tokens <= max_new_tokens:
+        limits = [max_new_tokens] * len(input_ids) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+        if len(limits) != len(input_ids):
+            raise ValueError(
+                f"give one max_new_tokens or one for each of the {len(input_ids)} rows, got {len(limits)}."
+            )
+        if not 1 <= min_new_tokens <= min(limits):
             raise ValueError(
                 f"1 <= min_new_tokens <= max_new_tokens must hold, got {min_new_tokens} and {max_new_tokens}."
             )
@@ -351,32 +402,28 @@ class SemanticGeneration:
             )
         attention_mask = self._check_prompts(input_ids, attention_mask)
         input_ids, attention_mask = self._with_start_token(input_ids, attention_mask)
-        uniform = uniform_numbers(generator, input_ids.shape[0], max_new_tokens, input_ids.device)
+        uniform = uniform_numbers(generator, input_ids.shape[0], max(limits), input_ids.device)
 
-        def draw(logits: torch.Tensor, step: int) -> torch.Tensor:
-            return sample_tokens(logits, uniform[:, step], temperature, top_k, top_p)
+        def draw(logits: torch.Tensor, rows: torch.LongTensor, step: int) -> torch.Tensor:
+            return sample_tokens(logits, uniform[rows, step], temperature, top_k, top_p)
 
         # Nothing that is made inside needs what autograd keeps of each tensor; what is returned is made outside.
         with torch.inference_mode():
-            tokens, states, masks = self._write(input_ids, attention_mask, draw, min_new_tokens, max_new_tokens)
-        mask = torch.stack(masks, dim=1)
-        return FlowDubberSemanticOutput(
-            semantic_tokens=torch.stack(tokens, dim=1) * mask,
-            hidden_states=torch.stack(states, dim=1) * mask[..., None],
-            mask=mask,
-        )
+            stretches = self._write(input_ids, attention_mask, draw, min_new_tokens, limits)
+        return _join(stretches, len(input_ids))
 
     def _write(
         self,
         input_ids: torch.LongTensor,
         attention_mask: torch.Tensor,
-        draw: Callable[[torch.Tensor, int], torch.Tensor],
+        draw: Callable[[torch.Tensor, torch.LongTensor, int], torch.Tensor],
         min_new_tokens: int,
-        max_new_tokens: int,
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
-        """Codes `(batch,)`, last hidden states `(batch, hidden_size)` and running rows `(batch,)` of each step until all rows ended."""
+        limits: Sequence[int],
+    ) -> list[_Stretch]:
+        """What is written until all rows have ended or reached their limits."""
         first, size = self.config.semantic_token_offset, self.config.semantic_codebook_size
-        stops = torch.tensor(self.config.stop_token_ids, device=input_ids.device)
+        device = input_ids.device
+        stops = torch.tensor(self.config.stop_token_ids, device=device)
         # Only semantic and stop tokens are valid, so only their rows of the head are computed.
         head = _by_row(torch.cat((self.lm_head.weight[first : first + size], self.lm_head.weight[stops])))
         cache = DynamicCache(config=self.config.text_config)
@@ -388,21 +435,30 @@ class SemanticGeneration:
             use_cache=True,
         ).last_hidden_state[:, -1]
         steps = PlainSteps if computes_plainly(self.model) else LibrarySteps
-        take_step = steps(self.model, cache, attention_mask, max_new_tokens)
-        running = torch.ones(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
-        tokens, states, masks = [], [], []
-        for step in range(max_new_tokens):
+        take_step = steps(self.model, cache, attention_mask, max(limits))
+        ends = torch.tensor(limits, device=device)
+        running = torch.ones(len(input_ids), dtype=torch.bool, device=device)
+        stretch = _Stretch(torch.arange(len(input_ids), device=device))
+        stretches = [stretch]
+        for step in range(max(limits)):
             logits = torch.mm(hidden, head)
-            choice = draw(logits[:, :size] if step < min_new_tokens else logits, step)
-            running = running & (choice < size)
-            if not bool(running.any()):
+            choice = draw(logits[:, :size] if step < min_new_tokens else logits, stretch.rows, step)
+            running = running & (choice < size) & (step < ends)
+            going = int(running.sum())
+            if not going:
                 break
+            if going <= CROWDED * len(running):
+                kept = running.nonzero()[:, 0]
+                take_step.keep(kept)
+                choice, ends, running = choice[kept], ends[kept], running[kept]
+                stretch = _Stretch(stretch.rows[kept])
+                stretches.append(stretch)
             choice = choice * running
             hidden = take_step(choice + first, step)
-            tokens.append(choice)
-            states.append(hidden)
-            masks.append(running)
-        return tokens, states, masks
+            stretch.tokens.append(choice)
+            stretch.states.append(hidden)
+            stretch.running.append(running)
+        return stretches
 
 
 __all__ = [

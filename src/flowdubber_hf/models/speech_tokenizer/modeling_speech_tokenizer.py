@@ -16,6 +16,7 @@
 from dataclasses import dataclass
 
 import torch
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 from transformers import PreTrainedModel, Wav2Vec2Model
 from transformers import initialization as init
@@ -304,6 +305,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         return input_values, lengths, length_mask(lengths, input_values.shape[1])
 
     @torch.no_grad()
+    @apply_forward_hook
     def encode(
         self, input_values: torch.Tensor, attention_mask: torch.Tensor | None = None
     ) -> FlowDubberSpeechTokenizerEncoderOutput:

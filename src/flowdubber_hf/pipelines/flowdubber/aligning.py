@@ -51,7 +51,7 @@ class AligningMixin:
                 passes += split_clip(row, phonemization, counts, natural=False)
             else:
                 of_lips = None if clips.features is None else clips.features[row : row + 1, :frames]
-                plan = self._enter(self.aligner).plan(
+                plan = self.aligner.plan(
                     **self._script_inputs([phonemization]),
                     style=style[row : row + 1].to(self.aligner.dtype),
                     lip_features=of_lips,
@@ -107,7 +107,7 @@ class AligningMixin:
         cue: bool,
         knowledge: Sequence[torch.Tensor | None],
     ) -> FlowDubberAlignerEncoding:
-        aligner = self._enter(self.aligner)
+        aligner = self.aligner
         phonemizations = [one.phonemization for one in passes]
         script = self._script_inputs(phonemizations)
         optional = script["attention_mask"] & (script["pause_ids"] >= PAUSES.index("clause"))
@@ -163,7 +163,7 @@ class AligningMixin:
         frame_mask: torch.Tensor,
     ) -> torch.Tensor:
         """The mel prior mu `(B, 80, T)`; without semantic features, a row a pass, mu', where the learned null stands for them."""
-        aligner = self._enter(self.aligner)
+        aligner = self.aligner
         expanded, first = [], 0
         for passes, encoding in timing.groups:
             rows = slice(first, first + len(passes))
@@ -171,11 +171,11 @@ class AligningMixin:
             expanded.append(aligner.expand(encoding, *known))
             first += len(passes)
         num_frames = frame_mask.sum(1).tolist()
-        fused = aligner.fusion(
+        fused = aligner.fuse_frames(
             timing.join(expanded, num_frames, MEL_FRAMES_PER_VIDEO_FRAME),
             timing.join([encoding.lip_states for _, encoding in timing.groups], num_frames, 1),
             frame_mask,
         )
-        field = self._enter(self.vector_field)
+        field = self.vector_field
         mel_mask = frame_mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
         return field.prior(fused.to(field.dtype), style.to(field.dtype), mel_mask)

@@ -30,7 +30,7 @@ _SHARED_PRODUCT = 1_000_000  # weights of a matrix from which on several threads
 
 
 @contextmanager
-def _decoding_threads(model: torch.nn.Module) -> Iterator[None]:
+def _decoding_threads(model: torch.nn.Module, device: torch.device) -> Iterator[None]:
     """One thread while a small model writes token by token on a CPU: its products are too small to be shared out.
 
     The bundled one takes a quarter of a second for 120 tokens with one thread and a third with two. Larger models keep
@@ -39,7 +39,7 @@ def _decoding_threads(model: torch.nn.Module) -> Iterator[None]:
     sizes = model.config.text_config
     threads = torch.get_num_threads()
     small = sizes.hidden_size * sizes.intermediate_size < _SHARED_PRODUCT
-    if small and model.device.type == "cpu":
+    if small and device.type == "cpu":
         torch.set_num_threads(1)
     try:
         yield
@@ -89,7 +89,7 @@ class KnowledgeMixin:
         if isinstance(generator, (list, tuple)):
             generator = [generator[one.clip] for one in passes]
         num_frames = [one.num_frames for one in passes]
-        model = self._enter(self.semantic_model)
+        model, device = self.semantic_model, self._execution_device
         input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
         if max_new_tokens is None:
             tokens_per_frame = SEMANTIC_TOKENS_PER_SECOND // VIDEO_FRAME_RATE
@@ -98,20 +98,17 @@ class KnowledgeMixin:
         else:
             limits = [max_new_tokens] * len(prompts)
         self._check_prompt_room(prompts, limits)
-        with _decoding_threads(model):
+        with _decoding_threads(model, device):
             spoken = model.generate_semantics(
-                input_ids.to(model.device),
-                attention_mask.to(model.device),
+                input_ids.to(device),
+                attention_mask.to(device),
                 generator=generator,
-                max_new_tokens=max(limits),
+                max_new_tokens=limits,
                 temperature=temperature,
                 top_k=top_k,
                 top_p=top_p,
             )
-        # A row stops at its own limit, whatever its neighbours' are; earlier states do not depend on later tokens
-        places = torch.arange(spoken.mask.shape[1], device=spoken.mask.device)
-        mask = spoken.mask.bool() & (places < torch.tensor(limits, device=places.device)[:, None])
-        return spoken.hidden_states, mask
+        return spoken.hidden_states, spoken.mask
 
     def _check_prompt_room(self, prompts: list[list[int]], limits: list[int]) -> None:
         places = self.semantic_model.config.text_config.max_position_embeddings

@@ -159,13 +159,6 @@ class FlowDubberPipeline(
         self._num_timesteps = 0
         self._interrupt = False
 
-    def _enter(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Brings an offloaded model to the device before one of its methods other than `forward` is called."""
-        hook = getattr(model, "_hf_hook", None)
-        if hook is not None and hasattr(hook, "pre_forward"):
-            hook.pre_forward(model)
-        return model
-
     @overload
     def __call__(
         self,
@@ -261,7 +254,8 @@ class FlowDubberPipeline(
                 second, four a video frame) each phoneme lasts, instead of what the lips say; the sum is four
                 times the clip's frames at 25 a second.
             without (`list[str]`, *optional*): parts of the method to leave out, to measure what they are worth: `"semantics"` (the learned
-                null replaces the language model's knowledge, and there is no guidance, which sharpens it),
+                null replaces the language model's knowledge, and there is no guidance, which sharpens it; neither the
+                language model nor the speech tokenizer is run, and `timings` has no `"semantics"`),
                 `"lips"` (no picture: phonemes of natural length, or `phoneme_frames`), `"style"` (zeros as the style vector).
             num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
             sigmas (`list[float]`, *optional*): your own grid, 1 - t falling from 1, without the end point (`flow_sigmas`).

@@ -48,7 +48,8 @@ class PreparedVoice:
 
     Attributes:
         style: `(256,)`, of the style encoder.
-        global_tokens, semantic_tokens: `(32,)` and `(length,)` codes for the language model; `None` where there is none.
+        global_tokens, semantic_tokens: `(32,)` and `(length,)` codes for the language model; `None` where there is none or the
+            voice was read for a dub `without` it.
         warnings: what is wrong with the recording, one sentence each.
         seconds: how long the listening took.
     """

@@ -171,7 +171,9 @@ class ReadingMixin:
             accent = self.aligner.config.phoneme_accent
             phonemizations = each("script", given.script, lambda text: phonemize(text, accent, given.lexicon))
         with watch.stage("reference"):
-            voices = each("reference_audio", given.reference_audio, self._hear_voice)
+            # Tokens are for the language model's prompts alone.
+            hear = partial(self._hear_voice, tokens="semantics" not in given.without)
+            voices = each("reference_audio", given.reference_audio, hear)
         with watch.stage("lips"):
             clips = self._read_clips(given, look, read_lips)
         frames_of = given.phoneme_frames
@@ -220,17 +222,24 @@ class ReadingMixin:
         once = Timing(aligned.groups[: len(aligned.groups) // copies])
         return self.encode_prior(once, None, None, style[:rows], frame_mask[:rows]).repeat(copies, 1, 1)
 
-    def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice) -> PreparedVoice:
+    def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice, tokens: bool = True) -> PreparedVoice:
+        """Style and, where the pipeline has a language model and `tokens` asks for them, what its prompts need."""
+        tokens = tokens and self.speech_tokenizer is not None
         if isinstance(source, PreparedVoice):
+            if tokens and source.global_tokens is None:
+                raise ValueError(
+                    "`reference_audio` was heard without the language model's tokens (without=['semantics'], or a model "
+                    "that has none); prepare the voice with `prepare_voice` of this pipeline."
+                )
             return source
         sound = load_audio(source)
         remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
         values, mask = (tensor.to(self._execution_device) for tensor in pad_sounds([level_voice(sound)]))
-        encoder = self._enter(self.style_encoder)
+        encoder = self.style_encoder
         style = encoder(values.to(encoder.dtype), attention_mask=mask).style[0]
-        if self.speech_tokenizer is None:
+        if not tokens:
             return PreparedVoice(style, warnings=tuple(remarks))
-        tokenizer = self._enter(self.speech_tokenizer)
+        tokenizer = self.speech_tokenizer
         codes = tokenizer.encode(values.to(tokenizer.dtype), attention_mask=mask)
         spoken = codes.semantic_tokens[0][codes.semantic_mask[0].bool()]
         return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks))
@@ -272,6 +281,6 @@ class ReadingMixin:
 
     def encode_lips(self, lip_values: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         """The lip encoder's features `(F, hidden)` of a clip's normalised crops `(1, F, 88, 88)`; `seen` `(F,)` is bool."""
-        aligner = self._enter(self.aligner)
+        aligner = self.aligner
         values = torch.as_tensor(lip_values).to(self._execution_device, aligner.dtype)
-        return aligner.lip_encoder(values, seen[None].to(values.device))[0]
+        return aligner.encode_lips(values, seen[None].to(values.device))[0]

@@ -38,7 +38,7 @@ class SoundingMixin:
         """Normalised mels to `(samples,)` float32 sounds on the CPU, each vocoded alone so that padding cannot be heard, with a
         decibel of headroom; `on_too_loud` is called with the row of a sound that goes far beyond full scale."""
         mel = self.vector_field.denormalize(latents)
-        vocoder = self._enter(self.vocoder)
+        vocoder = self.vocoder
         sounds = []
         for index, (row, frames, samples) in enumerate(zip(mel, num_mel_frames, num_samples, strict=True)):
             spectrogram = row[:, :frames].T[None].to(vocoder.dtype)
