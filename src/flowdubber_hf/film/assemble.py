@@ -78,7 +78,7 @@ def assemble(
         clock: of the film's pictures.
         cues: that have a take, in the order of the film.
         remarks: of the check before the work.
-        tell: is told of progress.
+        tell: is called with the progress.
 
     Raises:
         ValueError: a file cannot be read or written.
