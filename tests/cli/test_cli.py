@@ -26,6 +26,7 @@ import pytest
 
 from flowdubber_hf import __version__, cli
 from flowdubber_hf.demo import make_demo
+from flowdubber_hf.processing import outputs
 from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
 from flowdubber_hf.processing.video import probe_video, write_wav
 from support.tiny_models import tiny_pipeline
@@ -364,7 +365,7 @@ def test_folder_that_cannot_be_written(capsys, arguments, monkeypatch, tmp_path)
         raise PermissionError(13, "Permission denied")
 
     # tests may run as a user whom no permission stops
-    monkeypatch.setattr(cli.common.tempfile, "TemporaryFile", denied)
+    monkeypatch.setattr(outputs.tempfile, "TemporaryFile", denied)
     refused(capsys, arguments(), "cannot be written", "Permission denied")
 
 

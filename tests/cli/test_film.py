@@ -28,7 +28,7 @@ def arguments(folder: Path):
 
 
 def test_a_dry_run_checks_and_writes_nothing(arguments, folder, capsys, monkeypatch):
-    monkeypatch.setattr("flowdubber_hf.dubbing.loading.load_pipeline", None)
+    monkeypatch.setattr("flowdubber_hf.film.run.load_pipeline", None)
     assert main(arguments("--dry-run", output="dry.mkv")) == 0
     assert "4 of 5 cues are to be dubbed; nothing was loaded or written." in capsys.readouterr().out
     assert not (folder / "dry.mkv.film").exists()
@@ -54,7 +54,7 @@ def test_all_mistakes_are_told_at_once(arguments, folder, tmp_path, capsys):
     ],
 )
 def test_wrong_options_are_told(arguments, options, message, capsys, monkeypatch):
-    monkeypatch.setattr("flowdubber_hf.dubbing.loading.load_pipeline", None)
+    monkeypatch.setattr("flowdubber_hf.film.run.load_pipeline", None)
     assert main(arguments(*options, "--quiet", output="wrong.mkv")) == 2
     assert message in capsys.readouterr().err
 
@@ -91,7 +91,7 @@ def test_a_film_is_dubbed_told_of_and_done_again(arguments, folder, capsys):
 
 @pytest.mark.slow
 def test_a_plan_alone(arguments, folder, capsys, monkeypatch):
-    monkeypatch.setattr("flowdubber_hf.dubbing.loading.load_pipeline", None)
+    monkeypatch.setattr("flowdubber_hf.film.run.load_pipeline", None)
     assert main(arguments("--stop-after", "plan", "--json", folder / "plan.json", output="planned.mkv")) == 0
     assert "3 by lips, 0 by activity, 1 by cue; 0 unsure who speaks" in capsys.readouterr().out
     assert (folder / "planned.mkv.film" / "plan.json").is_file()

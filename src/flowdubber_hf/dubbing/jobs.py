@@ -31,6 +31,7 @@ from ..sampling import (
     TIMINGS,
     TURNS,
 )
+from ..work.faults import why
 
 
 if TYPE_CHECKING:
@@ -200,7 +201,12 @@ def check_content(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(str(error), "script")
     yield from _copy_problems(job)
-    problem = _voice_problem(job.reference, job.reference.stat().st_mtime_ns)
+    try:
+        changed = job.reference.stat().st_mtime_ns
+    except OSError as error:
+        yield Problem(f"{job.reference} cannot be read ({why(error)}).", "reference")
+        return
+    problem = _voice_problem(job.reference, changed)
     if problem is not None:
         yield Problem(problem, "reference")
 

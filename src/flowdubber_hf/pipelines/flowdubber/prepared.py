@@ -103,7 +103,7 @@ class PreparedDub:
         seconds: spent in each stage.
         phoneme_frames: `(P,)` each, the mel frames of each phoneme, if they were given and not searched.
         cue: whether the clips do not show the speaker.
-        copies: how often the same dubs stand here, see [`repeat`](`PreparedDub.repeat`).
+        copies: how often the same dubs stand here, by `repeat`.
     """
 
     scripts: tuple[str, ...]
