@@ -24,7 +24,7 @@ from .mix import Mix, MixLevels, finish_mix, write_stems
 from .own_files import note_own
 from .plan import FilmPlan
 from .planned import CuePlan
-from .run_settings import RunSettings
+from .run_settings import RunSettings, stored_sound
 from .separation import parse_separator, separate, speech_regions
 from .sound import FilmClock, Silence, Sound, channel_names, store_sound
 from .stems import Line, stems_of
@@ -87,7 +87,7 @@ def assemble(
     work.mkdir(parents=True, exist_ok=True)
     layout = output_layout(plan.source.path, settings.tracks.layout)
     warnings = list(remarks)
-    film = _film_sound(plan, clock, layout, work, tell)
+    film = _film_sound(plan, clock, layout, tell)
     momentary, _ = BlockLevels(work / "film-levels.npz").measure(film, layout)
     tell("mix", 0.2)
     spans = [_span(cue.plan, clock) for cue in cues]
@@ -134,10 +134,10 @@ def assemble(
     )
 
 
-def _film_sound(plan: FilmPlan, clock: FilmClock, layout: str, work: Path, tell: Callable) -> Sound:
+def _film_sound(plan: FilmPlan, clock: FilmClock, layout: str, tell: Callable) -> Sound:
     if not plan.source.has_sound:
         return Silence(len(channel_names(layout)), clock.samples)
-    target = work / f"film-{plan.source.identity}-{layout}.wav"
+    target = stored_sound(plan, layout)
     return store_sound(plan.source.path, target, clock, layout, on_progress=lambda share: tell("sound", share))
 
 
