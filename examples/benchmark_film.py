@@ -47,7 +47,7 @@ from flowdubber_hf.work.hashing import hash_file
 from pages import insert, update_json
 
 
-SECTION = "film"
+SECTION = "figures whole_film"
 FIGURES = "figures.json"
 _COMMAND = (sys.executable, "-m", "flowdubber_hf", "film")
 

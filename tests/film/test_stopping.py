@@ -205,7 +205,7 @@ def test_a_disk_that_is_full_ends_the_work_and_keeps_finished_takes(folder: Path
         return write(*given, **options)
 
     monkeypatch.setattr(run_module, "write_wav", full_at_the_third)
-    with pytest.raises(ValueError, match=r"there is no space left for it.*finished takes are kept"):
+    with pytest.raises(ValueError, match=r"there is no space left for it.*what is finished is kept"):
         run_film(plan, RunSettings(**FAST))
     assert len(list(plan.settings.work_folder.glob("takes/*/*.wav"))) == 2
 
