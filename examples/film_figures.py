@@ -236,6 +236,7 @@ def loudness(path: Path) -> float:
 
 def measure_sound(dubbed: Dubbed, kept: Path) -> dict[str, Any]:
     """Of the dubbed film; its track is decoded into the file `kept`."""
+    kept.unlink(missing_ok=True)
     track = store_sound(dubbed.output, kept, dubbed.clock, "stereo")
     late = lags(dubbed, track)
     leaks = [cue["levels"]["leakage_db"] for cue, _ in dubbed.rows]
