@@ -84,6 +84,22 @@ def test_a_run_that_is_killed_in_every_stage_comes_to_the_same_bytes(dubbed: Dub
     assert output.read_bytes() == dubbed.output.path.read_bytes()
 
 
+def test_a_run_that_is_killed_when_its_files_are_just_there_knows_them_again(folder: Path, dubbed, monkeypatch):
+    plan = plan_in(folder, folder / "just.mkv")
+    settings = RunSettings(**FAST, subtitles=folder / "just.srt")
+
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flowdubber_hf.film.assemble.note_own", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_film(plan, settings)
+    assert (folder / "just.mkv").exists() and (folder / "just.srt").exists()
+    run_film(plan, settings)
+    assert (folder / "just.mkv").read_bytes() == dubbed.output.path.read_bytes()
+
+
 def test_what_killed_runs_left_is_removed_when_nobody_writes_it(tmp_path: Path):
     old, new, other = (create_beside(tmp_path / name) for name in ("film.mkv", "film.mkv", "other.mkv"))
     mine = tmp_path / ".notes-of-mine.txt"
@@ -108,7 +124,7 @@ def test_a_run_removes_what_a_killed_one_left_beside_film_and_takes(dubbed: Dubb
 
 
 def test_processes_of_accelerate_share_the_cues(dubbed: DubbedFilm, folder: Path, monkeypatch):
-    """Rank 1 makes its share and no film; rank 0 the rest and the film, in the same bytes."""
+    """Rank 1 makes its share and no film; who makes the rest writes the film, in the same bytes."""
 
     class State:
         def __init__(self, cpu, timeout):
@@ -123,9 +139,9 @@ def test_processes_of_accelerate_share_the_cues(dubbed: DubbedFilm, folder: Path
     part = run_film(plan, RunSettings(**FAST))
     assert part.cues == () and part.output is None
     assert len(list(plan.settings.work_folder.glob("takes/*/*.wav"))) == 2
-    monkeypatch.setattr(run_module, "world", lambda: (0, 2))
+    monkeypatch.setattr(run_module, "world", lambda: (0, 1))
     whole = run_film(plan, RunSettings(**FAST))
-    assert takes_of(whole) == takes_of(dubbed)
+    assert sum(cue.made for cue in whole.cues) == 2 and takes_of(whole) == takes_of(dubbed)
     assert whole.output.path.read_bytes() == dubbed.output.path.read_bytes()
 
 

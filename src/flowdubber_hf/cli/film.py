@@ -167,7 +167,7 @@ def _film(arguments: argparse.Namespace) -> Result:
     from ..film.problems import raise_errors
 
     settings = _settings(arguments)
-    _check_reports(arguments)
+    _check_reports(arguments, settings.work_folder)
     if arguments.dry_run:
         checked = check_film(settings)
         _warn(problem for problem in checked.problems if not problem.is_error)
@@ -182,6 +182,7 @@ def _film(arguments: argparse.Namespace) -> Result:
 
 def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     from ..film.exporting import export_film
+    from ..film.own_files import begin_own, note_own
     from ..film.progress import Bars
     from ..film.report import REPORT_NAME, film_report, write_report
     from ..film.run import run_film
@@ -224,8 +225,10 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     if not first:
         return Result(None)
     report = film_report(done)
+    begin_own(plan.settings.work_folder, arguments.report)
     for path in (plan.settings.work_folder / REPORT_NAME, *arguments.report):
         write_report(path, report, done.plan)
+    note_own(plan.settings.work_folder, arguments.report)
     if arguments.export is not None:
         export_film(done, arguments.export[0], Path(arguments.export[1]), arguments.overwrite)
     _say(arguments, done, report)
@@ -332,10 +335,14 @@ def _check_tracks(arguments: argparse.Namespace) -> None:
         print(f"flowdubber: warning: {warning}", file=sys.stderr)
 
 
-def _check_reports(arguments: argparse.Namespace) -> None:
+def _check_reports(arguments: argparse.Namespace, work: Path) -> None:
+    from ..film.own_files import is_own
+
     for path in arguments.report:
         if path.suffix.lower() not in (".html", ".csv", ".json"):
             raise ValueError(f"--report {path.name} must end in .html, .csv or .json.")
+        if path.exists() and not arguments.overwrite and not is_own(work, path):
+            raise ValueError(f"--report {path} exists; choose another name, or give --overwrite.")
     if arguments.export is not None and arguments.export[0] not in EXPORTS:
         raise ValueError(f"--export takes {', '.join(EXPORTS)} and a folder, got {arguments.export[0]!r}.")
 
