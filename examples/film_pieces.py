@@ -49,6 +49,7 @@ class Talk:
         read: gives them, `(count, 288, 360, 3)` uint8; a film of them does not fit into the memory.
         sound: `(1920 count,)` float32 at 48 kHz.
         words: word, start and end in seconds.
+        clip: file of which it is all; `None` for what is drawn.
     """
 
     speaker: str
@@ -57,6 +58,7 @@ class Talk:
     read: Callable[[], np.ndarray]
     sound: np.ndarray
     words: tuple[tuple[str, float, float], ...]
+    clip: Path | None = None
 
     def still(self) -> np.ndarray:
         """As many pictures with the mouth at rest: what comes before the first word, forth and back."""
@@ -84,7 +86,7 @@ class GridCast:
         count = probe_video(file).num_frames
         sound = sound_beside(file, 0.0, count / FRAME_RATE)
         words = tuple(map(tuple, row["words"]))
-        return Talk(speaker, row["text"].capitalize() + ".", count, partial(_grid_frames, file), sound, words)
+        return Talk(speaker, row["text"].capitalize() + ".", count, partial(_grid_frames, file), sound, words, file)
 
     def voice(self, speaker: str) -> np.ndarray:
         return self.talk(speaker, -1).sound

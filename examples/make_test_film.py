@@ -100,6 +100,7 @@ class Film:
         words = [[word, round(a + at / FRAME_RATE, 3), round(b + at / FRAME_RATE, 3)] for word, a, b in talk.words]
         self.speech.append((at * SAMPLES, talk.sound))
         row = {"kind": kind, "speaker": talk.speaker, "text": talk.text, "words": words, "box": box}
+        row |= {"clip": talk.clip and str(talk.clip.resolve()), "first": at}
         times = {"start": round(max(0, start - lead) * 1000) * 1000, "end": round((end + lag) * 1000) * 1000}
         self.cues.append(row | times)
 

@@ -11,6 +11,8 @@ import av
 import pytest
 
 from flowdubber_hf.film import FilmSettings, plan_film
+from flowdubber_hf.film.run import RunSettings, run_film
+from flowdubber_hf.film.streams import OutputTracks
 
 
 pytestmark = pytest.mark.slow
@@ -60,3 +62,29 @@ def test_the_other_make_is_what_it_says(made: Path) -> None:
         assert film.streams.audio[0].channels == 6 and len(film.chapters()) == 4
         assert abs(float(film.streams.video[0].average_rate) - 23.976) < 0.001
         assert [stream.metadata.get("language") for stream in film.streams.audio] == ["eng", "fra"]
+
+
+def test_the_other_make_is_dubbed_and_keeps_its_tracks(made: Path) -> None:
+    files = {"film": made / "other.mp4", "cues": made / "film.vtt", "voices": made / "voices.toml"}
+    plan = plan_film(FilmSettings(**files, output=made / "other_dubbed.mp4", work=made / "other.mp4.work"))
+    assert (plan.source.width, plan.source.height, plan.source.rotation) == (360, 288, 90)
+    done = run_film(plan, RunSettings(steps=1, device="cpu", judge=False, tracks=OutputTracks(layout="film")))
+    assert done.failed == []
+    with av.open(str(done.output.path)) as dub, av.open(str(made / "other.mp4")) as film:
+        assert [stream.type for stream in dub.streams if stream.type != "data"] == [
+            "video",
+            "audio",
+            "audio",
+            "audio",
+            "subtitle",
+        ]
+        assert [stream.channels for stream in dub.streams.audio] == [6, 6, 2]
+        assert [stream.metadata.get("language") for stream in dub.streams.audio] == ["eng", "eng", "fra"]
+        assert [one["metadata"] for one in dub.chapters()] == [one["metadata"] for one in film.chapters()]
+        assert next(dub.decode(video=0)).rotation == next(film.decode(video=0)).rotation != 0
+    same = []
+    for path in (done.output.path, made / "other.mp4"):
+        with av.open(str(path)) as container:
+            same.append([bytes(packet) for packet in container.demux(video=0) if packet.size])
+    assert same[0] == same[1]
+    assert done.output.levels.true_peak <= -1.0

@@ -3,17 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.film import FilmSettings, plan_film
 from flowdubber_hf.film import run as run_module
 from flowdubber_hf.film.run import DubbedFilm, RunSettings, run_film
 from flowdubber_hf.processing.sound import load_audio
-from support.films import make_film
+from flowdubber_hf.processing.wav import write_wav
+from support.films import TEXT, make_film, speech
+from support.video_files import head_frames, write_clip
 
 
 FAST = {"steps": 1, "device": "cpu", "judge": False}
@@ -158,6 +162,28 @@ def test_a_cue_that_fails_is_told_and_the_film_made_without_it(folder: Path, mon
     monkeypatch.setattr(run_module, "make_take", fails_for_ben)
     done = run_film(plan, RunSettings(**FAST))
     assert [cue.problem for cue in done.failed] == ["this voice is hoarse."] * 2 and done.output is not None
+
+
+@pytest.mark.slow
+def test_a_cue_of_more_than_a_minute_is_said_in_parts(tmp_path: Path):
+    count = 21
+    write_clip(tmp_path / "film.mp4", np.tile(head_frames(), (count, 1, 1, 1)), sound=np.tile(speech(), count))
+    write_wav(tmp_path / "anna.wav", demo_reference())
+    (tmp_path / "voices.toml").write_text('[anna]\nreference = "anna.wav"\n')
+    (tmp_path / "film.srt").write_text(f"1\n00:00:00,400 --> 00:01:02,500\nANNA: {' '.join([TEXT] * count)}\n")
+    plan = plan_in(tmp_path, tmp_path / "dubbed.mkv")
+    (cue,) = plan.cues
+    assert [part.timing for part in cue.parts] == ["lips"] * 3
+    done = run_film(plan, RunSettings(**FAST, stems=True))
+    assert done.failed == []
+    sound, (start, end) = load_audio(done.cues[0].file), cue.window
+    assert len(sound) == round((end - start) * 16000 / 1e6)
+    times = [time for _, first, last in done.cues[0].words for time in (first, last)]
+    assert len(times) == 2 * 6 * count and times == sorted(times) and start <= times[0] and times[-1] <= end
+    for before, after in pairwise(cue.parts):
+        assert before.window[1] <= after.window[0]
+        joint = round((after.microseconds[0] - start) * 16000 / 1e6)
+        assert np.abs(sound[joint - 160 : joint + 160]).max() < 0.1 * np.abs(sound).max()
 
 
 @pytest.mark.parametrize(

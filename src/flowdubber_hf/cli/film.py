@@ -167,7 +167,7 @@ def _film(arguments: argparse.Namespace) -> Result:
     from ..film.problems import raise_errors
 
     settings = _settings(arguments)
-    _check_reports(arguments)
+    _check_reports(arguments, settings.work_folder)
     if arguments.dry_run:
         checked = check_film(settings)
         _warn(problem for problem in checked.problems if not problem.is_error)
@@ -182,19 +182,23 @@ def _film(arguments: argparse.Namespace) -> Result:
 
 def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     from ..film.exporting import export_film
-    from ..film.plan import plan_film
+    from ..film.own_files import begin_own, note_own
     from ..film.progress import Bars
     from ..film.report import REPORT_NAME, film_report, write_report
-    from ..film.run import DubbedFilm, run_film
+    from ..film.run import run_film
+    from ..film.separation import SeparationFailed
     from ..work.workers import world
 
     run = _run_settings(arguments)
     _check_tracks(arguments)
-    with Bars(disable=arguments.quiet or world()[0] != 0) as bars:
-        plan = plan_film(settings, _LazyScore(settings.model), progress=bars)
-        _warn(plan.problems)
+    first = world()[0] == 0
+    with Bars(disable=arguments.quiet or not first) as bars:
+        plan = _plan(arguments, settings, bars)
+        if first:
+            _warn(plan.problems)
         if arguments.stop_after == "plan":
-            done = DubbedFilm(plan)
+            if not first:
+                return Result(None)
             if not arguments.quiet:
                 print(_planned(plan))
             return Result(
@@ -214,11 +218,17 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
             raise KeyboardInterrupt(
                 "stopped; takes that are done are kept, the same command goes on from them."
             ) from None
-    if world()[0] != 0:
+        except SeparationFailed as error:
+            message = f"{error} All takes are kept; the same command goes on from them."
+            print(f"flowdubber: error: {message}", file=sys.stderr)
+            return Result({"work": str(plan.settings.work_folder), "output": None}, EXIT_FAILED, message)
+    if not first:
         return Result(None)
     report = film_report(done)
+    begin_own(plan.settings.work_folder, arguments.report)
     for path in (plan.settings.work_folder / REPORT_NAME, *arguments.report):
         write_report(path, report, done.plan)
+    note_own(plan.settings.work_folder, arguments.report)
     if arguments.export is not None:
         export_film(done, arguments.export[0], Path(arguments.export[1]), arguments.overwrite)
     _say(arguments, done, report)
@@ -240,6 +250,26 @@ class _LazyScore:
 
             self._score = ScriptScore(self._model)
         return self._score(text, crops, seen)
+
+
+def _plan(arguments: argparse.Namespace, settings: Any, bars: Any) -> "FilmPlan":
+    """By the first process; the others then find all that it found in the work folder."""
+    from ..film.plan import plan_film
+    from ..work.workers import join_world, world
+
+    score = _LazyScore(settings.model)
+    rank, processes = world()
+    if processes == 1:
+        return plan_film(settings, score, bars)
+    from ..pipelines.flowdubber.loading import choose_device
+
+    wait_for_everyone = join_world(processes, choose_device(arguments.device))
+    if rank != 0:
+        wait_for_everyone()
+    plan = plan_film(settings, score, bars)
+    if rank == 0:
+        wait_for_everyone()
+    return plan
 
 
 def _settings(arguments: argparse.Namespace) -> Any:
@@ -305,10 +335,14 @@ def _check_tracks(arguments: argparse.Namespace) -> None:
         print(f"flowdubber: warning: {warning}", file=sys.stderr)
 
 
-def _check_reports(arguments: argparse.Namespace) -> None:
+def _check_reports(arguments: argparse.Namespace, work: Path) -> None:
+    from ..film.own_files import is_own
+
     for path in arguments.report:
         if path.suffix.lower() not in (".html", ".csv", ".json"):
             raise ValueError(f"--report {path.name} must end in .html, .csv or .json.")
+        if path.exists() and not arguments.overwrite and not is_own(work, path):
+            raise ValueError(f"--report {path} exists; choose another name, or give --overwrite.")
     if arguments.export is not None and arguments.export[0] not in EXPORTS:
         raise ValueError(f"--export takes {', '.join(EXPORTS)} and a folder, got {arguments.export[0]!r}.")
 

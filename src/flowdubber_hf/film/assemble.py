@@ -21,10 +21,10 @@ from .background import (
 from .leakage import Leak, find_leaks
 from .levels import BlockLevels, line_gains, parse_loudness, programme_loudness, take_loudness, window_loudness
 from .mix import Mix, MixLevels, finish_mix, write_stems
-from .own_files import note_own
+from .own_files import begin_own, note_own
 from .plan import FilmPlan
 from .planned import CuePlan
-from .run_settings import RunSettings
+from .run_settings import RunSettings, stored_sound
 from .separation import parse_separator, separate, speech_regions
 from .sound import FilmClock, Silence, Sound, channel_names, store_sound
 from .stems import Line, stems_of
@@ -87,7 +87,7 @@ def assemble(
     work.mkdir(parents=True, exist_ok=True)
     layout = output_layout(plan.source.path, settings.tracks.layout)
     warnings = list(remarks)
-    film = _film_sound(plan, clock, layout, work, tell)
+    film = _film_sound(plan, clock, layout, tell)
     momentary, _ = BlockLevels(work / "film-levels.npz").measure(film, layout)
     tell("mix", 0.2)
     spans = [_span(cue.plan, clock) for cue in cues]
@@ -104,6 +104,8 @@ def assemble(
     own = None if parse_background(settings.background).kind in ("gaps", "none") else background
     leaks = dict(zip((cue.plan.id for cue in cues), find_leaks(film, mix, dub, spans, own), strict=True))
     shown = subtitles_of([_spoken(cue) for cue in cues])
+    outputs = [plan.settings.output, *([settings.subtitles] if settings.subtitles else [])]
+    begin_own(plan.settings.work_folder, outputs)
     written = {}
     if settings.stems:
         written = write_stems(plan.settings.work_folder / "stems", stems, background, layout)
@@ -120,7 +122,7 @@ def assemble(
         overwrite=True,  # `check_run` has looked at what is there
         on_warning=warnings.append,
     )
-    note_own(plan.settings.work_folder, [path, *([settings.subtitles] if settings.subtitles else [])])
+    note_own(plan.settings.work_folder, outputs)
     tell("film", 1.0)
     return Assembled(
         path=Path(path),
@@ -134,10 +136,10 @@ def assemble(
     )
 
 
-def _film_sound(plan: FilmPlan, clock: FilmClock, layout: str, work: Path, tell: Callable) -> Sound:
+def _film_sound(plan: FilmPlan, clock: FilmClock, layout: str, tell: Callable) -> Sound:
     if not plan.source.has_sound:
         return Silence(len(channel_names(layout)), clock.samples)
-    target = work / f"film-{plan.source.identity}-{layout}.wav"
+    target = stored_sound(plan, layout)
     return store_sound(plan.source.path, target, clock, layout, on_progress=lambda share: tell("sound", share))
 
 

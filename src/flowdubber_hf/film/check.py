@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 from ..checkpoints.fetching import fetch
 from ..checkpoints.sources import local_checkpoint
 from ..work.reading import read_json
+from ..work.records import read_record
 from .checks import check_cues
 from .cues import Cue, CueSheet, read_cues
 from .own_faces import OwnTrack, read_faces
 from .problems import FilmProblem, in_order
-from .settings import FilmSettings
+from .settings import PLAN_NAME, FilmSettings
 from .shots import read_shots
 from .source import FilmSource, probe_film
 from .voices import VoiceTable, check_voices, read_voices
@@ -84,6 +85,7 @@ def check_film(settings: FilmSettings) -> FilmCheck:
     )
     faces: Mapping[str, OwnTrack] = {}
     if source is not None:
+        problems += _work_problems(settings, source)
         problems += [FilmProblem(remark, where="film", is_error=False) for remark in source.warnings]
         if settings.faces is not None:
             faces = read("faces", read_faces, source, settings.faces) or {}
@@ -101,6 +103,17 @@ def check_film(settings: FilmSettings) -> FilmCheck:
         problems.append(FilmProblem("no cue of it is speech; there is nothing to dub.", where="cues"))
     empty = VoiceTable({})
     return FilmCheck(settings, source, table or empty, sheet.cues, accent, faces, tuple(in_order(problems)))
+
+
+def _work_problems(settings: FilmSettings, source: FilmSource) -> list[FilmProblem]:
+    """A work folder is of one film: another one's takes and mouths would be mixed with it. A copy of the film is the same film."""
+    planned = read_record(settings.work_folder / PLAN_NAME, {"film": dict})
+    about = planned.get("film", {})
+    before = [about.get("size"), about.get("duration")]
+    if not planned or before == [source.size, source.duration]:
+        return []
+    message = f"{settings.work_folder} is of another film ({about.get('path')}); give another folder by --work, or remove this one."
+    return [FilmProblem(message, where="work")]
 
 
 def _face_problems(

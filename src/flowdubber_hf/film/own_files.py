@@ -4,21 +4,32 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..work.records import read_record, write_record
 
 
 OUTPUTS_NAME = "outputs.json"
+_BEGUN = "begun"
 
 
 def is_own(folder: Path, file: str | Path) -> bool:
-    """Whether a file is as a run of this work folder left it, by size and time."""
-    return read_record(folder / OUTPUTS_NAME).get(str(Path(file).resolve())) == _stamp(Path(file))
+    """Whether a file is as a run of this work folder left it, by size and time, also one that was killed right then."""
+    noted = read_record(folder / OUTPUTS_NAME).get(str(Path(file).resolve()))
+    return noted == _BEGUN or noted == _stamp(Path(file))
+
+
+def begin_own(folder: Path, files: Iterable[str | Path]) -> None:
+    """Remembers what is about to be written."""
+    _note(folder, {str(Path(file).resolve()): _BEGUN for file in files})
 
 
 def note_own(folder: Path, files: Iterable[str | Path]) -> None:
     """Remembers what was just written."""
-    noted = {str(Path(file).resolve()): _stamp(Path(file)) for file in files}
+    _note(folder, {str(Path(file).resolve()): _stamp(Path(file)) for file in files})
+
+
+def _note(folder: Path, noted: dict[str, Any]) -> None:
     write_record(folder / OUTPUTS_NAME, {**read_record(folder / OUTPUTS_NAME), **noted})
 
 

@@ -18,7 +18,7 @@ from .mouths import Mouths
 from .planned import CuePlan, PlannedSpan
 from .problems import FilmProblem, in_order, raise_errors
 from .script import num_phonemes, rate_of, read_script, split_cue, too_fast
-from .settings import FASTEST_RATE, FilmSettings
+from .settings import FASTEST_RATE, PLAN_NAME, FilmSettings
 from .shots import Shot, find_shots, one_shot, read_shots
 from .source import GRID_STEP, FilmSource
 from .speaker import Choice, PathScore
@@ -26,7 +26,7 @@ from .voices import Voice, check_spans
 from .windows import Span, choose_timing, cue_window, find_windows
 
 
-PLAN_NAME, CUES_NAME, SHOTS_NAME = "plan.json", "cues.jsonl", "shots.json"
+CUES_NAME, SHOTS_NAME = "cues.jsonl", "shots.json"
 _SHOTS_FORM = 1  # of the file of shots; another rule for cuts is another form
 _AROUND = 12  # pictures before and behind a window that are decoded with it
 
@@ -62,7 +62,12 @@ class FilmPlan:
     def as_json(self) -> dict[str, Any]:
         source = self.source
         about = {"path": str(source.path), "duration": source.duration, "width": source.width, "height": source.height}
-        about |= {"frame_rate": str(source.frame_rate), "rotation": source.rotation, "identity": source.identity}
+        about |= {
+            "size": source.size,
+            "frame_rate": str(source.frame_rate),
+            "rotation": source.rotation,
+            "identity": source.identity,
+        }
         return {
             "version": __version__,
             "film": about,

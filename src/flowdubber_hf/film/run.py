@@ -18,9 +18,10 @@ from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from ..processing.video import SYNTHETIC_SPEECH_NOTICE, write_wav
 from ..version import __version__
+from ..work.files import remove_abandoned
 from ..work.hashing import hash_checkpoint, hash_json
 from ..work.records import Piece
-from ..work.workers import join_world, run_in_processes, use_free_cores, world
+from ..work.workers import join_world, run_in_processes, single_thread, world
 from .assemble import Assembled, assemble
 from .choices import Choices, Draw, find_cues
 from .judging import judge_flags, judge_take
@@ -117,6 +118,7 @@ def run_film(
 
     Raises:
         ValueError: an option that cannot be, the model cannot be loaded, or nothing can be written.
+        SeparationFailed: the separator did not do its work; all takes are kept.
         KeyboardInterrupt: takes that were finished are kept.
     """
     settings = settings or RunSettings()
@@ -127,15 +129,16 @@ def run_film(
     settings = replace(settings, device=choose_device(settings.device))
     clock = film_clock(plan.source.path)
     remarks = check_run(plan, settings, clock)
-    run = _Run(plan, settings)
-    for name, seed in (accept or {}).items():
-        run.accept(name, seed)
-    run.redo(redo)
     rank, processes = world()
     wait_for_everyone = join_world(processes, settings.device)
-    wait_for_everyone()  # until all have looked at what is there
+    if rank == 0:
+        _tidy(plan)
+        _Run(plan, settings).choose(accept or {}, redo)  # a seed is free for one process alone
+    wait_for_everyone()
+    run = _Run(plan, settings)
     tasks = run.tasks(None if only is None else find_cues(plan, only))
     due = [task for task in tasks if not task.piece.is_done]
+    wait_for_everyone()  # until all have looked at what is there
     made = {task.cue.id for task in due}
     mine = sorted(due, key=lambda task: (-_length(task.cue), task.cue.id))[rank::processes]
     run.work(mine, tell)
@@ -150,6 +153,14 @@ def run_film(
     output = assemble(plan, settings, clock, [cue for cue in cues if cue.file is not None], remarks, tell)
     seconds["assembling"] = time.monotonic() - begun
     return DubbedFilm(plan, cues, output, seconds)
+
+
+def _tidy(plan: FilmPlan) -> None:
+    """Removes what runs that were killed had begun to write: it may be as large as the film."""
+    output, work = Path(plan.settings.output), plan.settings.work_folder
+    remove_abandoned(output.parent, output.stem)
+    for folder in (work, *(one for one in work.rglob("*") if one.is_dir())):
+        remove_abandoned(folder)
 
 
 def _length(cue: CuePlan) -> int:
@@ -191,6 +202,12 @@ class _Run:
     def task(self, cue: CuePlan) -> _Task:
         draw = self.choices.of(cue.cue)
         return _Task(cue, self.voice(cue), draw, self.piece(cue, draw))
+
+    def choose(self, accept: Mapping[str, int], redo: Iterable[str]) -> None:
+        """Takes that are there, and seeds of which there is no take yet."""
+        for name, seed in accept.items():
+            self.accept(name, seed)
+        self.redo(redo)
 
     def accept(self, name: str, seed: int) -> None:
         """Uses a take that is there.
@@ -247,9 +264,9 @@ class _Run:
 
         work = partial(_work_on, self.plan, self.settings)
         if self.settings.num_proc == 1 or len(tasks) < 2:
-            use_free_cores()
-            for task in tasks:
-                done(work(task))
+            with single_thread():  # sums of more threads round otherwise
+                for task in tasks:
+                    done(work(task))
             return
         for task in run_in_processes(work, tasks, self.settings.num_proc, done):
             task.piece.fail(

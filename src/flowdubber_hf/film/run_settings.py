@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from .levels import parse_loudness
 from .own_files import is_own
 from .plan import FilmPlan
 from .separation import parse_separator
-from .sound import FilmClock
-from .streams import OutputTracks, check_film_output
+from .sound import FilmClock, channel_names
+from .streams import OutputTracks, check_film_output, output_layout
 from .subtitles import SUFFIXES
 
 
@@ -89,4 +91,34 @@ def check_run(plan: FilmPlan, settings: RunSettings, clock: FilmClock) -> tuple[
             raise ValueError(f"{name}: {file} exists; allow overwriting, or choose another name.")
     if settings.subtitles is not None and Path(settings.subtitles).suffix.lower() not in SUFFIXES:
         raise ValueError(f"subtitles: {settings.subtitles} must end in one of {', '.join(SUFFIXES)}.")
-    return check_film_output(plan.source.path, output, settings.tracks)
+    remarks = check_film_output(plan.source.path, output, settings.tracks)
+    _check_room(plan, settings, clock)
+    return remarks
+
+
+def stored_sound(plan: FilmPlan, layout: str) -> Path:
+    """Where the film's own sound is kept, decoded."""
+    return plan.settings.work_folder / "sound" / f"film-{plan.source.identity}-{layout}.wav"
+
+
+def _check_room(plan: FilmPlan, settings: RunSettings, clock: FilmClock) -> None:
+    """Raises `ValueError` where film, decoded sound and stems will not fit on their disks; stems of voices are mostly holes."""
+    layout = output_layout(plan.source.path, settings.tracks.layout)
+    track = 4 * len(channel_names(layout)) * clock.samples
+    kept = plan.source.has_sound and not stored_sound(plan, layout).is_file()
+    wanted = {
+        plan.settings.work_folder: track * (kept + 2 * settings.stems),
+        Path(plan.settings.output): plan.source.size,
+    }
+    disks: dict[int, tuple[Path, int]] = {}
+    for path, size in wanted.items():
+        there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+        disk = os.stat(there).st_dev
+        disks[disk] = there, disks.get(disk, (there, 0))[1] + size
+    for there, size in disks.values():
+        free = shutil.disk_usage(there).free
+        if free < size:
+            raise ValueError(
+                f"{there}: the film, its decoded sound and stems take about {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; "
+                "free some, or choose another disk for --output and --work."
+            )

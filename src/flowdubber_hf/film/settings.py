@@ -10,6 +10,7 @@ from .cue_formats.native import TIMINGS
 from .cues import SPEAKERS
 
 
+PLAN_NAME = "plan.json"
 #: Phonemes a second above which a cue is told of, and above which it cannot be spoken: one in each picture.
 HURRIED_RATE, FASTEST_RATE = 20.0, 25.0
 

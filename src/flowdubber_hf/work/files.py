@@ -18,8 +18,10 @@ nobody can lay a link in its way.
 """
 
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +31,8 @@ from pathlib import Path
 UNFINISHED = ".unfinished-"
 # Files that are being written now, so that a run that is ended at once leaves none behind.
 _BEGUN: set[Path] = set()
+_IDLE = 60.0  # seconds without a change after which nobody writes a temporary file any more
+_TEMPORARY = re.compile(r"\.(.*)-[0-9a-f]{16}(\.[^.]*)?", re.DOTALL)
 _MAX_STEM = 50  # characters of a name that its temporary one keeps: with four bytes each, a suffix still fits into 255
 
 
@@ -72,6 +76,23 @@ def remove_begun() -> None:
     for path in tuple(_BEGUN):
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path, stem: str | None = None) -> None:
+    """Removes temporary files in a folder whose writers were killed: those that nobody has written to for a minute.
+
+    Args:
+        folder: that may be missing.
+        stem (*optional*): only those that were to become files of this name without its ending.
+    """
+    with suppress(OSError):
+        for path in sorted(folder.glob(".*")):
+            found = _TEMPORARY.fullmatch(path.name)
+            if found is None or stem not in (None, found[1]):
+                continue
+            with suppress(OSError):
+                if path.is_file() and time.time() - path.stat().st_mtime > _IDLE:
+                    path.unlink()
 
 
 def replace_file(path: Path, data: bytes) -> None:
