@@ -180,7 +180,9 @@ def test_what_cannot_be_is_refused_before_a_model_is_loaded(folder: Path, change
     assert not (folder / "refused.mkv").exists()
 
 
-def test_a_loaded_pipeline_is_taken_and_no_other_is_loaded(dubbed: DubbedFilm, folder: Path, tmp_path: Path, monkeypatch):
+def test_a_loaded_pipeline_is_taken_and_no_other_is_loaded(
+    dubbed: DubbedFilm, folder: Path, tmp_path: Path, monkeypatch
+):
     pipe = run_module._pipeline("flowdubber-grid-tiny", "cpu")
     monkeypatch.setattr(run_module, "_pipeline", lambda *given: pytest.fail("a second copy was loaded"))
     again = run_film(plan_in(folder, tmp_path / "dubbed.mkv"), RunSettings(**FAST), stop_after="dub", pipe=pipe)

@@ -125,7 +125,9 @@ def run_film(
     if stop_after not in (None, "dub"):
         raise ValueError(f"a run stops after dub or not at all, got {stop_after!r}.")
     if pipe is not None and settings.num_proc != 1:
-        raise ValueError("a pipeline that is loaded works in this process alone: leave num_proc at 1, or give no pipe.")
+        raise ValueError(
+            "a pipeline that is loaded works in this process alone: leave num_proc at 1, or give no pipe."
+        )
     tell = on_progress or (lambda stage, share: None)
     start = time.monotonic()
     settings = replace(settings, device=choose_device(settings.device) if pipe is None else str(pipe.device))

@@ -42,7 +42,11 @@ MAX_SHEET_CHARACTERS = 100_000
 MAX_NAME_LETTERS = 40
 FILM_FIELDS = ("film", "cues", "voices", "film-consent", "film-settings")
 #: What is heard beside the dub, and what that is to a visitor.
-BACKGROUNDS = {"gaps": "The film's sound outside of the lines", "duck": "All of it, quieter under them", "none": "Nothing"}
+BACKGROUNDS = {
+    "gaps": "The film's sound outside of the lines",
+    "duck": "All of it, quieter under them",
+    "none": "Nothing",
+}
 
 #: Columns of the table of cues; the first and the last are the page's own.
 COLUMNS = ("Cue", "Start", "End", "Speaker", "Text", "Timing", "Skip", "To look at")
