@@ -249,8 +249,6 @@ class FilmDubber:
             row["number"]: [without_paths(one, folder) for one in (row["problem"], *row["flags"]) if one]
             for row in report["cues"]
         }
-        earlier = {row[0]: row[-1] for row in checked.rows if row[-1]}
-        notes = {number: notes.get(number) or [text] for number, text in earlier.items()} | notes
         shown = output
         if not plays_in_browsers(output):
             shown = transcode_video(output, folder / "shown.mp4", max_side=SHOWN_SIDE, overwrite=True)

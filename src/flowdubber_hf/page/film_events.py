@@ -19,6 +19,7 @@ from .film_limits import (
     FILM_FIELDS,
     MAX_SHEET_CHARACTERS,
     MAX_SPEAKERS,
+    NOT_SPOKEN,
     FilmProblems,
     FilmRequest,
     Row,
@@ -178,7 +179,7 @@ def take_sheet(sheet: str | None) -> tuple[Any, str, str]:
     except Problem as problem:
         return gr.skip(), str(problem), ""
     spoken = sum(not row[6] for row in rows)
-    return rows, "\n".join(mistakes), f"{spoken} cues are spoken, {len(rows) - spoken} are not."
+    return rows, "\n".join(mistakes), f"{spoken} of {len(rows)} cues are spoken."
 
 
 def take_typed(text: str | None) -> tuple[Any, str, str]:
@@ -261,7 +262,7 @@ def film_check_handler(films: FilmDubber, button: str) -> Callable[..., tuple]:
 
 
 def _about(checked: FilmChecked) -> str:
-    doubtful = sum(bool(row[-1]) for row in checked.rows)
+    doubtful = sum(row[-1] not in ("", NOT_SPOKEN) for row in checked.rows)
     look = f", {doubtful} with something to look at" if doubtful else ""
     return " ".join([f"Nothing is wrong: {checked.cues} cues{look}.", *checked.remarks])
 

@@ -51,6 +51,7 @@ BACKGROUNDS = {
 #: Columns of the table of cues; the first and the last are the page's own.
 COLUMNS = ("Cue", "Start", "End", "Speaker", "Text", "Timing", "Skip", "To look at")
 Row = list[Any]
+NOT_SPOKEN = "Not spoken."
 
 _SPANS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(\d+(?:\.\d+)?)\s*")
 
@@ -109,17 +110,17 @@ class FilmProblems(Problems):
 class Found:
     """Problems as they are found."""
 
-    lines: dict[str, list[str]] = field(default_factory=dict)
+    lines: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # with the number of the cue, or 0
     by_cue: dict[int, list[str]] = field(default_factory=dict)
 
-    def add(self, name: str, message: str) -> None:
-        self.lines.setdefault(name, []).append(message)
+    def add(self, name: str, message: str, number: int = 0) -> None:
+        self.lines.setdefault(name, []).append((number, message))
 
     def cue(self, number: int, message: str, time: int | None = None) -> None:
         told = for_visitors(message)
         self.by_cue.setdefault(number, []).append(told)
         place = "" if time is None else f" ({clock(time)})"
-        self.add("cues", f"Cue {number}{place}: {told[:1].lower()}{told[1:]}")
+        self.add("cues", f"Cue {number}{place}: {told[:1].lower()}{told[1:]}", number)
 
     def tried(self, name: str, check: Any, *arguments: Any) -> Any:
         try:
@@ -130,8 +131,11 @@ class Found:
 
     def raise_all(self) -> None:
         if self.lines:
-            ordered = {name: "\n".join(self.lines[name]) for name in FILM_FIELDS if name in self.lines}
-            raise FilmProblems(ordered, self.by_cue)
+            by_cue = {
+                name: sorted(self.lines[name], key=lambda one: one[0]) for name in FILM_FIELDS if name in self.lines
+            }
+            told = {name: "\n".join(message for _, message in lines) for name, lines in by_cue.items()}
+            raise FilmProblems(told, self.by_cue)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -214,7 +218,7 @@ def filled(rows: Iterable[Sequence[Any]]) -> list[Row]:
 
 def with_notes(rows: Iterable[Row], notes: Mapping[int, Sequence[str]]) -> list[Row]:
     """The rows with what is to be looked at, by the number of the cue."""
-    return [[*row[:-1], " ".join(notes.get(row[0], ()))] for row in rows]
+    return [[*row[:-1], " ".join(notes.get(row[0]) or ([NOT_SPOKEN] if _is_true(row[6]) else []))] for row in rows]
 
 
 def speakers_of(rows: Iterable[Sequence[Any]]) -> list[str]:

@@ -184,7 +184,6 @@ def _table(buttons: dict[str, gr.Button], problems: dict[str, gr.HTML]) -> tuple
         headers=list(COLUMNS),
         datatype=["number", "str", "str", "str", "str", "str", "bool", "str"],
         column_count=len(COLUMNS),
-        column_limits=(len(COLUMNS), len(COLUMNS)),
         column_widths=["4rem", "6rem", "6rem", "7rem", "22rem", "6rem", "5rem", "20rem"],
         static_columns=[0, len(COLUMNS) - 1],
         type="array",
