@@ -101,7 +101,8 @@ def build_film_parts(max_takes: int) -> FilmParts:
     with gr.Row(elem_id="film-columns"):
         with gr.Column(scale=6, min_width=320):
             film, film_note, sheet, typed = _given(buttons, problems)
-            voices = [_voice(number) for number in range(MAX_SPEAKERS)]
+            with gr.Row(elem_id="film-voices"):
+                voices = [_voice(number) for number in range(MAX_SPEAKERS)]
             problems["voices"] = problem_line("voices")
         with gr.Column(scale=6, min_width=320, elem_id="film-results"):
             shown, remarks, downloads = _results()
@@ -142,7 +143,7 @@ def _given(buttons: dict[str, gr.Button], problems: dict[str, gr.HTML]) -> tuple
             film_note = note_line("film")
         with gr.Column(min_width=240):
             sheet = gr.File(
-                label="Cue sheet (SRT, VTT, ASS, TTML)", file_types=SHEET_ENDINGS, elem_id="sheet", height="9rem"
+                label="Cue sheet (SRT, VTT, ASS, TTML)", file_types=SHEET_ENDINGS, elem_id="sheet", height="17rem"
             )
             with gr.Accordion("Or type one", open=False, elem_id="typed-fold"):
                 typed = gr.Textbox(
@@ -181,10 +182,11 @@ def _voice(number: int) -> VoicePlace:
 
 def _table(buttons: dict[str, gr.Button], problems: dict[str, gr.HTML]) -> tuple[gr.Dataframe, gr.HTML]:
     table = gr.Dataframe(
+        [[1, "", "", "", "", "auto", False, ""]],
         headers=list(COLUMNS),
         datatype=["number", "str", "str", "str", "str", "str", "bool", "str"],
         column_count=len(COLUMNS),
-        column_widths=["4rem", "6rem", "6rem", "7rem", "22rem", "6rem", "5rem", "20rem"],
+        column_widths=[65, 85, 85, 110, 350, 95, 90, 330],
         static_columns=[0, len(COLUMNS) - 1],
         type="array",
         wrap=True,
