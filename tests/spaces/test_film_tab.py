@@ -236,10 +236,10 @@ def test_a_film_is_dubbed_and_one_cue_done_again(dubber, whole, tmp_path, monkey
 
     first, remarks, rows, files = run(replace(whole, stems=True))
     assert "4 cues dubbed, 4 of them now" in remarks and len(rows) == 5 and rows[4][-1] == film_limits.NOT_SPOKEN
-    assert Path(files["subtitles"].value).read_text().count("Place blue at f two now.") == 4
-    assert files["stems"].visible and Path(files["stems"].value).stat().st_size > 1000
+    assert Path(files["subtitles"].value["path"]).read_text().count("Place blue at f two now.") == 4
+    assert files["stems"].visible and Path(files["stems"].value["path"]).stat().st_size > 1000
     for name in ("page", "report"):  # no path of the server
-        text = Path(files[name].value).read_text()
+        text = Path(files[name].value["path"]).read_text()
         assert "dubbed.mp4" in text and "flowdubber-films-" not in text
     second, remarks, _, files = run(replace(whole, redo=(2,)))
     assert "4 cues dubbed, 1 of them now" in remarks and not files["stems"].visible
