@@ -31,7 +31,7 @@ MODEL = os.environ.get("FLOWDUBBER_MODEL") or BUNDLED_MODEL
 MAX_SECONDS = check_max_seconds(os.environ.get("FLOWDUBBER_MAX_SECONDS") or MAX_CLIP_SECONDS, "FLOWDUBBER_MAX_SECONDS")
 
 dubber = build_dubber(MODEL, MAX_SECONDS, lend=GPU)
-demo = build_demo(dubber, MODEL)
+demo = build_demo(dubber, MODEL, lend=GPU)
 
 if __name__ == "__main__":
     demo.launch(**launch_settings())

@@ -204,3 +204,30 @@ def test_what_cannot_be_is_refused_before_a_model_is_loaded(folder: Path, change
     with pytest.raises(ValueError, match=message):
         run_film(plan, RunSettings(**{**FAST, **changed}))
     assert not (folder / "refused.mkv").exists()
+
+
+def test_a_loaded_pipeline_is_taken_and_no_other_is_loaded(
+    dubbed: DubbedFilm, folder: Path, tmp_path: Path, monkeypatch
+):
+    pipe = run_module._pipeline("flowdubber-grid-tiny", "cpu")
+    monkeypatch.setattr(run_module, "_pipeline", lambda *given: pytest.fail("a second copy was loaded"))
+    again = run_film(plan_in(folder, tmp_path / "dubbed.mkv"), RunSettings(**FAST), stop_after="dub", pipe=pipe)
+    first = {cue.plan.id: cue.file.read_bytes() for cue in dubbed.cues}
+    assert {cue.plan.id: cue.file.read_bytes() for cue in again.cues} == first
+    with pytest.raises(ValueError, match="leave num_proc at 1"):
+        run_film(again.plan, RunSettings(**FAST, num_proc=2), pipe=pipe)
+
+
+def test_a_voice_that_changed_is_heard_anew(dubbed: DubbedFilm, folder: Path, tmp_path: Path):
+    from flowdubber_hf.demo import demo_reference
+    from flowdubber_hf.processing.wav import write_wav
+
+    (tmp_path / "voices.toml").write_text((folder / "voices.toml").read_text())
+    outcomes = []
+    for pitch in (1.0, 1.6):
+        write_wav(tmp_path / "anna.wav", demo_reference(pitch), overwrite=True)
+        plan = plan_in(folder, tmp_path / "dubbed.mkv", voices=tmp_path / "voices.toml")
+        outcomes.append(run_film(plan, RunSettings(**FAST), only=["1"], stop_after="dub").cues[0])
+    fresh = plan_in(folder, tmp_path / "fresh.mkv", voices=tmp_path / "voices.toml")
+    alone = run_film(fresh, RunSettings(**FAST), only=["1"], stop_after="dub").cues[0]
+    assert outcomes[0].file.read_bytes() != outcomes[1].file.read_bytes() == alone.file.read_bytes()

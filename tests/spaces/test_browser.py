@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 from flowdubber_hf.processing.video import probe_video
+from support.films import make_film
 from support.video_files import head_frames, noise_frames, write_clip
 
 
@@ -418,3 +419,43 @@ def test_what_is_seen_first(open_page):
         " const box = one.getBoundingClientRect(); return [box.width, box.height, one.innerText || one.ariaLabel] })"
     )
     assert len(sizes) > 8 and [one for one in sizes if min(one[:2]) < 24] == []
+
+
+def test_a_film_is_dubbed_and_one_of_its_cues_done_again(open_page, tmp_path):
+    film = make_film(tmp_path)
+    page = open_page()
+    page.get_by_role("tab", name="Film").click()
+    page.get_by_role("button", name="Dub the film").click()
+    expected = {"film": "Upload a film", "cues": "Give a cue sheet", "film-consent": "Tick this box"}
+    for field, text in expected.items():
+        playwright.expect(page.locator(f"#{field}-problem [role=alert]")).to_contain_text(text)
+    upload(page, "film", film)
+    playwright.expect(page.locator("#film-note")).to_contain_text("15.0 s, 360 × 288, with sound")
+    upload(page, "sheet", tmp_path / "film.srt")
+    playwright.expect(page.locator("#cues-note")).to_contain_text("4 of 5 cues are spoken")
+    upload(page, "film-voice-0", tmp_path / "anna.wav")
+    page.locator("#film-voice-0 canvas, #film-voice-0 .waveform-container").first.wait_for()
+    page.get_by_label("Or seconds of the film").nth(1).fill("3.0-5.5")
+    page.get_by_label("Everybody who is seen").check()
+    page.locator("#film-advanced button").first.click()
+    page.get_by_label("number input for Steps").last.fill("1")
+    page.get_by_label("number input for Steps").last.press("Tab")
+    page.get_by_role("button", name="Check", exact=True).click()
+    playwright.expect(page.locator("#cues-note")).to_contain_text("Nothing is wrong: 4 cues")
+    page.get_by_role("button", name="Dub the film").click()
+    playwright.expect(page.locator("#film-remarks")).to_contain_text("4 cues dubbed, 4 of them now")
+    ready = "document.querySelector('#film-dubbed video')?.readyState > 0"
+    page.wait_for_function(ready)
+    first = page.evaluate("document.querySelector('#film-dubbed video').src")
+    page.locator("#cues [data-row='1'][data-col='4']").last.click()
+    page.get_by_role("button", name="Do cue 2 again").click()
+    playwright.expect(page.locator("#film-remarks")).to_contain_text("4 cues dubbed, 1 of them now")
+    page.wait_for_function(ready)
+    assert fetch(page.evaluate("document.querySelector('#film-dubbed video').src")) != fetch(first)
+    for kind, ending in {"film": "mp4", "subtitles": "srt", "page": "html", "report": "json"}.items():
+        with page.expect_download() as download:
+            page.locator(f"#film-download-{kind}").click()
+        assert download.value.suggested_filename.endswith(f".{ending}")
+    assert page.locator("#film-download-stems").count() == 0
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert no_wider_than_the_screen(page)

@@ -211,7 +211,7 @@ def test_one_dub_at_a_time_and_a_queue_that_ends(app):
     demo = app.demo
     assert demo._queue.max_size == QUEUE_LENGTH
     dubs = [function for function in demo.fns.values() if function.concurrency_id == events.QUEUE]
-    assert len(dubs) == 2  # the page, the API
+    assert len(dubs) == 3  # clips, films, the API
     assert {function.concurrency_limit for function in dubs} == {1}
 
 
@@ -232,7 +232,7 @@ def test_nothing_is_told_to_others(app):
 def test_another_model_has_another_notice():
     texts = []
     with gr.Blocks(analytics_enabled=False) as demo:
-        layout._heading("NAME/other", 20.0)
+        layout.heading("NAME/other", 20.0)
     texts = [block.value for block in demo.blocks.values() if isinstance(block, gr.Markdown)]
     assert "`NAME/other`" in texts[1] and "GRID" not in texts[1]
 

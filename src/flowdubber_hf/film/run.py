@@ -7,6 +7,7 @@ stopped, in whatever way, goes on with the same command and comes to the same by
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -102,6 +103,7 @@ def run_film(
     accept: Mapping[str, int] | None = None,
     stop_after: str | None = None,
     on_progress: Progress | None = None,
+    pipe: FlowDubberPipeline | None = None,
 ) -> DubbedFilm:
     """
     Dubs a planned film.
@@ -115,6 +117,7 @@ def run_film(
         accept: cue to the seed of a take that is there, which is used from now on.
         stop_after: `dub` makes takes and puts nothing together.
         on_progress: called with the name of the stage and the share of it that is done.
+        pipe: the plan's model, already loaded, for takes that are made in this process; `settings.device` says nothing then.
 
     Raises:
         ValueError: an option that cannot be, the model cannot be loaded, or nothing can be written.
@@ -124,9 +127,13 @@ def run_film(
     settings = settings or RunSettings()
     if stop_after not in (None, "dub"):
         raise ValueError(f"a run stops after dub or not at all, got {stop_after!r}.")
+    if pipe is not None and settings.num_proc != 1:
+        raise ValueError(
+            "a pipeline that is loaded works in this process alone: leave num_proc at 1, or give no pipe."
+        )
     tell = on_progress or (lambda stage, share: None)
     start = time.monotonic()
-    settings = replace(settings, device=choose_device(settings.device))
+    settings = replace(settings, device=choose_device(settings.device) if pipe is None else str(pipe.device))
     clock = film_clock(plan.source.path)
     remarks = check_run(plan, settings, clock)
     rank, processes = world()
@@ -141,7 +148,7 @@ def run_film(
     wait_for_everyone()  # until all have looked at what is there
     made = {task.cue.id for task in due}
     mine = sorted(due, key=lambda task: (-_length(task.cue), task.cue.id))[rank::processes]
-    run.work(mine, tell)
+    run.work(mine, tell, pipe)
     wait_for_everyone()
     if rank != 0:
         return DubbedFilm(plan)
@@ -253,8 +260,8 @@ class _Run:
                     found.append((draw, row))
         return found
 
-    def work(self, tasks: Sequence[_Task], tell: Progress) -> None:
-        """Makes the takes that are due."""
+    def work(self, tasks: Sequence[_Task], tell: Progress, pipe: FlowDubberPipeline | None = None) -> None:
+        """Makes the takes that are due, by a pipeline that is loaded where there is one."""
         count = 0
 
         def done(_: str | None) -> None:
@@ -264,9 +271,10 @@ class _Run:
 
         work = partial(_work_on, self.plan, self.settings)
         if self.settings.num_proc == 1 or len(tasks) < 2:
-            with single_thread():  # sums of more threads round otherwise
+            # Sums of more threads round otherwise; of a pipeline that is given, they are its owner's.
+            with single_thread() if pipe is None else nullcontext():
                 for task in tasks:
-                    done(work(task))
+                    done(work(task, pipe, self._voices))
             return
         for task in run_in_processes(work, tasks, self.settings.num_proc, done):
             task.piece.fail(
@@ -315,16 +323,22 @@ def _voices(plan: FilmPlan) -> Voices:
     return _VOICES[name]
 
 
-def _work_on(plan: FilmPlan, settings: RunSettings, task: _Task) -> str | None:
-    """Makes a take and keeps its record; returns why it could not be made.
+def _work_on(
+    plan: FilmPlan,
+    settings: RunSettings,
+    task: _Task,
+    pipe: FlowDubberPipeline | None = None,
+    voices: Voices | None = None,
+) -> str | None:
+    """Makes a take and keeps its record; returns why it could not be made. Model and voices are those of the process where none are given.
 
     Raises:
         ValueError: the model cannot be loaded, or nothing can be written.
     """
-    pipe = _pipeline(plan.settings.model, settings.device)
+    pipe = pipe or _pipeline(plan.settings.model, settings.device)
 
     def make() -> dict[str, Any]:
-        heard = _voices(plan).heard(task.voice, pipe)
+        heard = (voices or _voices(plan)).heard(task.voice, pipe)
         take = make_take(pipe, plan, task.cue, task.voice, heard, settings, task.draw.seeds)
         checks = judge_take(plan, task.cue, take, pipe, heard) if settings.judge else {}
         task.piece.output.parent.mkdir(parents=True, exist_ok=True)

@@ -125,7 +125,7 @@ class Dubber:
         self.max_seconds = max_seconds
         self.is_lent = on_device is not None
         self._try_takes = self.try_takes if on_device is None else on_device(self.try_takes)
-        self._in_one_thread = OneThread()
+        self.in_one_thread = OneThread()
 
     @property
     def temperature(self) -> float:
@@ -161,7 +161,7 @@ class Dubber:
         Raises:
             Problems: what is wrong with the request, by field.
         """
-        return self._in_one_thread(self._dub, request, folder, report)
+        return self.in_one_thread(self._dub, request, folder, report)
 
     def _dub(self, request: Request, folder: Path, report: Report) -> Dub:
         clock = Clock()

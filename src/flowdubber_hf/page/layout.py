@@ -151,7 +151,6 @@ def build_parts(dubber: Dubber, model: str) -> Parts:
         dubber: runs the models, and makes the dub that is there at first.
         model: their name, for the notice.
     """
-    _heading(model, dubber.max_seconds)
     buttons: dict[str, gr.Button] = {}
     with TemporaryDirectory(prefix="flowdubber-examples-") as folder:
         made = make_examples(Path(folder))
@@ -190,7 +189,8 @@ def theme() -> gr.themes.Base:
     )
 
 
-def _heading(model: str, seconds: float) -> None:
+def heading(model: str, seconds: float) -> None:
+    """The page's name and what to expect of it."""
     about = ABOUT_BUNDLED if model == BUNDLED_MODEL else ABOUT_OTHER
     gr.Markdown(
         "# FlowDubber\nA clip of somebody speaking, the words to be said and a short recording of a voice: you get the clip with these "
@@ -213,7 +213,7 @@ def _inputs(
     with gr.Row(elem_id="files"):
         with gr.Column(min_width=240):
             clip = _clip(dubber.max_seconds)
-            problems["clip"] = _problem_line(
+            problems["clip"] = problem_line(
                 "clip", "video/", VIDEO_ENDINGS, "This is not a video file. Give mp4, mov, webm, mkv or avi."
             )
         with gr.Column(min_width=240):
@@ -225,13 +225,13 @@ def _inputs(
                 buttons=[],
             )
             own_sound = gr.Checkbox(label="Take the clip's own sound as the voice", elem_id="own-sound")
-            problems["voice"] = _problem_line(
+            problems["voice"] = problem_line(
                 "voice",
                 "audio/ video/",
                 [*SOUND_ENDINGS, *VIDEO_ENDINGS],
                 "This is not a sound file. Give wav, mp3, flac, ogg, m4a, or a video of the voice.",
             )
-            notes["voice"] = _note_line("voice")
+            notes["voice"] = note_line("voice")
     with gr.Row(elem_id="script-row"):
         script = gr.Textbox(
             label="Script",
@@ -245,17 +245,17 @@ def _inputs(
         buttons["draft"] = gr.Button(
             "Draft from the clip's sound", size="sm", scale=0, min_width=120, elem_id="draft", visible=can_draft()
         )
-    problems["script"] = _problem_line("script")
-    notes["script"] = _note_line("script")
+    problems["script"] = problem_line("script")
+    notes["script"] = note_line("script")
     consent = gr.Checkbox(label=CONSENT, elem_id="consent")
-    problems["consent"] = _problem_line("consent")
+    problems["consent"] = problem_line("consent")
     with gr.Row(elem_id="go"):
         buttons["dub"] = gr.Button("Dub the clip", variant="primary", size="lg", elem_id="dub", scale=3)
         buttons["stop"] = gr.Button("Stop", variant="stop", size="lg", elem_id="stop", visible=False, scale=1)
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         settings = _settings(dubber)
         buttons["random"] = gr.Button("Random seed", size="sm", elem_id="random")
-    problems["settings"] = _problem_line("settings")
+    problems["settings"] = problem_line("settings")
     with examples_place:
         examples = gr.Examples(
             [[str(one.clip), one.script, str(one.voice)] for one in made],
@@ -322,7 +322,7 @@ def _seed() -> gr.Number:
     )
 
 
-def _problem_line(field: str, kinds: str = "", endings: list[str] | None = None, wrong: str = "") -> gr.HTML:
+def problem_line(field: str, kinds: str = "", endings: list[str] | None = None, wrong: str = "") -> gr.HTML:
     """A line for what is wrong with a field; for files it speaks before anything is uploaded.
 
     Args:
@@ -347,7 +347,7 @@ def _problem_line(field: str, kinds: str = "", endings: list[str] | None = None,
     )
 
 
-def _note_line(field: str) -> gr.HTML:
+def note_line(field: str) -> gr.HTML:
     """A line about a field that is no mistake."""
     return gr.HTML(
         "",
@@ -422,6 +422,6 @@ def _moves(buttons: dict[str, gr.Button]) -> tuple[gr.Dataframe, gr.Accordion, g
             elem_id="moves",
             buttons=[],
         )
-        problem = _problem_line("moves")
+        problem = problem_line("moves")
         buttons["redo"] = gr.Button("Redo with these times", size="md", elem_id="redo")
     return moves, fold, problem

@@ -259,12 +259,12 @@ def check_consent(given: bool) -> None:
 
 def check_settings(request: Request, max_takes: int) -> None:
     """Raises `Problem` for a setting that is no number or out of its range."""
-    _check_whole("Steps", request.steps, *STEPS)
+    check_whole("Steps", request.steps, *STEPS)
     _check_number("Guidance", request.guidance_scale, *GUIDANCE)
-    _check_whole("Seed", request.seed, 0, MAX_SEED)
+    check_whole("Seed", request.seed, 0, MAX_SEED)
     if request.takes != 1 and max_takes == 1:
         raise Problem("This server cannot choose between takes; leave Takes at 1.")
-    _check_whole("Takes", request.takes, 1, max_takes)
+    check_whole("Takes", request.takes, 1, max_takes)
     if request.temperature is not None:  # otherwise the model's own
         _check_number("Temperature", request.temperature, *TEMPERATURE)
 
@@ -275,7 +275,7 @@ def _check_number(name: str, value: object, low: float, high: float, kind: str =
         raise Problem(f"{name} must be {kind} from {low:g} to {high:.15g}.")
 
 
-def _check_whole(name: str, value: object, low: int, high: int) -> None:
+def check_whole(name: str, value: object, low: int, high: int) -> None:
     _check_number(name, value, low, high, "a whole number")
     if value != int(value):
         raise Problem(f"{name} must be a whole number from {low} to {high}.")

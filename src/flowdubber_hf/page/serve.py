@@ -18,7 +18,12 @@ from ..work.reading import in_a_line
 from ..work.workers import use_available_cores
 from .dubbing import Dubber
 from .events import wire
-from .layout import ASSETS, BUNDLED_MODEL, asset, build_parts, theme
+from .film_dubbing import GPU_SECONDS as FILM_GPU_SECONDS
+from .film_dubbing import FilmDubber
+from .film_events import wire_films
+from .film_tab import build_film_parts
+from .film_work import FilmFolders
+from .layout import ASSETS, BUNDLED_MODEL, asset, build_parts, heading, theme
 from .limits import MAX_CLIP_SECONDS, MAX_FILE_BYTES, QUEUE_LENGTH, TAKES, Request
 
 
@@ -56,17 +61,25 @@ def build_dubber(
     return Dubber(pipe, max_takes, on_device, max_seconds)
 
 
-def build_demo(dubber: Dubber, model: str = BUNDLED_MODEL) -> gr.Blocks:
+def build_demo(dubber: Dubber, model: str = BUNDLED_MODEL, lend: Callable[..., Callable] | None = None) -> gr.Blocks:
     """The page.
 
     Args:
         dubber: runs the models.
-        model: their name, for the notice.
+        model: their name, for the notice and for films.
+        lend (*optional*): ZeroGPU's `spaces.GPU`.
     """
+    on_device = None if lend is None else lend(duration=FILM_GPU_SECONDS)
+    films = FilmDubber(dubber, model, FilmFolders(KEPT_SECONDS), on_device)
     with gr.Blocks(
         title="FlowDubber", analytics_enabled=False, delete_cache=(KEPT_SECONDS // 6, KEPT_SECONDS)
     ) as demo:
-        wire(demo, dubber, build_parts(dubber, model))
+        heading(model, dubber.max_seconds)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Clip", id="clip"):
+                wire(demo, dubber, build_parts(dubber, model))
+            with gr.Tab("Film", id="film"):
+                wire_films(demo, films, build_film_parts(dubber.max_takes))
     demo.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=1)
     return demo
 

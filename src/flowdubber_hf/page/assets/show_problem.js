@@ -1,5 +1,5 @@
 () => {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const problem = document.querySelector(".problem [role=alert]");
+  const problem = [...document.querySelectorAll(".problem [role=alert]")].find((one) => one.offsetParent);
   problem?.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
 }
