@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The FlowDubber aligner: lips and phonemes in, frame-level knowledge for the mel prior out (paper sections 2 and 3)."""
+"""The FlowDubber aligner: lips and phonemes in, frame-level knowledge for the mel prior out."""
 
 from dataclasses import dataclass
 

@@ -74,7 +74,7 @@ def default_families(
 class FlowDubberSemanticConfig(PreTrainedConfig):
     r"""
     Configuration of [`FlowDubberSemanticForConditionalGeneration`]. The defaults are the `base` preset: Qwen2.5-0.5B
-    sizes and Spark-TTS's vocabulary (paper sections 6.2 and 6.3). `semantic_config("tiny")` gives the bundled sizes.
+    sizes and Spark-TTS's vocabulary. `semantic_config("tiny")` gives the bundled sizes.
 
     text_config (`Qwen2Config` or `dict`, *optional*):
         The decoder. Its `vocab_size` covers text and speech tokens.

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The language model of Spark-TTS (paper sections 6.2 to 6.4) to [`FlowDubberSemanticForConditionalGeneration`].
+"""The language model of Spark-TTS to [`FlowDubberSemanticForConditionalGeneration`].
 
 The tensors keep their names. What the vocabulary holds, and in which order, is read from the tokenizer's files.
 """
