@@ -17,7 +17,8 @@
     python examples/render_cards.py --check  # only says which pages differ
 
 `hub_cards/figures.json` is written by `evaluate_benchmarks.py`, `evaluate_free_text.py` and `evaluate_syncnet.py` with `--docs .`, and
-`hub_cards/dataset/report.json` is that of `flowdubber prepare` on the shared part of GRID. From them and the templates
+`hub_cards/dataset/report.json` is that of `flowdubber prepare` on the shared part of GRID. `hub_cards/published.json` holds what the
+papers of other systems report, with the arXiv number of the paper that it was read in. From them and the templates
 (`hub_cards/*/README.md.jinja`) come the cards of the model, of the judge of lip-sync and of the dataset, the same cards beside the
 bundled weights, which must not travel without them, and the sections of README.md.
 """
@@ -26,7 +27,7 @@ import argparse
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ from pages import replace_section, write_page
 
 
 FIGURES = Path("hub_cards/figures.json")
+PUBLISHED = Path("hub_cards/published.json")
 MODEL, JUDGE = "flowdubber-grid-tiny", "syncnet-grid-tiny"
 PRETRAINED = Path("src/flowdubber_hf/pretrained")
-# The rows of the table: a figure of `flowdubber evaluate`, what it is called, and the bar that the project sets itself.
+# The rows of the table: a figure of `flowdubber evaluate`, what it is called, and the target that the project has set.
 ROWS = {
     "wer_grammar": ("words wrong, PocketSphinx with GRID's grammar", "wrong words of the true sound + 3 %"),
     "word_sync_ms": ("mean difference of word starts, forced alignment", "<= 25 ms"),
@@ -107,7 +109,7 @@ def figures_table(figures: Mapping[str, Any], unseen: bool = True) -> str:
     columns = {"dub": "dub", "truth": "true sound"}
     if unseen:
         columns |= {"unseen": "dub, faces never seen", "unseen_truth": "true sound, faces never seen"}
-    lines = [f"| figure | bar | {' | '.join(columns.values())} |", "|---" * (2 + len(columns)) + "|"]
+    lines = [f"| figure | target | {' | '.join(columns.values())} |", "|---" * (2 + len(columns)) + "|"]
     for name, (title, bar) in ROWS.items():
         cells = [_cell(measured[column]["figures"].get(name)) for column in columns]
         lines.append(f"| {title} | {_bar(name, bar, measured)} | {' | '.join(cells)} |")
@@ -130,11 +132,39 @@ def origin(figures: Mapping[str, Any]) -> str:
     """What the table is made of."""
     dub, unseen = (figures["measured"][name] for name in ("dub", "unseen"))
     return (
-        f"{dub['clips']} clips of a speaker of the training set, and {unseen['clips']} clips of faces and voices never seen; no "
-        f"training had any of\nthem. Reference voice: another clip of the speaker (Setting {dub['setting']}). 95 % bootstrap "
+        f"{dub['clips']} clips of a speaker of the training set, and {unseen['clips']} clips of faces and voices never seen; none "
+        f"was used in\ntraining. Reference voice: another clip of the speaker (Setting {dub['setting']}). 95 % bootstrap "
         f"intervals over clips in brackets.\nSeed {dub['seed']}, {dub['date']}, torch {dub['torch']}:\n"
         f"`{figures['command']}`."
     )
+
+
+def comparison_table(figures: Mapping[str, Any], published: Sequence[Mapping[str, str]]) -> str:
+    """This package beside the published systems, each with the true sound as its own recogniser hears it."""
+    dub, truth = (figures["measured"][column]["figures"] for column in ("dub", "truth"))
+    own = (
+        "**this package**, bundled model",
+        f"{dub['wer_grammar']['value']:.1f} %",
+        f"{truth['wer_grammar']['value']:.1f} %",
+        f"{dub['ge2e']['value']:.3f}",
+        "yes",
+        "yes",
+        "the table above",
+    )
+    keys = ("system", "words", "true", "voice", "own_video", "training")
+    rows = [own]
+    for row in published:
+        rows.append((*(row[key] for key in keys), f"[{row['source']}](https://arxiv.org/abs/{row['source']})"))
+    head = (
+        "system",
+        "words wrong",
+        "in the true sound",
+        "voice, GE2E",
+        "takes your own video",
+        "code for training",
+        "from",
+    )
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
 def free_text_sentence(figures: Mapping[str, Any]) -> str:
@@ -142,9 +172,9 @@ def free_text_sentence(figures: Mapping[str, Any]) -> str:
     heard = figures["free_text"]
     voices, flite = (sorted(heard[name].values()) for name in ("voices", "flite"))
     return (
-        f"Of {heard['sentences']} everyday sentences that no training had, said by a drawn head (which training had seen), "
-        f"{voices[0]:.0f} to {voices[-1]:.0f} % of the words are heard\nwrong by PocketSphinx's own language model, by voice; "
-        f"flite's own voices have {flite[0]:.0f} to {flite[-1]:.0f} %."
+        f"Everyday English, {heard['sentences']} sentences that were in no training, with the lips of a drawn head that training did see: "
+        f"PocketSphinx\nmishears {voices[0]:.0f} to {voices[-1]:.0f} % of the words, depending on the voice. Of flite's own voices it "
+        f"mishears {flite[0]:.0f} to {flite[-1]:.0f} %."
     )
 
 
@@ -247,6 +277,8 @@ def render(root: Path) -> dict[Path, str]:
     model, judge = (text.rstrip() + "\n" for text in (model_card(root, figures), judge_card(root, figures)))
     readme = (root / "README.md").read_text(encoding="utf-8")
     readme = replace_section(readme, "figures", figures_table(figures, unseen=False) + "\n")
+    published = json.loads((root / PUBLISHED).read_text(encoding="utf-8"))
+    readme = replace_section(readme, "comparison", comparison_table(figures, published) + "\n")
     readme = replace_section(readme, "free text", free_text_sentence(figures) + "\n")
     return {
         root / "README.md": readme,

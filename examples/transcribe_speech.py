@@ -44,7 +44,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--whisper", required=True, help="folder of a Whisper model, or its name on the Hub")
     parser.add_argument("--output", type=Path, required=True, help="folder for what is kept")
     parser.add_argument("--sources", nargs="+", help="only lines with these in the column `source`")
-    parser.add_argument("--min_agreement", type=float, default=0.6, help="share of phonemes that both heard")
+    parser.add_argument("--min_agreement", type=float, default=0.5, help="share of phonemes that both heard")
     parser.add_argument("--limit", type=int, help="only the first recordings")
     return parser.parse_args(arguments)
 

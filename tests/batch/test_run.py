@@ -297,7 +297,7 @@ def test_a_full_disk_ends_the_batch_with_a_sentence_and_keeps_what_is_done(setti
         return real(pipe, job, overwrite)
 
     monkeypatch.setattr(run, "do_job", full_at_two)
-    with pytest.raises(ValueError, match=r"no space left for it; free some.*finished clips are kept"):
+    with pytest.raises(ValueError, match=r"no space left for it; free some.*what is finished is kept"):
         dub(planned)
     monkeypatch.undo()
     batch = dub(planned)

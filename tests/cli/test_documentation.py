@@ -21,8 +21,8 @@ import sys
 import pytest
 
 from flowdubber_hf import cli
-from flowdubber_hf.batch.listing import FIELDS
 from flowdubber_hf.cli.config import apply_config
+from flowdubber_hf.dubbing.fields import FIELDS
 
 
 @pytest.fixture(scope="module")

@@ -143,12 +143,14 @@ def test_subtitles(repository, options, demo, tmp_path, capsys):
 
 def test_picture_and_small_clip_of_a_dub(repository, options, tmp_path):
     pytest.importorskip("matplotlib")
+    image = pytest.importorskip("PIL.Image")
     script = load_script(repository, "draw_dub")
-    script.main([*options, "--picture", str(tmp_path / "dub.png"), "--clip", str(tmp_path / "dub.mp4")])
+    script.main([*options, "--picture", str(tmp_path / "dub.gif"), "--clip", str(tmp_path / "dub.mp4")])
     clip = probe_video(tmp_path / "dub.mp4")
     assert (max(clip.width, clip.height), clip.duration) == (script.CLIP_SIDE, pytest.approx(3, abs=0.05))
-    assert (tmp_path / "dub.png").stat().st_size > 5000
-    for name, most in (("dub.png", 300_000), ("dub.mp4", 300_000)):  # those of the README
+    with image.open(tmp_path / "dub.gif") as picture:
+        assert picture.info["loop"] == 0 and picture.n_frames == pytest.approx(75 / script.STEP, abs=1)
+    for name, most in (("dub.gif", 1_000_000), ("dub.mp4", 300_000)):  # those of the README
         assert (repository / "docs" / name).stat().st_size < most
 
 

@@ -72,6 +72,15 @@ def test_a_frame_takes_the_states_at_its_own_place():
     assert placed[0, :6, 0].tolist() == [0.0, 0.25, 0.75, 1.25, 2.5, 4.5]
 
 
+def test_places_are_exact_in_mixed_precision():
+    """bfloat16 rounds token 399 to 400, which a row of 400 tokens does not have."""
+    tokens, path = durations_to_path(torch.tensor([[1, 399]])), durations_to_path(torch.tensor([[2, 798]]))
+    values = torch.arange(400.0)[None, :, None]
+    placed, _ = resample(values, tokens, path)
+    assert placed[0, -1, 0] == 399
+    torch.testing.assert_close(resample(values, tokens.bfloat16(), path.bfloat16())[0], placed)
+
+
 def test_the_share_of_the_own_word_is_counted_by_words():
     ids = torch.tensor([WORDS])
     owners = durations_to_path(torch.tensor([[2, 1, 1, 1, 0, 1, 1, 1, 2]]))

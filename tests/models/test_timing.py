@@ -14,7 +14,7 @@ from flowdubber_hf.models.aligner.durations import (
     FlowDubberDurationPredictor,
     duration_loss,
 )
-from flowdubber_hf.models.aligner.modeling_aligner import clip_statistics
+from flowdubber_hf.models.aligner.lip_encoder import clip_statistics
 from flowdubber_hf.models.aligner.searches import pauses_of
 from flowdubber_hf.models.aligner.timing import SLOWEST_TEMPO, timed_search
 from flowdubber_hf.processing.text import PAUSES, phonemize

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowdubber_hf.models.aligner.modeling_aligner import LIP_BLOCK_FRAMES
+from flowdubber_hf.models.aligner.lip_encoder import LIP_BLOCK_FRAMES
 from flowdubber_hf.pipelines.flowdubber import passes
 from flowdubber_hf.pipelines.flowdubber.passes import (
     Pass,
@@ -104,7 +104,7 @@ def test_lips_read_in_pieces_are_those_read_whole(monkeypatch):
     mask[0, 20:26] = False
     with torch.no_grad():
         whole = encoder(values, mask)
-        monkeypatch.setattr("flowdubber_hf.models.aligner.modeling_aligner.LIP_BLOCK_FRAMES", 16)
+        monkeypatch.setattr("flowdubber_hf.models.aligner.lip_encoder.LIP_BLOCK_FRAMES", 16)
         pieces = encoder(values, mask)
         torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-4)
         monkeypatch.setattr(encoder, "reach", encoder.reach - 1)

@@ -64,7 +64,7 @@ NORMS = {
     "old": (".weight_g", ".weight_v"),
 }
 
-# The families of section 6.3 of the paper's notes, in their order.
+# Spark-TTS's families of speech tokens, in their order.
 FAMILIES = {
     "bicodec_global": 4096,
     "bicodec_semantic": 8192,

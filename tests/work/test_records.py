@@ -3,6 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import errno
+
 import pytest
 
 from flowdubber_hf.work.records import Piece, read_record, write_record
@@ -59,3 +61,21 @@ def test_a_record_that_cannot_be_used_counts_as_none(tmp_path, content):
 def test_a_record_is_read_as_it_was_written(tmp_path):
     write_record(tmp_path / "new" / "a.json", {"said": "\u00e9", "n": 1.5})
     assert read_record(tmp_path / "new" / "a.json", {"n": float}) == {"said": "\u00e9", "n": 1.5}
+
+
+def test_an_attempt_notes_what_was_made_or_why_nothing_was(piece):
+    def write():
+        piece.output.write_bytes(b"sound")
+        return {"n": 1}
+
+    assert piece.attempt(write) is None and piece.row() == {"n": 1} and piece.is_done
+
+    def fail(error):
+        raise error
+
+    assert piece.attempt(lambda: fail(ValueError("no  face"))) == "no face" == piece.problem()
+    assert piece.attempt(lambda: fail(KeyError("x"))).startswith("KeyError")
+    with pytest.raises(ImportError):
+        piece.attempt(lambda: fail(ImportError("jiwer")))
+    with pytest.raises(ValueError, match=r"no space left for it.*what is finished is kept"):
+        piece.attempt(lambda: fail(OSError(errno.ENOSPC, "full")))

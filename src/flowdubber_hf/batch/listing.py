@@ -14,20 +14,17 @@
 """Listings of clips to dub: a line of JSON, or a row of CSV, a clip."""
 
 import csv
-import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..dubbing.jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem, parse_mouth_box
+from ..dubbing.fields import Cell, path_value, read_fields
+from ..dubbing.jobs import OUTPUT_SUFFIXES, BadJobs, DubJob, Problem
 from ..work.reading import parse_json
-from ..work.wording import did_you_mean
 
 
 MAX_LISTING_BYTES = 64_000_000
-FIELDS = tuple(field.name for field in fields(DubJob))
 REQUIRED = ("video", "script", "reference")
 
 
@@ -127,31 +124,16 @@ def _csv_rows(lines: Any) -> Iterator[tuple[int, Any]]:
             if None in row:
                 yield rows.line_num, "the row has more cells than the header."
             else:
-                yield rows.line_num, {key: _Cell(value) for key, value in row.items() if value not in (None, "")}
+                yield rows.line_num, {key: Cell(value) for key, value in row.items() if value not in (None, "")}
     except csv.Error as error:
         yield rows.line_num, f"the row is no CSV ({error})."
 
 
-class _Cell(str):
-    """A value of CSV, which has only text."""
-
-
 def _job(row: Any, listing: Path, folder: Path, given: Mapping[str, Any], suffix: str) -> DubJob:
     """Raises `BadJobs` with all that is wrong with the line itself."""
-    if not isinstance(row, dict):
-        raise BadJobs([Problem(row if isinstance(row, str) else "the line is no JSON object.")])
-    problems = [Problem(f"there is no such field{_near(name)}.", str(name)) for name in row if name not in FIELDS]
-    values = {}
-    for name, read in _READERS.items():
-        if row.get(name) is not None:
-            try:
-                values[name] = read(row[name])
-            except ValueError as error:
-                problems.append(Problem(str(error), name))
-        elif name in REQUIRED and name not in given:
-            problems.append(Problem("the line needs it.", name))
-    if problems:
-        raise BadJobs(problems)
+    if isinstance(row, str):
+        raise BadJobs([Problem(row)])
+    values = read_fields(row, "the line", [name for name in REQUIRED if name not in given], _output)
     for name in ("video", "reference", "lexicon"):
         if name in values:
             values[name] = listing.parent / values[name]
@@ -159,85 +141,10 @@ def _job(row: Any, listing: Path, folder: Path, given: Mapping[str, Any], suffix
     return DubJob(**{**given, **values})
 
 
-def _near(name: Any) -> str:
-    return did_you_mean(str(name).replace("-", "_"), FIELDS, 0.5) or f" (fields: {', '.join(FIELDS)})"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Values
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"must be a text, got {value!r:.80}.")
-    return str(value)
-
-
-def _path(value: Any) -> Path:
-    text = _text(value)
-    if not text or "\0" in text:
-        raise ValueError(f"must be the path of a file, got {text!r:.80}.")
-    return Path(text)
-
-
 def _output(value: Any) -> Path:
-    path = PurePosixPath(_path(value).as_posix())
+    path = PurePosixPath(path_value(value).as_posix())
     if path.is_absolute() or ".." in path.parts or Path(value).is_absolute():
         raise ValueError(f"must be a path inside of --output, got {str(value)!r:.80}.")
     if path.suffix.lower() not in OUTPUT_SUFFIXES:
         raise ValueError(f"must end in one of {', '.join(OUTPUT_SUFFIXES)}, got {str(value)!r:.80}.")
     return Path(path)
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, _Cell):
-        with suppress(ValueError):
-            value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"must be a whole number, got {value!r:.80}.")
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, _Cell):
-        with suppress(ValueError):
-            value = float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"must be a number, got {value!r:.80}.")
-    return float(value)
-
-
-def _box(value: Any) -> tuple[float, float, float, float]:
-    if isinstance(value, _Cell):
-        return parse_mouth_box(value.strip("[]() "))
-    if not isinstance(value, list) or len(value) != 4:
-        raise ValueError(f"must be a list of four numbers x0, y0, x1, y1, got {value!r:.80}.")
-    x0, y0, x1, y1 = map(_number, value)
-    return x0, y0, x1, y1
-
-
-def _yes_or_no(value: Any) -> bool:
-    if isinstance(value, _Cell):
-        value = {"true": True, "false": False}.get(value.strip().lower(), value)
-    if not isinstance(value, bool):
-        raise ValueError(f"must be true or false, got {value!r:.80}.")
-    return value
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "video": _path,
-    "script": _text,
-    "reference": _path,
-    "output": _output,
-    "reference_text": _text,
-    "lexicon": _path,
-    "mouth_box": _box,
-    "steps": _whole,
-    "guidance_scale": _number,
-    "temperature": _number,
-    "seed": _whole,
-    "best_of": _whole,
-    "timing": _text,
-    "turn": _whole,
-    "transcode": _yes_or_no,
-}

@@ -1,4 +1,4 @@
-"""What a batch is to do: everything that can be refused is, before a model or torch is loaded, and all mistakes are told at once.
+"""What a batch is to do: everything that can be refused is, before a model or torch is loaded, and all mistakes are reported at once.
 
 What is known of a clip is kept in a record of its own, beside the key of all that its sound depends on: a clip whose record has that
 key, and whose output is the one that was written, is not dubbed again.

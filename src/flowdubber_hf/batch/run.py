@@ -28,7 +28,6 @@ from ..dubbing.loading import load_pipeline
 from ..dubbing.making import describe, do_job
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.loading import choose_device
-from ..work.faults import machine_fault
 from ..work.files import replace_file
 from ..work.workers import join_world, run_in_processes, use_free_cores, world
 from .plan import RESULTS_NAME, BatchPlan, BatchSettings, Task, row_of
@@ -71,22 +70,13 @@ def work_on(settings: BatchSettings, task: Task) -> str | None:
         ValueError: the model cannot be loaded, or nothing can be written.
     """
     pipe = _pipeline(settings.model, settings.device)
-    before = task.piece.begin()
-    try:
+
+    def make() -> dict[str, Any]:
         task.job.output.parent.mkdir(parents=True, exist_ok=True)
         done = do_job(pipe, task.job, overwrite=True)
-    except ImportError:
-        raise
-    except Exception as error:  # whatever one clip provokes must not end the work on the others
-        fault = machine_fault(error)
-        if fault:
-            raise ValueError(f"{task.job.output} cannot be written: {fault}; finished clips are kept.") from error
-        problem = " ".join(str(error).split()) or type(error).__name__
-        problem = problem if isinstance(error, ValueError) else f"{type(error).__name__}: {problem}"
-        task.piece.fail(problem, before)
-        return problem
-    task.piece.finish(describe(task.job, done, settings.model, settings.device))
-    return None
+        return describe(task.job, done, settings.model, settings.device)
+
+    return task.piece.attempt(make)
 
 
 def run_batch(plan: BatchPlan) -> Batch:

@@ -29,7 +29,7 @@ import torch
 
 from ..work.wording import listed
 from . import complete
-from .sources import fetch
+from .fetching import fetch
 
 
 # Bounds on what is read; the largest public checkpoint of the method's parts has 2 GB.

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ..version import __version__
-from ..work.faults import machine_fault, why
+from ..work.faults import refusal
 from ..work.interrupts import ending_at_second_interrupt
 from .assemble import add_assemble
 from .common import EXIT_BAD_INPUT, EXIT_CODES, EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, Result
@@ -46,12 +46,13 @@ from .prepare import add_prepare
 from .push import add_push
 from .report import check_report_target, file_stamp, is_standard_output, make_report, write_report
 from .say import add_say
+from .serve import add_serve
 from .ui import add_ui
 
 
 # The groups of the help's first page.
 COMMANDS = {
-    "dubbing": (add_demo, add_say, add_dub, add_film, add_ui),
+    "dubbing": (add_demo, add_say, add_dub, add_film, add_serve, add_ui),
     "your own data": (add_finetune, add_prepare, add_evaluate),
     "models": (add_models, add_convert, add_assemble, add_doctor, add_push),
     "this command": (add_completion,),
@@ -67,8 +68,8 @@ EXAMPLES = (
 ENVIRONMENT = {
     "HF_HOME": "where checkpoints of the Hub are kept (default ~/.cache/huggingface)",
     "HF_TOKEN": "to read private checkpoints of the Hub, and to publish",
-    "HF_HUB_OFFLINE": "1: use what is there already, never the network",
-    "OMP_NUM_THREADS": "threads (default: as many as there are cores that the last minute left free)",
+    "HF_HUB_OFFLINE": "1: never use the network, only what is there already",
+    "OMP_NUM_THREADS": "threads (default: the cores that were free in the last minute)",
     "CUDA_VISIBLE_DEVICES": "which graphics cards may be used",
 }
 DOCUMENTATION = {
@@ -128,19 +129,12 @@ def _run(call: "_Call") -> int:
     except (ValueError, ImportError) as error:
         return call.fail(EXIT_BAD_INPUT, "bad_input", error)
     except Exception as error:
-        fault = machine_fault(error)
-        if fault or isinstance(error, OSError):
-            return call.fail(EXIT_BAD_INPUT, "bad_input", ValueError(_told(error, fault)))
+        refused = refusal(error)
+        if refused is not None:
+            return call.fail(EXIT_BAD_INPUT, "bad_input", ValueError(refused))
         # a bug: who reports it needs the place, a program the report
         traceback.print_exc()
         return call.fail(EXIT_FAILED, "unexpected", error)
-
-
-def _told(error: Exception, fault: str | None) -> str:
-    """A sentence for what the system refused."""
-    file = getattr(error, "filename", None)
-    reason = fault or (why(error) if isinstance(error, OSError) else str(error))
-    return f"{file}: {reason}." if file else f"a file could not be written: {reason}." if fault else f"{error}"
 
 
 class _Call:

@@ -40,7 +40,7 @@ def add_assemble(commands: Any) -> None:
         "assemble",
         usage="flowdubber assemble OUT [--base MODEL] [--vocoder FOLDER] [...]",
         summary="put trained and converted parts together as a model",
-        description="Writes a model folder of parts: those named, the others from --base. Settings are compared, and parts that "
+        description="Puts a model folder together: from the parts that you name, and from --base for the others. Settings are compared, and parts that "
         "disagree about the sampling rate, the mel spectrogram, widths or vocabularies are refused by name.",
         examples=[
             (
@@ -64,7 +64,7 @@ def add_assemble(commands: Any) -> None:
     )
     parts = assemble.add_argument_group("parts")
     parts.add_argument(
-        "--base", metavar="MODEL", help="model that gives what is not named: bundled name, folder or Hub id"
+        "--base", metavar="MODEL", help="model that gives the parts you do not name: bundled name, folder or Hub id"
     )
     for name, what in PARTS.items():
         parts.add_argument(f"--{name.replace('_', '-')}", type=Path, metavar="FOLDER", help=what)

@@ -19,13 +19,11 @@ Heavy imports happen inside of `run`.
 """
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..work.faults import why
 from ..work.interrupts import EXIT_INTERRUPTED
 from .help import Parser, format_examples
 
@@ -37,9 +35,9 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_CODES = {
     EXIT_DONE: "done",
-    EXIT_FAILED: "part of the work failed (a clip of a batch), doctor found something wrong, or a failure nobody foresaw",
+    EXIT_FAILED: "part of the work failed (a clip of a batch), doctor found something wrong, or an unexpected failure",
     EXIT_BAD_INPUT: "bad input or options: a line on standard error says what is wrong and what to do",
-    EXIT_INTERRUPTED: "stopped by Ctrl-C; what long work had finished is kept for the next run",
+    EXIT_INTERRUPTED: "stopped by Ctrl-C; finished parts of long work are kept for the next run",
 }
 
 
@@ -118,31 +116,6 @@ def add_running_options(parser: Parser, quiet: str = "no progress bar, no last l
 def tell(text: str) -> None:
     """Says on standard error what happens now, so that nobody waits in silence."""
     print(f"flowdubber: {text} ...", file=sys.stderr, flush=True)
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
-
-
-def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path] = ()) -> None:
-    """Refuses a file that could not be written at the end, before the work begins.
-
-    Raises:
-        ValueError: it exists (without `overwrite`), is a folder or one of `sources`, or its folder cannot be written.
-    """
-    if path.is_dir():
-        raise ValueError(f"{name} {path} is a folder; give the name of a file.")
-    if any(_same_file(path, source) for source in sources):
-        raise ValueError(f"{name} {path} is one of the inputs; choose another name.")
-    if path.exists() and not overwrite:
-        raise ValueError(f"{name} {path} exists; give --overwrite to replace it.")
-    if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write {name} to; make it first.")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ValueError(f"the folder {path.parent} of {name} cannot be written ({why(error)}).") from error
 
 
 def check_output_folder(folder: Path, overwrite: bool) -> None:

@@ -33,8 +33,8 @@ def add_completion(commands: Any) -> None:
         description="Prints a script for a shell. It knows all commands, options and choices, and which options take files or "
         "folders; it does not start Python when Tab is pressed. Print it again after an update.",
         examples=[
-            ("Look at it", "flowdubber completion bash"),
-            ("From now on", "flowdubber completion fish > ~/.config/fish/completions/flowdubber.fish"),
+            ("Print it", "flowdubber completion bash"),
+            ("Install it for fish", "flowdubber completion fish > ~/.config/fish/completions/flowdubber.fish"),
         ],
         report={
             "shell": "its name",

@@ -68,7 +68,7 @@ SOURCES = (
             "revision": {"metavar": "NAME", "help": "branch, tag or commit of a Hub id"},
             "keep_postnet": {
                 "action": "store_true",
-                "help": "keep BiCodec's postnet, which only training the speech tokenizer further asks",
+                "help": "keep BiCodec's postnet, which is needed only to train the speech tokenizer further",
             },
         },
     ),
@@ -76,7 +76,7 @@ SOURCES = (
         kind="ge2e",
         help="Resemblyzer's voice encoder, a style_encoder",
         description="Resemblyzer's GE2E speaker encoder (pretrained.pt) becomes a style_encoder. SOURCE may be the word "
-        "resemblyzer: the file inside the installed package of that name (pip install --no-deps resemblyzer).",
+        "resemblyzer, which means the file inside the installed package of that name (pip install --no-deps resemblyzer).",
         licence="apache-2.0",
         licence_note="The weights are Resemble AI's (github.com/resemble-ai/Resemblyzer).",
         example="resemblyzer parts/style_encoder",
@@ -92,14 +92,14 @@ SOURCES = (
         licence_note="EmoDubber's code is MIT, and for its weights it states nothing else.",
         example="Vocoder_16KHz parts/vocoder",
         function="models.vocoder.conversion:convert_hifigan",
-        options={"settings": {"metavar": "FILE", "help": "its config.json, where it is not beside the checkpoint"}},
+        options={"settings": {"metavar": "FILE", "help": "its config.json, if it is not beside the checkpoint"}},
     ),
     Source(
         kind="lipreader",
         help="the LRW-trained lip reader, for an aligner's lip encoder",
         description="The front end (3-D convolution and ResNet-18) of the lip-reading networks that mpc001 publishes on GitHub "
         "(Lipreading using Temporal Convolutional Networks; resnet18_mstcn or resnet18_dctcn, video) becomes a lip reader: "
-        "train_aligner.py --preset base --lip_reader OUT trains an aligner on its 512-wide features. It wants the package's own "
+        "train_aligner.py --preset base --lip_reader OUT trains an aligner on its 512-wide features. It takes the package's own "
         "mouth crops, 88 x 88 grey at 25 fps.",
         licence="other",
         licence_note="its repository allows non-commercial use only, for comparison and benchmarking; LRW has terms of its own.",
@@ -108,7 +108,7 @@ SOURCES = (
         options={
             "activation": {
                 "choices": ("prelu", "relu", "swish"),
-                "help": "relu_type of the checkpoint's settings; not needed where slopes among the weights tell prelu",
+                "help": "relu_type of the checkpoint's settings; not needed if slopes among the weights show that it is prelu",
             }
         },
     ),
@@ -143,8 +143,8 @@ def add_convert(commands: Any) -> None:
         "convert",
         usage="flowdubber convert KIND SOURCE OUT [options]",
         summary="turn public weights into parts of a model",
-        description="Turns other projects' public weights into parts of a FlowDubber model, or into judges. Which there are, "
-        "their licences and where to get them: docs/pretrained.md. Old checkpoints are pickles: they are only ever read as "
+        description="Turns other projects' public weights into parts of a FlowDubber model, or into judges. docs/pretrained.md lists "
+        "them, their licences and where to get them. Old checkpoints are pickles: they are only ever read as "
         "plain tensors, no code in them is run. A name or a shape that differs from the public network's is an error.",
         examples=[(source.help[0].upper() + source.help[1:], _command(source)) for source in SOURCES],
         report={},
@@ -185,7 +185,7 @@ def _add_kind(kinds: Any, source: Source) -> None:
     )
     given = parser.add_argument_group("input").add_argument
     given("source", metavar="SOURCE", help="the checkpoint, its folder, or a Hub id (owner/name)")
-    given("--file", metavar="NAME", help="the checkpoint's name in SOURCE, where it is not the usual one")
+    given("--file", metavar="NAME", help="the checkpoint's name in SOURCE, if it is not the usual one")
     for name, settings in (source.options or {}).items():
         given(f"--{name.replace('_', '-')}", dest=name, **settings)
     output = parser.add_argument_group("output").add_argument

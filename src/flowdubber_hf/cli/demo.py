@@ -27,7 +27,7 @@ def add_demo(commands: Any) -> None:
         "demo",
         summary="make a small clip and a voice to try",
         description="Writes a short silent clip of a drawn head that talks, a synthetic voice as the reference, and the times of "
-        "the phonemes that its mouth makes; then prints the command that dubs it. Nobody's face or voice is in it.",
+        "the phonemes that its mouth makes; then prints the command that dubs it. It shows nobody's face and uses nobody's voice.",
         examples=[
             ("Write the files into a new folder", "flowdubber demo demo"),
             (
@@ -45,8 +45,8 @@ def add_demo(commands: Any) -> None:
         },
     )
     output = demo.add_argument_group("output")
-    output.add_argument("folder", type=Path, metavar="FOLDER", help="where to write it; made where missing")
-    output.add_argument("--overwrite", action="store_true", help="replace a demo that is there")
+    output.add_argument("folder", type=Path, metavar="FOLDER", help="where to write it; created if missing")
+    output.add_argument("--overwrite", action="store_true", help="replace an existing demo")
     add_running_options(demo, quiet="do not print what to do next")
     demo.set_defaults(run=_demo)
 

@@ -36,9 +36,9 @@ def add_doctor(commands: Any) -> None:
         summary="check a model or a part: files, settings, a trial of each part",
         description="Loads a model, or single parts of one, compares every setting with the others, looks for damaged files and "
         "values that are not finite, and tries each part out: tokenises a voice and makes it again, vocodes its mel, lets the "
-        "language model speak, reads the drawn demo head's lips, dubs it. Prints what is right (ok), what is good to know for whoever trains it and no damage (note) and "
-        "what cannot work (wrong); the exit code is 0 where nothing is wrong and 1 otherwise. It does not tell how good the "
-        "speech is: flowdubber evaluate does.",
+        "language model speak, reads the lips of the drawn demo head and dubs it. Prints what is right (ok), what cannot work (wrong) and "
+        "hints for those who train it (note: no damage). The exit code is 0 if nothing is wrong and 1 otherwise. It does not say "
+        "how good the speech is; flowdubber evaluate does.",
         examples=[
             ("The bundled model", "flowdubber doctor flowdubber-grid-tiny"),
             ("A converted part, with a real voice, and its sounds to listen to",
@@ -71,8 +71,8 @@ def add_doctor(commands: Any) -> None:
     output.add_argument(
         "--sounds", type=Path, metavar="FOLDER", help="write the sounds that the trials made here, as wav"
     )
-    output.add_argument("--overwrite", action="store_true", help="write into a folder that holds something, too")
-    running = add_running_options(doctor, quiet="tell only what is not ok")
+    output.add_argument("--overwrite", action="store_true", help="also write into a folder that is not empty")
+    running = add_running_options(doctor, quiet="print only what is not ok")
     running.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     doctor.set_defaults(run=_doctor)
 
@@ -113,7 +113,7 @@ def _doctor(arguments: argparse.Namespace) -> Result:
     if not arguments.quiet:
         print(f"{counts['ok']} ok, {counts['note']} to know, {counts['wrong']} wrong")
         if counts["note"] and not counts["wrong"]:
-            print("nothing is damaged: notes tell whoever trains the model what it does not do well yet")
+            print("nothing is damaged: notes say what the model does not do well yet, for those who train it")
     findings = [
         {"part": one.part, "level": one.level, "message": one.text, "values": dict(one.values)}
         for one in checkup.findings

@@ -16,7 +16,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from ..dubbing.jobs import (
     script_warnings,
 )
 from ..extras import pip_line
+from ..processing.outputs import check_target
 from ..sampling import TIMINGS
 from .common import (
     DEFAULT_MODEL,
@@ -45,7 +46,6 @@ from .common import (
     Result,
     add_command,
     add_running_options,
-    check_target,
     tell,
 )
 from .help import UsageError
@@ -64,8 +64,8 @@ def add_dub(commands: Any) -> None:
         summary="dub a clip, or many",
         description="Dubs a clip of a speaker: speech that says the script in the voice of the reference, in time with the lips, "
         "exactly as long as the clip. The clip's own picture is copied, its own sound is not used.\n\n"
-        "With --batch it dubs the clips of a listing, a line each: the whole listing is checked before a model is loaded, a clip "
-        "that fails does not stop the others, and the same command given again goes on where it stopped, or does the lines "
+        "With --batch it dubs the clips of a listing, one on each line. The whole listing is checked before a model is loaded, and a "
+        "clip that fails does not stop the others. Give the same command again to continue after a stop, or to dub only the lines "
         "that have changed.",
         examples=[
             (
@@ -93,6 +93,11 @@ def add_dub(commands: Any) -> None:
                 "flowdubber dub --batch jobs.jsonl --reference voice.wav --output dubs --num-proc 4",
             ),
             (
+                "Without loading a model: by the server that `flowdubber serve` started",
+                'flowdubber dub --server http://127.0.0.1:7871 --video clip.mp4 --script "bin blue at f two now" '
+                "--reference voice.wav --output dubbed.mp4",
+            ),
+            (
                 "Many clips on two graphics cards",
                 "accelerate launch --num_processes 2 -m flowdubber_hf dub --batch jobs.jsonl --output dubs",
             ),
@@ -108,14 +113,14 @@ def add_dub(commands: Any) -> None:
             "words": "word, start and end in seconds of each word",
             "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, turn, "
             "timing, transcode, model, device",
-            "warnings": "what one should know: lost faces, damaged files, words that are guessed or not said",
+            "warnings": "what you should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
-            "seconds": "loading, dubbing and stages (seconds of each); with --batch, in all",
+            "seconds": "loading (with --server, waiting for it), dubbing and stages (seconds of each); with --batch, in all",
             "real_time_factor": "seconds of dubbing a second of the clip",
             "clips": "with --batch: how many",
             "dubbed": "with --batch: how many now",
             "kept": "with --batch: how many were done already",
-            "failed": "with --batch: how many have no dub",
+            "failed": "with --batch: how many failed",
             "results": "with --batch: line, video, output and problem of each clip, and the fields above of each dub",
             "dry_run": "with --dry-run: true",
         },
@@ -173,12 +178,14 @@ def add_dub(commands: Any) -> None:
     output(
         "--transcode",
         action="store_true",
-        help="encode pictures anew, as H.264, where the output cannot hold them as they are",
+        help="encode pictures again as H.264 if the output cannot hold them as they are",
     )
-    output("--srt", type=Path, metavar="FILE", help="write subtitles of what was spoken, at its times, too")
+    output("--srt", type=Path, metavar="FILE", help="also write subtitles of what was spoken, with its times")
     output("--overwrite", action="store_true", help="replace files that exist")
     sampling = dub.add_argument_group("model and sampling").add_argument
-    sampling("--model", default=DEFAULT_MODEL, help="bundled name, folder or Hub id (default %(default)s)")
+    sampling(
+        "--model", help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL}; with --server, the one it has)"
+    )
     sampling("--steps", type=int, default=DubJob.steps, metavar="N", help="steps of the flow (default %(default)s)")
     sampling(
         "--guidance-scale",
@@ -199,6 +206,11 @@ def add_dub(commands: Any) -> None:
     running = add_running_options(
         dub, quiet="no word of what is being done, no progress bar, no last line"
     ).add_argument
+    running(
+        "--server",
+        metavar="URL",
+        help="let a running flowdubber serve dub the clip, with the model that it has loaded",
+    )
     running("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     running("--num-proc", type=int, default=1, metavar="N", help="processes, with --batch (default %(default)s)")
     running("--dry-run", action="store_true", help="only check the input; load and write nothing")
@@ -213,7 +225,11 @@ def _mouth_box(text: str) -> tuple[float, float, float, float]:
 
 
 def _dub(arguments: argparse.Namespace) -> Result:
-    return _dub_one(arguments) if arguments.batch is None else _dub_many(arguments)
+    if arguments.server is not None:
+        return _dub_there(arguments)
+    if arguments.model is None:
+        arguments.model = DEFAULT_MODEL
+    return _dub_here(arguments) if arguments.batch is None else _dub_many(arguments)
 
 
 def _option(name: str) -> str:
@@ -224,7 +240,7 @@ def _option(name: str) -> str:
 # One clip
 
 
-def _dub_one(arguments: argparse.Namespace) -> Result:
+def _dub_here(arguments: argparse.Namespace) -> Result:
     from ..checkpoints.sources import local_checkpoint
     from ..dubbing.loading import model_facts
 
@@ -239,11 +255,7 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
         say(f"looking into {job.video} and {job.reference}")
     _refuse(check_inside(job, facts) if arguments.dry_run else check_content(job, facts))
     if arguments.dry_run:
-        for warning in (*script_warnings(job, facts), *copy_warnings(job)):
-            print(f"flowdubber: warning: {warning}", file=sys.stderr)
-        if not arguments.quiet:
-            print(f"{job.video} can be dubbed; nothing was loaded or written.")
-        return Result({"dry_run": True})
+        return _checked(arguments, [*script_warnings(job, facts), *copy_warnings(job)])
 
     say(f"loading {arguments.model}")
     from ..dubbing.loading import load_pipeline
@@ -256,14 +268,64 @@ def _dub_one(arguments: argparse.Namespace) -> Result:
     loading = time.perf_counter() - start
     say(f"loaded in {loading:.1f} s; reading the lips, then dubbing")
     done = do_job(pipe, job, arguments.overwrite)
-    for warning in done.dub.warnings[0]:
-        print(f"flowdubber: warning: {warning}", file=sys.stderr)
-    report = describe(job, done, arguments.model, arguments.device)
+    return _dubbed(arguments, describe(job, done, arguments.model, arguments.device), done.dub.warnings[0], loading)
+
+
+def _dub_there(arguments: argparse.Namespace) -> Result:
+    """As [`_dub_here`], by a server that has the model loaded already."""
+    from ..server.client import ask
+    from ..server.protocol import Request, port_of
+
+    if arguments.batch is not None:
+        raise ValueError("--batch loads its model once for the whole listing; leave --server out.")
+    if arguments.device != "auto":
+        raise ValueError("--device is chosen when the server starts; leave it out, or leave --server out.")
+    port_of(arguments.server)
+    job = _job(arguments)
+    say = (lambda text: None) if arguments.quiet else tell
+    start = time.perf_counter()
+    _refuse(_problems(arguments, job))
+    told: set[str] = set()
+
+    def on_event(event: dict[str, Any]) -> None:
+        ahead = event.get("ahead")
+        text = f"waiting behind {ahead} other dubs" if ahead else "the server is dubbing"
+        if text not in told:
+            told.add(text)
+            say(text)
+
+    try:
+        request = Request(job, arguments.overwrite, arguments.dry_run)
+        answer = ask(arguments.server, request, arguments.model, on_event)
+    except BadJobs as error:
+        raise BadJobs(error.problems, _by_option) from None
+    if arguments.dry_run:
+        return _checked(arguments, answer["warnings"])
+    loading = time.perf_counter() - start - answer["report"]["seconds"]["dubbing"]
+    return _dubbed(arguments, answer["report"], answer["warnings"], loading)
+
+
+def _checked(arguments: argparse.Namespace, warnings: Iterable[str]) -> Result:
+    """The end of a dry run that found nothing wrong."""
+    _warn(warnings)
+    if not arguments.quiet:
+        print(f"{arguments.video} can be dubbed; nothing was loaded or written.")
+    return Result({"dry_run": True})
+
+
+def _dubbed(arguments: argparse.Namespace, report: dict[str, Any], warnings: Iterable[str], loading: float) -> Result:
+    """The end of a dub, once the output is written; `loading` are the seconds before it."""
+    _warn(warnings)
     report["seconds"] = {"loading": loading, **report["seconds"]}
-    report["srt"] = _write_subtitles(arguments.srt, done.dub.words[0])
+    report["srt"] = _write_subtitles(arguments.srt, report["words"])
     if not arguments.quiet:
         print(_last_line(report))
     return Result(report)
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"flowdubber: warning: {warning}", file=sys.stderr)
 
 
 def _last_line(report: dict[str, Any]) -> str:
@@ -275,14 +337,14 @@ def _last_line(report: dict[str, Any]) -> str:
     )
 
 
-def _write_subtitles(file: Path | None, words: list[tuple[str, float, float]]) -> str | None:
+def _write_subtitles(file: Path | None, words: list[dict[str, Any]]) -> str | None:
     """The name of the file, where one was asked for."""
     if file is None:
         return None
     from ..processing.subtitles import srt
     from ..work.files import replace_file
 
-    replace_file(file, srt(words).encode())
+    replace_file(file, srt([(word["word"], word["start"], word["end"]) for word in words]).encode())
     return str(file)
 
 
@@ -311,7 +373,8 @@ def _problems(arguments: argparse.Namespace, job: DubJob) -> Iterator[Problem]:
     if arguments.srt is not None:
         yield from _target_problem(arguments.srt, "srt", arguments.overwrite, (*inputs, job.output))
     yield from check_sampling(job)
-    yield from _model_problem(arguments.model)
+    if arguments.model is not None:
+        yield from _model_problem(arguments.model)
 
 
 def _target_problem(path: Path, field: str, overwrite: bool, sources: tuple[Path, ...]) -> Iterator[Problem]:
@@ -338,7 +401,11 @@ def _refuse(problems: Iterator[Problem]) -> None:
     """Raises one error that names all problems, each by its option."""
     found = list(problems)
     if found:
-        raise BadJobs(found, lambda problem: f"{_option(problem.field)}: {problem.message}")
+        raise BadJobs(found, _by_option)
+
+
+def _by_option(problem: Problem) -> str:
+    return f"{_option(problem.field)}: {problem.message}" if problem.field else problem.message
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -381,7 +448,7 @@ def _dub_many(arguments: argparse.Namespace) -> Result:
     try:
         batch = run_batch(plan)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
+        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on with the rest.") from None
     if not batch.rows:
         return Result(None)
     failed, due_lines = batch.failed, {task.line for task in plan.due}

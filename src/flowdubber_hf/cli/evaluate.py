@@ -35,7 +35,7 @@ def add_evaluate(commands: Any) -> None:
         usage="flowdubber evaluate --data FOLDER --output FOLDER [options]\n"
         "       flowdubber evaluate --compare FOLDER [FOLDER ...]",
         summary="dub clips and measure them, or measure the sounds of any system",
-        description="Dubs the clips of a corpus and measures the dubs, or measures sounds that are there (--outputs). Give the "
+        description="Dubs the clips of a corpus and measures the dubs, or measures existing sounds (--outputs). Give the "
         "same command again after a stop: finished clips are kept.",
         examples=[
             (
@@ -182,7 +182,7 @@ def _evaluate(arguments: argparse.Namespace) -> Result:
     try:
         done = run_evaluation(plan)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
+        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on with the rest.") from None
     if done.summary is None:
         return Result(None)
     for name, problem in list(done.summary["without_sound"].items())[:10]:

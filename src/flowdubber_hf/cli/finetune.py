@@ -23,8 +23,8 @@ def add_finetune(commands: Any) -> None:
         usage="flowdubber finetune CLIPS --output FOLDER [options]",
         summary="teach a model your speaker, from a dozen clips",
         description="Trains a model on clips of your speaker with their scripts: a dozen are enough for a face and a voice that the "
-        "model does not know. A few clips are held out, dubbed before and after, and measured. Give the same command "
-        "again after a stop, at whatever moment: it goes on.",
+        "model does not know. A few clips are held out, dubbed before and after, and measured. It can be "
+        "stopped at any moment; give the same command again to continue.",
         examples=[
             (
                 "Clips listed in my_clips/metadata.jsonl or .csv, with file_name and text",
@@ -56,7 +56,7 @@ def add_finetune(commands: Any) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="where everything goes; the model into FOLDER/model",
+        help="where everything goes; the model goes into FOLDER/model",
     )
     corpora = ("auto", "metadata", "grid", "chem", "v2c", "lrs")
     given("--corpus", default="auto", choices=corpora, help="layout of CLIPS (default %(default)s)")
@@ -65,10 +65,12 @@ def add_finetune(commands: Any) -> None:
         "--model", default=DEFAULT_MODEL, help="to start from: bundled name, folder or Hub id (default %(default)s)"
     )
     training("--steps", type=int, default=300, metavar="N", help="of training (default %(default)s)")
-    training("--minutes", type=float, metavar="M", help="end after these minutes of training, if not by steps")
+    training(
+        "--minutes", type=float, metavar="M", help="end after these minutes of training, unless the steps end sooner"
+    )
     training("--learning-rate", type=float, default=2e-4, metavar="R", help="at its peak (default %(default)s)")
     training("--batch-size", type=int, default=16, metavar="N", help="clips a step (default %(default)s)")
-    training("--voice-only", action="store_true", help="learn the voice, leave what finds the timing as it is")
+    training("--voice-only", action="store_true", help="learn only the voice; leave the timing as it is")
     training("--seed", type=int, default=0, help="of everything drawn (default %(default)s)")
     add_running_options(finetune, quiet="no word of the stages, no last lines")
     finetune.set_defaults(run=_finetune)

@@ -16,9 +16,9 @@ def add_models(commands: Any) -> None:
         "models",
         summary="list the checkpoints that come with the package",
         description="Prints the name of every checkpoint inside the package, what it is, its size and the licence of its weights. "
-        "The names are taken wherever a model is asked for, and so are folders and names on the Hub.",
+        "Wherever a command takes a model, it takes these names, folders and names on the Hub.",
         examples=[
-            ("What is there?", "flowdubber models"),
+            ("List them", "flowdubber models"),
             ("The same for a program", "flowdubber models --json -"),
         ],
         report={"models": "name, kind (pipeline or model), bytes, licence and folder of each"},

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from ..extras import pip_line
-from ..work.workers import available_cores
 from .common import Result, add_command, add_running_options
 
 
@@ -33,7 +32,7 @@ def add_prepare(commands: Any) -> None:
         "speech tokens. Give the same command again after a stop: finished clips are kept.",
         examples=[
             (
-                "Own clips, listed in my_clips/metadata.jsonl or .csv",
+                "Your own clips, listed in my_clips/metadata.jsonl or .csv",
                 "flowdubber prepare my_clips outputs/data/my_clips",
             ),
             (
@@ -47,7 +46,7 @@ def add_prepare(commands: Any) -> None:
         ],
         report={
             "output": "folder of the dataset",
-            "written": "false where it was up to date",
+            "written": "false if it was up to date already",
             "dataset": "content of report.json",
             "seconds": "in all",
             "processor_seconds": "of work on clips, by part",
@@ -61,7 +60,7 @@ def add_prepare(commands: Any) -> None:
 
     folders = prepare.add_argument_group("input and output")
     folders.add_argument("input", type=Path, metavar="INPUT", help="folder with metadata.jsonl or .csv, or a corpus")
-    folders.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset, made where missing")
+    folders.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset, created if missing")
     corpora = ("auto", "metadata", "grid", "chem", "v2c", "lrs")
     option(folders, "corpus", default="auto", choices=corpora, help="layout of INPUT (default %(default)s)")
     option(
@@ -110,7 +109,7 @@ def add_prepare(commands: Any) -> None:
         "val_share",
         type=float,
         metavar="SHARE",
-        help="of train that becomes val where INPUT has none (default 1/30, 0: none)",
+        help="share of train that becomes val if INPUT has none (default 1/30, 0: none)",
     )
     option(
         kept,
@@ -157,6 +156,7 @@ def add_prepare(commands: Any) -> None:
 def _prepare(arguments: argparse.Namespace) -> Result:
     from ..data.prepare import PrepareSettings, prepare
     from ..data.report import summary
+    from ..work.workers import available_cores
 
     chosen = {name: value for name, value in vars(arguments).items() if value is not None}
     known = {name: chosen[name] for name in PrepareSettings.__dataclass_fields__ if name in chosen}
@@ -164,7 +164,7 @@ def _prepare(arguments: argparse.Namespace) -> Result:
     try:
         done = prepare(settings)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on from them.") from None
+        raise KeyboardInterrupt("stopped; finished clips are kept, the same command goes on with the rest.") from None
     if not arguments.quiet:
         print("\n".join(summary(done.report)))
         work = sum(done.work_seconds.values())

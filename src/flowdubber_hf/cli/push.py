@@ -33,17 +33,17 @@ def add_push(commands: Any) -> None:
         "push",
         usage="flowdubber push [SOURCE] --repo ORG/NAME [--yes] [options]",
         summary="publish a model, a dataset or a Space on the Hub",
-        description="Writes SOURCE as it is published, checks it, and lists every file with its size. Nothing is sent unless "
-        "--yes is given; then all files go in one commit, or none. Refused are weights that are not safetensors, links that "
-        "lead out of the folder, files that belong to something else, paths of this machine, and a missing card.",
+        description="Prepares SOURCE for publishing, checks it, and lists every file with its size. Nothing is sent unless "
+        "--yes is given; then all files go in one commit, or none. It refuses weights that are not safetensors, links "
+        "that lead out of the folder, files that belong to something else, paths of this machine, and a missing card.",
         examples=[
             ("Look at what would be sent of the bundled model", "flowdubber push --repo USER/my-dubber"),
             (
-                "Send a model of your own, for you alone at first",
+                "Send your own model, private at first",
                 "flowdubber push outputs/dubber/pipeline --repo USER/my-dubber --private --yes",
             ),
             (
-                "Propose new weights to a model of somebody else",
+                "Propose new weights for somebody else's model",
                 'flowdubber push outputs/dubber/pipeline --repo ORG/NAME --create-pr --message "Trained longer" --yes',
             ),
             (
@@ -59,7 +59,7 @@ def add_push(commands: Any) -> None:
             "bytes": "of all files",
             "left_out": "files that are not sent",
             "sent": "false without --yes",
-            "commit": "its name on the Hub, null where nothing was sent",
+            "commit": "its name on the Hub, null if nothing was sent",
             "url": "of the commit",
             "pull_request": "its address, with --create-pr",
         },
@@ -77,19 +77,19 @@ def add_push(commands: Any) -> None:
     )
     given("--card", type=Path, metavar="FILE", help="card of a model (default: the README.md beside it)")
     target = push.add_argument_group("where it goes").add_argument
-    target("--repo", required=True, metavar="ORG/NAME", help="repository on the Hub, made where it is missing")
+    target("--repo", required=True, metavar="ORG/NAME", help="repository on the Hub, created if missing")
     target("--repo-type", default="model", choices=("model", "dataset", "space"), help="default %(default)s")
     target(
         "--private",
         action="store_true",
         default=None,
-        help="a repository that is made is private; one that is public is refused",
+        help="create the repository as private; refuse one that is public",
     )
     target(
         "--revision",
         "--branch",
         metavar="BRANCH",
-        help="commit to this branch, made where it is missing (default main)",
+        help="commit to this branch, created if missing (default main)",
     )
     target("--create-pr", action="store_true", help="open a pull request to main; the repository must exist")
     target("--message", metavar="TEXT", help="of the commit")
@@ -101,14 +101,14 @@ def add_push(commands: Any) -> None:
         help='the same commit removes such files of the repository ("*.safetensors"), unless they are sent',
     )
     target(
-        "--token", metavar="TOKEN", help="in place of HF_TOKEN; others on this machine can see it in the command line"
+        "--token", metavar="TOKEN", help="instead of HF_TOKEN; others on this machine can see it in the command line"
     )
     output = push.add_argument_group("output").add_argument
     output(
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="keep what is sent of a model or a Space in this folder, to look at",
+        help="also keep the files of a model or a Space in this folder, to look at",
     )
     running = add_running_options(push, quiet="no list of files, no progress bar, no last line")
     choice = running.add_mutually_exclusive_group()

@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..processing.outputs import check_target
 from ..version import __version__
 from ..work.files import replace_file
-from .common import check_target
 
 
 _OPENING = '{\n  "flowdubber": '

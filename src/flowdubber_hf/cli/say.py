@@ -17,13 +17,13 @@ def add_say(commands: Any) -> None:
         "say",
         summary="show how a script is read: words, phonemes, what is guessed",
         description="Prints the words that are spoken for a script, numbers and abbreviations written out, each with its phonemes "
-        "(ARPAbet, a digit on each vowel for the stress). Warnings name what is not said, and words whose sounds are guessed "
-        "since no lexicon has them. Needs no model and no clip.\n\n"
+        "(ARPAbet, a digit on each vowel for the stress). Warnings name what is not spoken, and words whose sounds are "
+        "guessed because no lexicon has them. It needs no model and no clip.\n\n"
         "A pronunciation can be given in the script itself, [name|N EY1 M], or in a lexicon file. What this command shows is what "
         "flowdubber dub speaks.",
         examples=[
             ("How is this read?", 'flowdubber say "2½ km"'),
-            ("A name said in your own way", 'flowdubber say "[Zoey|Z OW1 IY0] sang"'),
+            ("A name pronounced your way", 'flowdubber say "[Zoey|Z OW1 IY0] sang"'),
             (
                 "British names of letters, your own lexicon, as JSON",
                 'flowdubber say "from A to Z" --accent gb --lexicon names.txt --json -',

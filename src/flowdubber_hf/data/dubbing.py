@@ -163,7 +163,7 @@ class DubbingClips:
         store: the dataset.
         clips: which clips.
         style_swap: probability that the style vector is that of another clip of the same speaker (Setting 2) and not the
-            clip's own (Setting 1); decision 4 of section 8.
+            clip's own (Setting 1).
         style_drop: probability that the style vector is replaced by zeros, which then stand for no voice in particular.
         knowledge: a clip's id and a generator (`None`: always the same sample) to states of the language model or `None`; no
             clip has any where not given.

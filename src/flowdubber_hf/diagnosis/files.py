@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 
 from ..checkpoints.complete import find_pickled, open_tensors, read_index
-from ..checkpoints.sources import INDEX_FILE, TEXT_SUFFIXES, fetch, local_checkpoint, weight_files
+from ..checkpoints.fetching import fetch
+from ..checkpoints.sources import INDEX_FILE, TEXT_SUFFIXES, local_checkpoint, weight_files
 from ..models.parts import PART_CLASSES, TOKENIZER_FILE, identify_part
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..pipelines.flowdubber.parts import LANGUAGE_MODEL_PARTS

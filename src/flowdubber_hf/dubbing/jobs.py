@@ -59,7 +59,7 @@ class DubJob:
         best_of: takes, from that many seeds, of which one is kept.
         timing: where the words' times come from: `lips`, or `cue` for a clip that does not show the speaker.
         turn: degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its metadata says; the lips are
-            read from it turned so, and players are told to turn it. `None` looks for a face upright first.
+            read from it turned so, and players are asked to turn it. `None` looks for a face upright first.
         transcode: pictures that the output cannot hold are encoded anew.
     """
 
@@ -187,7 +187,7 @@ def check_model(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
 
 
 def check_content(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
-    """What a look into the script, the reference and the clip's packets tells, once [`check_files_and_text`] has found nothing."""
+    """What is wrong with the script, the reference and the clip's packets, once [`check_files_and_text`] has found nothing."""
     from ..processing.text import lexicon_of
 
     try:
@@ -200,7 +200,7 @@ def check_content(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(str(error), "script")
     yield from _copy_problems(job)
-    problem = _voice_problem(job.reference)
+    problem = _voice_problem(job.reference, job.reference.stat().st_mtime_ns)
     if problem is not None:
         yield Problem(problem, "reference")
 
@@ -228,7 +228,7 @@ def _spoken(job: DubJob, facts: "ModelFacts", num_frames: int | None = None) -> 
 
 
 def check_inside(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
-    """All that a look into the files tells: [`check_content`], and [`check_clip`] of what that found nothing wrong with."""
+    """All that can be found in the files: [`check_content`], and [`check_clip`] of what that found nothing wrong with."""
     found = list(check_content(job, facts))
     yield from found
     wrong = {problem.field for problem in found}
@@ -263,7 +263,7 @@ def copy_warnings(job: DubJob) -> tuple[str, ...]:
 
 
 def check_clip(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
-    """What a look into the clip tells: it is decoded once, as it is when it is dubbed. Whether it shows a face is not looked for."""
+    """What is wrong with the clip: it is decoded once, as it is when it is dubbed. Whether it shows a face is not checked."""
     from ..processing.mouth_box import check_mouth_box
     from ..processing.video import probe_video
 
@@ -286,8 +286,8 @@ def check_clip(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:
 
 
 @lru_cache(maxsize=256)
-def _voice_problem(reference: Path) -> str | None:
-    """Of a file that may lend its voice to many clips."""
+def _voice_problem(reference: Path, changed: int) -> str | None:
+    """Of a file, as it was changed last, that may lend its voice to many clips."""
     from ..processing.references import check_reference
     from ..processing.sound import load_audio
 

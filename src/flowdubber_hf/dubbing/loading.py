@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a look into a checkpoint's settings tells, without torch.
+    """What a checkpoint's settings show, without torch.
 
     Attributes:
         accents: that its phonemes may follow: the model's own, or all where it is not known yet.

@@ -20,7 +20,7 @@ from typing import Any
 from ..pipelines.flowdubber import FlowDubberPipeline, FlowDubberPipelineOutput
 from ..processing.text import lexicon_of
 from .jobs import DubJob
-from .takes import best_take
+from .takes import Progress, best_take
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Dubbed:
     seconds: float = 0.0
 
 
-def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Dubbed:
-    """Makes the dub and writes it.
+def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False, progress: Progress | None = None) -> Dubbed:
+    """Makes the dub and writes it; `progress` tells the callbacks of each pass.
 
     Raises:
         ValueError: the clip cannot be dubbed (no face, ...), or the file cannot be written.
@@ -56,7 +56,7 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False) -> Du
         timing=job.timing,
     )
     options = {"guidance_scale": job.guidance_scale, "temperature": job.temperature}
-    chosen = best_take(pipe, ready, range(job.seed, job.seed + job.best_of), job.steps, **options)
+    chosen = best_take(pipe, ready, range(job.seed, job.seed + job.best_of), job.steps, progress, **options)
     pipe.save_video(chosen.dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn)
     return Dubbed(chosen.dub, chosen.takes, time.perf_counter() - start)
 

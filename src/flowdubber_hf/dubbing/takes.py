@@ -1,12 +1,11 @@
 """One clip dubbed, or the best of several takes of it, chosen by what a user has too: the reference voice and the script.
 
-What is read is read once; takes differ only in what is random. Several takes are drafted in few steps of the flow, which decide
-neither over the words nor over the voice, and the best one is then made in full: it is the take of its seed, bit for bit."""
+What is read is read once; takes differ only in what is random, and are made side by side."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,8 +22,7 @@ from ..sampling import check_takes
 
 
 PACKAGES = ("pocketsphinx", "jiwer")
-DRAFT_STEPS = 2
-_DRAFT_FRAMES = 6000  # mel frames of takes that are drafted side by side: a minute
+_TOGETHER_FRAMES = 6000  # mel frames of takes that are made side by side: a minute
 
 #: Keywords of a call that tell of its progress: of the pass with a number, out of so many, of so many steps.
 Progress = Callable[[int, int, int], dict[str, Any]]
@@ -80,52 +78,39 @@ def best_take(
     Raises:
         ValueError: no seed, or a take that is silent.
     """
-    passes = [*_drafts(ready, seeds, steps), (list(seeds[:1]), steps)]
-    made: list[FlowDubberPipelineOutput] = []
-
-    def run(rows: Sequence[int], number: int, how_many: int) -> FlowDubberPipelineOutput:
+    if not seeds:
+        raise ValueError("there is no seed to make a take from.")
+    size = max(1, _TOGETHER_FRAMES // ready.num_mel_frames[0])
+    batches = [seeds[first : first + size] for first in range(0, len(seeds), size)]
+    made = []
+    for number, rows in enumerate(batches):
+        told = {} if progress is None else progress(number, len(batches), steps)
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in rows]
-        told = {} if progress is None else progress(number, len(passes), how_many)
-        sampling = options if how_many == steps else {name: options[name] for name in options if name != "sigmas"}
-        made.append(
-            pipe(ready.repeat(len(rows)), generator=generators, num_inference_steps=how_many, **sampling, **told)
-        )
-        return made[-1]
-
-    seed, takes, dub = seeds[0], [], None
+        made.append(pipe(ready.repeat(len(rows)), generator=generators, num_inference_steps=steps, **options, **told))
+    chosen, takes = 0, []
     if len(seeds) > 1:
-        drafts = [run(rows, number, how_many) for number, (rows, how_many) in enumerate(passes[:-1])]
-        sounds = [np.asarray(sound, dtype=np.float32) for draft in drafts for sound in draft.audios]
+        sounds = [np.asarray(sound, dtype=np.float32) for one in made for sound in one.audios]
         chosen, judged = choose_sound(pipe, sounds, ready.voices[0], ready.scripts[0])
         takes = [{"seed": one, "kept": row == chosen, **judged[row]} for row, one in enumerate(seeds)]
-        seed = seeds[chosen]
-    dub = run([seed], len(passes) - 1, steps)
     stages = {name: sum(one.timings.get(name, 0.0) for one in made) for name in made[-1].timings}
     stages = {name: ready.seconds.get(name, 0.0) + stages.get(name, 0.0) for name in {**ready.seconds, **stages}}
-    return Chosen(replace(dub, timings=stages), seed, takes)
-
-
-def _drafts(ready: PreparedDub, seeds: Sequence[int], steps: int) -> Iterator[tuple[list[int], int]]:
-    """Seeds that are drafted side by side, and the steps of a draft; none where there is nothing to choose."""
-    if len(seeds) > 1:
-        size = max(1, _DRAFT_FRAMES // ready.num_mel_frames[0])
-        for first in range(0, len(seeds), size):
-            yield list(seeds[first : first + size]), min(DRAFT_STEPS, steps)
+    dub = made[chosen // size].only(chosen % size)
+    return Chosen(replace(dub, timings=stages), seeds[chosen], takes)
 
 
 @torch.no_grad()
-def voice_likeness(pipe: FlowDubberPipeline, sound: np.ndarray, voice: PreparedVoice) -> float:
-    """Cosine of the style vectors of a sound, `(samples,)` at 16 kHz, and of a voice, by the pipeline's own GE2E encoder.
+def voice_likeness(pipe: FlowDubberPipeline, sounds: Sequence[np.ndarray], voice: PreparedVoice) -> list[float]:
+    """Cosines of the style vectors of sounds, `(samples,)` at 16 kHz each, and of a voice, by the pipeline's own GE2E encoder.
 
     Raises:
-        ValueError: the sound is silent.
+        ValueError: a sound is silent.
     """
-    if not np.any(sound):
-        raise ValueError("the sound is silent, so it has no voice.")
+    if not all(map(np.any, sounds)):
+        raise ValueError("a sound is silent, so it has no voice.")
     encoder = pipe.style_encoder
-    values, mask = (tensor.to(encoder.device) for tensor in pad_sounds([level_voice(sound)]))
-    style = encoder(values.to(encoder.dtype), attention_mask=mask).style[0].float()
-    return float(torch.nn.functional.cosine_similarity(style, voice.style.to(style), dim=0))
+    values, mask = (tensor.to(encoder.device) for tensor in pad_sounds([level_voice(sound) for sound in sounds]))
+    styles = encoder(values.to(encoder.dtype), attention_mask=mask).style.float()
+    return torch.nn.functional.cosine_similarity(styles, voice.style.to(styles)[None]).tolist()
 
 
 def choose_take(similarities: Sequence[float], count_wrong_words: Callable[[int], int]) -> int:
@@ -167,7 +152,7 @@ def choose_sound(
     Raises:
         ValueError: no take, or a silent one.
     """
-    similarities = [voice_likeness(pipe, sound, voice) for sound in sounds]
+    similarities = voice_likeness(pipe, sounds, voice)
     wrong: dict[int, int] = {}
 
     def count_wrong_words(index: int) -> int:

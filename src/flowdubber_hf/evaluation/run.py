@@ -79,7 +79,7 @@ class Plan:
         clips: with their references.
         scorers: loaded.
         left_out: default scorers that cannot be had here, and why.
-        job: what the processes are told.
+        job: what the processes need to know.
     """
 
     settings: EvaluateSettings

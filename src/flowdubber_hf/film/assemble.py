@@ -78,7 +78,7 @@ def assemble(
         clock: of the film's pictures.
         cues: that have a take, in the order of the film.
         remarks: of the check before the work.
-        tell: is told of progress.
+        tell: is called with the progress.
 
     Raises:
         ValueError: a file cannot be read or written.
@@ -103,7 +103,7 @@ def assemble(
     dub = Mix(stems)
     own = None if parse_background(settings.background).kind in ("gaps", "none") else background
     leaks = dict(zip((cue.plan.id for cue in cues), find_leaks(film, mix, dub, spans, own), strict=True))
-    shown = subtitles_of([_spoken(cue, clock) for cue in cues])
+    shown = subtitles_of([_spoken(cue) for cue in cues])
     written = {}
     if settings.stems:
         written = write_stems(plan.settings.work_folder / "stems", stems, background, layout)
@@ -116,7 +116,7 @@ def assemble(
         plan.settings.output,
         settings.tracks,
         layout,
-        embedded(shown) if settings.embed_subtitles else None,
+        _from_first_picture(embedded(shown), clock) if settings.embed_subtitles else None,
         overwrite=True,  # `check_run` has looked at what is there
         on_warning=warnings.append,
     )
@@ -201,8 +201,14 @@ def _background(
     return FilmBackground(film, speech, inside)
 
 
-def _spoken(cue: "DubbedCue", clock: FilmClock) -> Spoken:
-    """Subtitles count from where players do: the start of the container."""
+def _from_first_picture(shown: list[tuple[float, float, str]], clock: FilmClock) -> list[tuple[float, float, str]]:
+    """Subtitles as tracks are written: counted from the first picture."""
+    first = clock.offset / 1e6
+    return [(max(0.0, start - first), max(0.0, end - first), text) for start, end, text in shown]
+
+
+def _spoken(cue: "DubbedCue") -> Spoken:
+    """What was said when, counted from where players do: the start of the container."""
     words = [(word, first / 1e6, last / 1e6) for word, first, last in cue.words]
     return Spoken(" ".join(part.text for part in cue.plan.parts), words, cue.plan.cue.speaker or "")
 

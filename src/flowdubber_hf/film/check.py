@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..checkpoints.sources import fetch, local_checkpoint
+from ..checkpoints.fetching import fetch
+from ..checkpoints.sources import local_checkpoint
 from ..work.reading import read_json
 from .checks import check_cues
 from .cues import Cue, CueSheet, read_cues

@@ -35,7 +35,7 @@ def judge_take(
         said = " ".join(functional.recognize_words(take.sound, grammar_for(text)))
         checks |= {"heard": said, "words_wrong": functional.word_errors(text, said).errors}
     if np.any(take.sound):
-        checks["ge2e"] = round(voice_likeness(pipe, take.sound, heard), 3)
+        checks["ge2e"] = round(voice_likeness(pipe, [take.sound], heard)[0], 3)
     return checks | _sync(plan, cue, take)
 
 

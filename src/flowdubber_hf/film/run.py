@@ -18,7 +18,6 @@ from ..pipelines.flowdubber.loading import choose_device
 from ..processing.audio import SAMPLING_RATE
 from ..processing.video import SYNTHETIC_SPEECH_NOTICE, write_wav
 from ..version import __version__
-from ..work.faults import machine_fault
 from ..work.hashing import hash_checkpoint, hash_json
 from ..work.records import Piece
 from ..work.workers import join_world, run_in_processes, use_free_cores, world
@@ -306,25 +305,14 @@ def _work_on(plan: FilmPlan, settings: RunSettings, task: _Task) -> str | None:
         ValueError: the model cannot be loaded, or nothing can be written.
     """
     pipe = _pipeline(plan.settings.model, settings.device)
-    before = task.piece.begin()
-    try:
+
+    def make() -> dict[str, Any]:
         heard = _voices(plan).heard(task.voice, pipe)
         take = make_take(pipe, plan, task.cue, task.voice, heard, settings, task.draw.seeds)
         checks = judge_take(plan, task.cue, take, pipe, heard) if settings.judge else {}
         task.piece.output.parent.mkdir(parents=True, exist_ok=True)
         write_wav(task.piece.output, take.sound, SAMPLING_RATE, overwrite=True, comment=SYNTHETIC_SPEECH_NOTICE)
-    except ImportError:
-        raise
-    except Exception as error:  # whatever one cue provokes must not end the work on the others
-        fault = machine_fault(error)
-        if fault:
-            raise ValueError(f"{task.piece.output} cannot be written: {fault}; finished takes are kept.") from error
-        problem = " ".join(str(error).split()) or type(error).__name__
-        problem = problem if isinstance(error, ValueError) else f"{type(error).__name__}: {problem}"
-        task.piece.fail(problem, before)
-        return problem
-    task.piece.finish(
-        {
+        return {
             "seeds": list(take.seeds),
             "words": [list(word) for word in take.words],
             "warnings": list(take.warnings),
@@ -332,8 +320,8 @@ def _work_on(plan: FilmPlan, settings: RunSettings, task: _Task) -> str | None:
             "checks": checks,
             "voice": task.voice.name,
         }
-    )
-    return None
+
+    return task.piece.attempt(make)
 
 
 __all__ = ["DubbedCue", "DubbedFilm", "RunSettings", "run_film"]

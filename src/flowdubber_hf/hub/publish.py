@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..checkpoints.sources import INDEX_FILE, fetch, local_checkpoint
+from ..checkpoints.fetching import fetch
+from ..checkpoints.sources import INDEX_FILE, local_checkpoint
 from .contents import Contents, read_contents
 from .spaces import stage_space
 from .upload import Sent, Target, send

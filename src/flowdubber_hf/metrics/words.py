@@ -43,7 +43,7 @@ def normalize_words_as_the_field(text: str) -> list[str]:
     """Words as the dubbing papers' scripts compare them: punctuation deleted, apostrophes too ("it's" is "its",
     "well-known" is "wellknown"), each digit a word of its own, lower case.
 
-    Source: StyleDubber's word error rate script, paper section 1.4 of its family.
+    Source: StyleDubber's word error rate script.
     """
     bare = re.sub(r"[^\w\s]", "", text)
     return re.sub(r"\d", lambda digit: f" {DIGITS[int(digit[0])]}", bare).lower().split()

@@ -50,7 +50,7 @@ def sinusoids(positions: torch.Tensor, size: int) -> torch.Tensor:
 
 
 class StyleAdaptiveLayerNorm(nn.Module):
-    """SALN(x, s) = gamma(s) * LN(x) + beta(s), the affine part of SATL (paper section 4.1).
+    """SALN(x, s) = gamma(s) * LN(x) + beta(s), the affine part of the paper's style affine transformation layer (SATL).
 
     `[gamma - 1, beta]` is one linear map of the style: the 1 stands where the sibling starts the bias at (1..., 0...).
     """

@@ -80,7 +80,7 @@ def class_of(class_name: Any) -> type[torch.nn.Module] | None:
 
 
 def bundled_checkpoint(name: str) -> str:
-    """The folder of a checkpoint inside the package, for the `from_pretrained` of other libraries, which know no names of ours:
+    """The folder of a checkpoint inside the package, for the `from_pretrained` of other libraries, which do not know this package's names:
     `AutoModel.from_pretrained(bundled_checkpoint("flowdubber-grid-tiny"), subfolder="aligner")`. The auto classes of
     transformers know the package's models from then on.
 

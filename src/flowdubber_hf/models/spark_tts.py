@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Spark-TTS's folder (paper section 6.1) to this package's tokenizer, language model and speech tokenizer."""
+"""Spark-TTS's folder to this package's tokenizer, language model and speech tokenizer."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from ..checkpoints.fetching import fetch
 from ..checkpoints.foreign import is_hub_id, read_tensors
-from ..checkpoints.sources import fetch
 from ..checkpoints.streaming import PlannedModel, StoredTensors
 from ..work.reading import read_json, read_yaml
 from .semantic import FlowDubberSemanticForConditionalGeneration

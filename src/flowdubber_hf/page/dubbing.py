@@ -156,7 +156,7 @@ class Dubber:
         Args:
             request: what the visitor asks for.
             folder: of this request alone; what is written goes there.
-            report: is told of progress.
+            report: is called with the progress.
 
         Raises:
             Problems: what is wrong with the request, by field.
@@ -216,7 +216,7 @@ class Dubber:
             request: checked.
             clip: path of the clip.
             voice: `(samples,)` float32 at 16 kHz.
-            report: is told of progress.
+            report: is called with the progress.
         """
         steps, takes, seed = int(request.steps), int(request.takes), int(request.seed)
         told = DubProgress(report, takes, steps)

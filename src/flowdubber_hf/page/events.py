@@ -1,4 +1,4 @@
-"""What happens on the page: mistakes told at once, dubs made in a line, takes shown, words moved."""
+"""What happens on the page: mistakes reported at once, dubs made in a queue, takes shown, words moved."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0

@@ -33,7 +33,7 @@ Outcome = TypeVar("Outcome")
 
 
 class Report(Protocol):
-    """How progress is told: `gr.Progress`."""
+    """How progress is reported: `gr.Progress`."""
 
     def __call__(self, progress: float, desc: str) -> Any: ...
 
@@ -54,7 +54,7 @@ class Stops:
 
         Args:
             visitor: name of the session; `None` cannot ask.
-            report: is told of progress.
+            report: is called with the progress.
         """
         asked = Event()
         if visitor is not None:
@@ -93,14 +93,14 @@ class DubProgress:
     """Tells of the stages of a dub and of the steps of its flow, never backwards.
 
     Args:
-        report: is told.
-        takes: of which the best is kept: several are drafted first.
+        report: is called with the progress.
+        takes: of which the best is kept.
         steps: of the flow.
     """
 
     def __init__(self, report: Report, takes: int, steps: int):
         self.report, self.steps = report, steps
-        self.number, self.count = 0, 1 if takes == 1 else 2
+        self.number, self.count, self.takes = 0, 1, takes
         self.done = 0.0
 
     def begin(self, number: int, count: int, steps: int) -> dict[str, Any]:
@@ -119,8 +119,8 @@ class DubProgress:
 
     def _tell(self, share: float, text: str) -> None:
         self.done = max(self.done, (self.number + share) / self.count * DONE)
-        if self.count > 1:
-            text = f"{'Best take' if self.number == self.count - 1 else 'Drafts'}: {text[0].lower()}{text[1:]}"
+        if self.takes > 1:
+            text = f"{self.takes} takes: {text[0].lower()}{text[1:]}"
         self.report(self.done, desc=text)
 
 

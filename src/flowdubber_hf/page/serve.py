@@ -101,7 +101,7 @@ def serve(
         max_seconds: longest clip.
         host: address to listen on.
         port: to listen on; `None` takes the first free one from 7860.
-        on_ready: is told the page's address when it can be opened.
+        on_ready: is called with the page's address when it can be opened.
 
     Returns:
         The page's address.

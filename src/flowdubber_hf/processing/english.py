@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
     Attributes:
         words: in the order in which they are spoken, and punctuation between them.
-        dropped: what of the script is not said, as written.
+        dropped: parts of the script that are not spoken, as written.
     """
 
     words: tuple[SpokenWord, ...]

@@ -175,7 +175,7 @@ class FlowDubberLipFeatureExtractor(FeatureExtractionMixin):
             fps (`float`, *optional*): rate of frames and pictures, which need it; refused for files.
             mouth_box (*optional*): x0, y0, x1, y1 in pixels of the upright picture, around the lips from corner to corner.
                 Skips detection and stays in place for the whole clip.
-            turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its
+            turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the picture is turned against what its
                 metadata says. By default a face is looked for upright, and where there is none, in the turned picture.
 
         Returns:

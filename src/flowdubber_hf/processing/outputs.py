@@ -8,6 +8,7 @@ A name that is a symbolic link stands for the file that it leads to: that one is
 
 import errno
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,31 @@ def _try_folder(path: Path) -> None:
         raise ValueError(
             f"nothing can be written to the folder {path.parent} ({why(error)}); choose another."
         ) from error
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
+def check_target(path: Path, name: str, overwrite: bool, sources: Sequence[Path] = ()) -> None:
+    """Refuses a file that could not be written at the end, before the work begins.
+
+    Raises:
+        ValueError: it exists (without `overwrite`), is a folder or one of `sources`, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise ValueError(f"{name} {path} is a folder; give the name of a file.")
+    if any(_same_file(path, source) for source in sources):
+        raise ValueError(f"{name} {path} is one of the inputs; choose another name.")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{name} {path} exists; give --overwrite to replace it.")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {name} to; make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"the folder {path.parent} of {name} cannot be written ({why(error)}).") from error
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def load_audio(source: Any, sampling_rate: float | None = None) -> np.ndarray:
             `(channels, samples)` or `(samples, channels)`: floats in [-1, 1], or whole numbers of 8, 16 or 32 bits, which are
             scaled. An array with its rate: `{"array", "sampling_rate"}`, a pair of both (as gradio, soundfile and
             torchaudio give them), a decoder of torchcodec (as `datasets` gives it).
-        sampling_rate (`float`, *optional*): Hz of an array that does not tell it; ignored for files.
+        sampling_rate (`float`, *optional*): Hz of an array that does not come with it; ignored for files.
 
     Returns:
         `np.ndarray` of shape `(samples,)`, float32.

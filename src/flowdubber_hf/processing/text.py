@@ -80,9 +80,9 @@ class Phonemization:
         phonemes: names from [`PHONEMES`].
         word_index: index into `words` of each phoneme, -1 on silences.
         words: the spoken words in lower case, numbers and abbreviations written out.
-        clause_ends: indices of the words behind which a comma or the like stands.
+        clause_ends: indices of the words that are followed by a comma or the like.
         guessed: those of `words` whose sounds are guessed from their letters, each once.
-        dropped: what of the script is not said, as written.
+        dropped: parts of the script that are not spoken, as written.
     """
 
     phonemes: list[str]
@@ -205,7 +205,7 @@ def phonemize(text: str, accent: str = "us", lexicon: Lexicon = NO_WORDS) -> Pho
         text: at most 15,000 characters; upper and lower case, digits, punctuation, accented Latin letters; pronunciations
             as `[name|N EY1 M]`.
         accent: `us` or `gb`; decides the name of the letter z ("zee", "zed").
-        lexicon: words with their phonemes that go before the package's own, see [`read_lexicon`].
+        lexicon: words with their phonemes that take precedence over the package's own, see [`read_lexicon`].
 
     Raises:
         ValueError: nothing to say, letters of another script, too long, unknown accent, wrong phonemes.

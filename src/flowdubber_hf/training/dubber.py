@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Losses and checks of the aligner and the joint dubber stage (paper sections 3 and 4; weights of its section 0)."""
+"""Losses and checks of the aligner and the joint dubber stage (dual contrastive aligning, flow-based voice enhancing)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,9 +42,9 @@ SILENCES = [SILENCE_PHONEME, OPTIONAL_PHONEME]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Flow 1 and prior 1 as in the paper's family; the contrastive losses, of the lips and of the language model's tokens
-    (`semantic`), are means here, not sums over every phoneme and frame, so they weigh 0.05 (decision 8); CTC 0.01 on the sum over
-    time, a clip."""
+    """Flow and prior weigh 1 and CTC 0.01 (on the sum over time of a clip), as in EmoDubber, whose code the method builds on. Its
+    contrastive loss weighs 0.001 on the sum over all phonemes and frames. Here the contrastive losses, of the lips and of the language
+    model's tokens (`semantic`), are means, so they weigh 0.05."""
 
     flow: float = 1.0
     prior: float = 1.0

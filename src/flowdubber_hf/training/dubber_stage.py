@@ -276,7 +276,7 @@ class DubberStage:
         batch_size: rows of a step's global batch.
         seed: of everything drawn.
         segment_frames: video frames of a clip that prior and flow see.
-        knowledge_drop: how often the language model's part is dropped (decision 10 of the paper's section 8: .1 to .2).
+        knowledge_drop: how often the language model's part is dropped, so that guidance finds a trained null; .1 to .2 is usual.
         true_path_share: how often the path is the true one and not the searched one.
         phoneme_drop: how often the phonemes are dropped behind the path, where the knowledge is not.
         taught: a clip's id to states of its true sound (see [`~training.knowledge.ClipKnowledge.taught`]), on which the share of the

@@ -1,7 +1,7 @@
 """`flowdubber finetune`: from a dozen clips of a speaker to a model that dubs that speaker, in one call that goes on after any stop.
 
 Every stage keeps its own work: the prepared clips, the dubs before and after, the language model's states, the checkpoints of the
-training. What tells a folder of this from others is the file `finetune.json`.
+training. A folder of a fine-tuning run is recognised by its file `finetune.json`.
 """
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
@@ -110,7 +110,7 @@ def finetune(settings: FinetuneSettings, say: Callable[[str], None] = lambda tex
 
     Args:
         settings: what is asked for.
-        say: is told of each stage as it begins.
+        say: is called with each stage as it begins.
 
     Raises:
         ValueError: too few clips, clips that cannot be used, a folder of something else, or one of other settings.

@@ -147,7 +147,7 @@ def prompt_for(
 
     Args:
         references: clips of which another one of the speaker is drawn.
-        own_reference (`float`): probability that the reference is the clip itself (paper section 8, decisions 3 and 4).
+        own_reference (`float`): probability that the reference is the clip itself, as in the benchmarks' Setting 1.
         without_transcript (`float`): probability of the prompt with the voice only, which a user without the reference's
             words gets.
     """

@@ -21,7 +21,8 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2ForCausalLM
 
-from ..checkpoints.sources import CONFIG_FILE, INDEX_FILE, fetch, fetch_checkpoint, local_checkpoint, part_folder
+from ..checkpoints.fetching import fetch, fetch_checkpoint
+from ..checkpoints.sources import CONFIG_FILE, INDEX_FILE, local_checkpoint, part_folder
 from ..models.parts import check_settings, load_part, open_part
 from ..models.semantic import (
     FlowDubberSemanticConfig,

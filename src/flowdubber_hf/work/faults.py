@@ -37,6 +37,16 @@ def machine_fault(error: BaseException | None) -> str | None:
     return None
 
 
+def refusal(error: BaseException) -> str | None:
+    """A sentence for what the system refused; `None` for an error of another kind."""
+    fault = machine_fault(error)
+    if fault is None and not isinstance(error, OSError):
+        return None
+    file = getattr(error, "filename", None)
+    reason = fault or (why(error) if isinstance(error, OSError) else str(error))
+    return f"{file}: {reason}." if file else f"a file could not be written: {reason}." if fault else f"{error}"
+
+
 def _numbers(error: BaseException | None) -> Iterator[int]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

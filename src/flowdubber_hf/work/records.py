@@ -7,11 +7,12 @@ counts as none, so that the work is done again."""
 # SPDX-License-Identifier: Apache-2.0
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .faults import machine_fault
 from .files import replace_file
 from .hashing import hash_file
 from .reading import read_json, require
@@ -93,6 +94,32 @@ class Piece:
     def finish(self, row: Mapping[str, Any]) -> None:
         """Notes what was made."""
         write_record(self.record, {"key": self.key, "row": dict(row), "digest": hash_file(self.output)})
+
+    def attempt(self, make: Callable[[], Mapping[str, Any]]) -> str | None:
+        """Makes the output and notes what is told of it; returns why it could not be made, which is noted too.
+
+        Args:
+            make: writes the output and tells what was made.
+
+        Raises:
+            ImportError: as `make`.
+            ValueError: the machine is to blame, so that other pieces would fail too.
+        """
+        before = self.begin()
+        try:
+            row = make()
+        except ImportError:
+            raise
+        except Exception as error:  # whatever one piece provokes must not end the work on the others
+            fault = machine_fault(error)
+            if fault:
+                raise ValueError(f"{self.output} cannot be written: {fault}; what is finished is kept.") from error
+            problem = " ".join(str(error).split()) or type(error).__name__
+            problem = problem if isinstance(error, ValueError) else f"{type(error).__name__}: {problem}"
+            self.fail(problem, before)
+            return problem
+        self.finish(row)
+        return None
 
     def fail(self, problem: str, digest: str | None = None, begun: bool = False) -> None:
         """Notes why nothing was made."""

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Work that is shared out, to processes of one's own or as one of the processes of `accelerate launch`.
+"""Work that is shared among processes: those started here, or those of `accelerate launch`.
 
 Worker processes have one thread each, and none outlives the run.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Dual contrastive loss and monotonic search: the two equations that tie phonemes to lip movement (paper section 3)."""
+"""Dual contrastive loss and monotonic search: the two equations that tie phonemes to lip movement."""
 
 from collections.abc import Iterator
 
@@ -74,7 +74,7 @@ _KEPT = 512  # frames between two tidyings of what the search remembers
 def length_scores(
     mean: torch.Tensor, deviation: torch.Tensor, present: torch.Tensor, free: torch.Tensor, longest: int
 ) -> torch.Tensor:
-    """What the search is told of lengths: log-probability, up to a constant, of each phoneme lasting d steps.
+    """What the search knows of lengths: log-probability, up to a constant, of each phoneme lasting d steps.
 
     D(0) = log(1 - present) and D(d) = log(present) - (log d - mean)^2 / (2 deviation^2), the log-normal at its greatest for
     d = exp(mean); where `free`, every length of 1 and more costs log(present) alone.

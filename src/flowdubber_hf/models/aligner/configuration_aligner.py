@@ -47,8 +47,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
 
     Args:
         vocab_size (`int`, defaults to 73): phonemes, id 0 is padding and the CTC blank.
-        phoneme_accent (`str`, defaults to `"us"`): `us` or `gb`, which names of letters the scripts' phonemes follow
-            ("zee" or "zed"); as the training data speak.
+        phoneme_accent (`str`, defaults to `"us"`): `us` or `gb`: how scripts name the letter z ("zee" or "zed"); as the
+            training data do.
         hidden_size (`int`, defaults to 256): width of every sequence.
         num_hidden_layers (`int`, defaults to 16): transformer layers of the phoneme encoder.
         num_attention_heads (`int`, defaults to 2): heads of the phoneme encoder.
@@ -66,14 +66,14 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
         lip_blocks_per_stage (`int`, defaults to 2): residual blocks in a stage (2 is ResNet-18).
         lip_activation (`str`, defaults to `"prelu"`): of stem and trunk: `prelu`, `relu` or `silu`.
         lip_image_mean (`float`, defaults to 0.421), lip_image_std (`float`, defaults to 0.165): how the crops are normalised.
-        lip_normalization (`str`, defaults to `"fixed"`): `fixed` takes the crops as they come; `clip` brings all crops of a clip
+        lip_normalization (`str`, defaults to `"fixed"`): `fixed` takes the crops as they are; `clip` brings all crops of a clip
             to mean 0 and deviation 1 first, so that dark, pale and flat pictures look alike.
         num_lip_layers (`int`, defaults to 4): temporal convolution blocks over the lip features.
         alignment_temperature (`float`, defaults to 0.1): tau of the contrastive loss and of both attention maps.
         path_steps_per_frame (`int`, defaults to 2): steps of the monotonic search a video frame: 1, 2 or 4. Beyond 1 the
-            boundaries of phonemes fall inside video frames (2: 20 ms) and the fusion is told so at the mel rate.
+            boundaries of phonemes fall inside video frames (2: 20 ms) and the fusion gets them at the mel rate.
         num_duration_layers (`int`, defaults to 0): convolutions of the predictor of natural durations, which the search weighs
-            against the lips; 0 is none: the lips decide alone.
+            against the lips; with 0 there is none, and the lips decide alone.
         duration_hidden_size (`int`, defaults to 128): its width.
         duration_dropout (`float`, defaults to 0.1): its dropout.
         duration_source (`str`, defaults to `"text"`): where natural durations come from: `"text"`, the predictor, or
@@ -93,7 +93,8 @@ class FlowDubberAlignerConfig(PreTrainedConfig):
             not given.
         initializer_range (`float`, defaults to 0.02): standard deviation of embeddings and the learned null.
 
-    Source: paper sections 2 and 3, decisions 5 to 9 of section 8.
+    Source: the paper's semantic-aware phoneme learning and dual contrastive aligning. What it leaves open, and the answers taken
+    here, are listed in docs/architecture.md.
     """
 
     model_type = "flowdubber_aligner"

@@ -25,32 +25,26 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
 from flowdubber_hf.checkpoints.sources import BundledNames
-from flowdubber_hf.models.attention import dispatched_attention
-from flowdubber_hf.models.blocks import split_blocks
 from flowdubber_hf.models.layers import (
     AttentionPlan,
     ConvFeedForward,
-    RotarySelfAttention,
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
     real_positions,
 )
 from flowdubber_hf.models.lip_reader import FlowDubberLipReader
-from flowdubber_hf.models.lip_reader.modeling_lip_reader import FlowDubberLipTrunk
 from flowdubber_hf.processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
 from flowdubber_hf.processing.text import PAUSES
 
 from .configuration_aligner import FlowDubberAlignerConfig
 from .durations import FlowDubberDurationPredictor
+from .fusion import FlowDubberAlignerAttention, FlowDubberFusion
+from .lip_encoder import FlowDubberLipEncoder
 from .searches import LEAST_TELLING, AlignerTiming, pauses_of
 from .searches import telling as telling_of
 from .semantic_durations import FlowDubberSemanticTie
 from .semantic_knowledge import FlowDubberSemanticAttention, FlowDubberSemanticPath, SemanticKnowledge, ZeroLinear
-
-
-UPSAMPLING_SLOPE = 0.4
-LIP_BLOCK_FRAMES = 500  # that are read at once; a hundredth of a gigabyte a block of the bundled model's
 
 
 @dataclass
@@ -99,84 +93,6 @@ class FlowDubberAlignerOutput(ModelOutput):
     ctc_logits: torch.Tensor | None = None
     encoding: FlowDubberAlignerEncoding | None = None
     knowledge: SemanticKnowledge | None = None
-
-
-class FlowDubberTemporalBlock(GradientCheckpointingLayer):
-    """Dilated temporal convolution with a residual: how a mouth shape moves."""
-
-    def __init__(self, hidden_size: int, dilation: int, dropout: float):
-        super().__init__()
-        self.norm = nn.LayerNorm(hidden_size)
-        self.conv = TimeConv(hidden_size, hidden_size, 3, dilation=dilation)
-        self.out = nn.Linear(hidden_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        update = F.silu(self.conv(self.norm(hidden_states), mask))
-        return hidden_states + self.dropout(self.out(update))
-
-
-def clip_statistics(lip_values: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation, `(B, 1, 1, 1)` each, over all pixels of each clip's frames in `mask` `(B, F)`."""
-    variances, means = torch.var_mean(lip_values.float(), dim=(2, 3), correction=0)
-    counted = torch.ones_like(means) if mask is None else mask.float()
-    frames = counted.sum(1, keepdim=True).clamp(min=1)
-    mean = (means * counted).sum(1, keepdim=True) / frames
-    variance = ((variances + (means - mean).square()) * counted).sum(1, keepdim=True) / frames
-    return mean[..., None, None], (variance[..., None, None] + 1e-5).sqrt()
-
-
-class FlowDubberLipEncoder(FlowDubberLipTrunk):
-    """A lip reader's stem and trunk, then temporal blocks: `(B, F, 88, 88)` to `(B, F, hidden_size)`.
-
-    Clips of more than `LIP_BLOCK_FRAMES` frames are read piece by piece, with the same results.
-    """
-
-    def __init__(self, config: FlowDubberAlignerConfig):
-        super().__init__(
-            config.lip_stem_size,
-            config.lip_stem_stride,
-            config.lip_stage_sizes,
-            config.lip_blocks_per_stage,
-            config.lip_activation,
-        )
-        self.by_clip = config.lip_normalization == "clip"
-        self.projection = nn.Linear(config.lip_stage_sizes[-1], config.hidden_size)
-        dilations = [2 ** (layer % 3) for layer in range(config.num_lip_layers)]
-        self.temporal = nn.ModuleList(
-            [FlowDubberTemporalBlock(config.hidden_size, dilation, config.hidden_dropout) for dilation in dilations]
-        )
-        self.norm = nn.LayerNorm(config.hidden_size)
-        self.reach = self.stem.kernel_size[0] // 2 + sum(dilations)
-
-    def forward(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        mask = real_positions(mask)
-        mean, deviation = clip_statistics(lip_values, mask) if self.by_clip else (0.0, 1.0)
-        pieces = []
-        for block in split_blocks(lip_values.shape[1], LIP_BLOCK_FRAMES, self.reach):
-            values, seen = lip_values[:, block.read], None if mask is None else mask[:, block.read]
-            states = self._read(((values.float() - mean) / deviation).to(values.dtype), seen)
-            pieces.append(states[:, block.kept])
-        return torch.cat(pieces, dim=1)
-
-    def _read(self, lip_values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        states = self.projection(super().forward(lip_values, mask))
-        for block in self.temporal:
-            states = block(states, mask)
-        return self.norm(states)
-
-
-class FlowDubberAlignerAttention(RotarySelfAttention):
-    """Rotary self-attention by the configured `attn_implementation`."""
-
-    def __init__(self, config: FlowDubberAlignerConfig, num_heads: int, window: int | None):
-        super().__init__(config.hidden_size, num_heads, config.hidden_dropout, window=window)
-        self.config = config
-
-    def attend(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
-    ) -> torch.Tensor:
-        return dispatched_attention(self, self.config, query, key, value, mask, self.dropout)
 
 
 class FlowDubberPhonemeLayer(GradientCheckpointingLayer):
@@ -253,73 +169,6 @@ class FlowDubberContrastiveAttention(nn.Module):
     def directions(self, queries: torch.Tensor, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Unit vectors whose products are the similarities."""
         return F.normalize(self.query(queries), dim=-1), F.normalize(self.key(keys), dim=-1)
-
-
-class FlowDubberFusionLayer(GradientCheckpointingLayer):
-    """Conformer block: half feed-forward, attention, convolution, half feed-forward.
-
-    The convolution module normalises each frame (LayerNorm), not the batch, so padding has no say.
-    """
-
-    def __init__(self, config: FlowDubberAlignerConfig):
-        super().__init__()
-        size, inner = config.hidden_size, config.hidden_size * config.fusion_feedforward_ratio
-        self.first_norm = nn.LayerNorm(size)
-        self.first_up, self.first_down = nn.Linear(size, inner), nn.Linear(inner, size)
-        self.attention_norm = nn.LayerNorm(size)
-        self.attention = FlowDubberAlignerAttention(config, config.num_fusion_heads, config.fusion_attention_window)
-        self.conv_norm = nn.LayerNorm(size)
-        self.conv_in = nn.Linear(size, 2 * size)
-        self.conv = TimeConv(size, size, config.fusion_kernel_size, groups=size)
-        self.conv_mid_norm = nn.LayerNorm(size)
-        self.conv_out = nn.Linear(size, size)
-        self.second_norm = nn.LayerNorm(size)
-        self.second_up, self.second_down = nn.Linear(size, inner), nn.Linear(inner, size)
-        self.norm = nn.LayerNorm(size)
-        self.dropout = nn.Dropout(config.hidden_dropout)
-
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None, plan: AttentionPlan) -> torch.Tensor:
-        states = states + 0.5 * self.dropout(self.first_down(F.silu(self.first_up(self.first_norm(states)))))
-        states = states + self.dropout(self.attention(self.attention_norm(states), plan))
-        gated = F.glu(self.conv_in(self.conv_norm(states)), dim=-1)
-        states = states + self.dropout(self.conv_out(F.silu(self.conv_mid_norm(self.conv(gated, mask)))))
-        states = states + 0.5 * self.dropout(self.second_down(F.silu(self.second_up(self.second_norm(states)))))
-        return self.norm(states)
-
-
-class FlowDubberFusion(nn.Module):
-    """F([C_lip, Up(LLM_p, z_p, tab)]): joins both streams and brings them from 25 to 100 frames a second."""
-
-    def __init__(self, config: FlowDubberAlignerConfig):
-        super().__init__()
-        size = config.hidden_size
-        self.up = nn.Linear(2 * size, 4 * size)
-        self.down = nn.Linear(4 * size, size)
-        self.layers = nn.ModuleList([FlowDubberFusionLayer(config) for _ in range(config.num_fusion_layers)])
-        self.upsamplers = nn.ModuleList(
-            [nn.ConvTranspose2d(1, 1, (3, 4), stride=(1, 2), padding=(1, 1)) for _ in range(2)]
-        )  # twice by two: MEL_FRAMES_PER_VIDEO_FRAME
-        # Inside a video frame the phonemes change too: what 25 states a second blur is added again at the mel rate.
-        self.detail = nn.Linear(size, size, bias=False) if config.path_steps_per_frame > 1 else None
-
-    def forward(self, expanded: torch.Tensor, lip_states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Expanded phonemes `(B, 4F, C)` and lips `(B, F, C)` to `(B, 4F, C)`; mask `(B, F)`."""
-        mask = real_positions(mask)
-        by_frame = expanded.unflatten(1, (-1, MEL_FRAMES_PER_VIDEO_FRAME)).mean(2)
-        states = self.down(F.silu(self.up(torch.cat([by_frame, lip_states], dim=-1))))
-        plan = self.layers[0].attention.plan(states, mask) if self.layers else None
-        for layer in self.layers:
-            states = layer(states, mask, plan)
-        # One-channel convolutions over the (feature, time) plane, as the sibling does; the skip keeps every feature's
-        # own identity, which a single shared kernel blurs.
-        for upsampler in self.upsamplers:
-            states = mask_sequence(states, mask)
-            smooth = upsampler(states.transpose(1, 2)[:, None])[:, 0].transpose(1, 2)
-            states = states.repeat_interleave(2, dim=1) + F.leaky_relu(smooth, UPSAMPLING_SLOPE)
-            mask = None if mask is None else mask.repeat_interleave(2, dim=1)
-        if self.detail is not None:
-            states = states + self.detail(expanded)
-        return mask_sequence(states, mask)
 
 
 class FlowDubberAlignerPreTrainedModel(BundledNames, PreTrainedModel):

@@ -1,4 +1,4 @@
-"""Semantic-aware phoneme learning: how the language model's states reach the phonemes (paper section 2).
+"""Semantic-aware phoneme learning: how the language model's states reach the phonemes.
 
 Two ways, chosen by `semantic_channel` of the aligner's configuration: an attention of several heads, or a taught tie with a
 monotonic path, which keeps the place inside each phoneme."""
@@ -192,6 +192,7 @@ def resample(values: torch.Tensor, tokens: torch.Tensor, path: torch.Tensor) -> 
     Returns:
         `(B, 4F, C)`, and `(B, 4F)` bool: False in frames whose phoneme has no token, and on padding.
     """
+    tokens, path = tokens.float(), path.float()  # bfloat16 cannot tell token 399 from 400
     owner = path.argmax(1)
     times = torch.arange(path.shape[2], device=path.device)
 

@@ -23,8 +23,8 @@ ACTIVATIONS = ("prelu", "relu", "silu")
 @strict
 class FlowDubberLipReaderConfig(PreTrainedConfig):
     r"""
-    Settings of [`FlowDubberLipReader`]. The defaults are those of the ResNet-18 trained on LRW that the method's siblings take
-    (paper section 3, lip front end).
+    Settings of [`FlowDubberLipReader`]. The defaults are those of the ResNet-18 trained on LRW that dubbing models of the
+    same family use.
 
     Args:
         crop_size (`int`, defaults to 88): side of the grey mouth crops in pixels.

@@ -59,7 +59,7 @@ NEEDED_MARKERS = (
 def default_families(
     global_codebook_size: int, semantic_codebook_size: int, attribute_tokens: bool
 ) -> tuple[tuple[str, int | tuple[str, ...]], ...]:
-    """Spark-TTS's families of speech tokens in id order (paper section 6.3)."""
+    """Spark-TTS's families of speech tokens in id order."""
     return (
         ("bicodec_global", global_codebook_size),
         ("bicodec_semantic", semantic_codebook_size),
@@ -93,7 +93,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         `<|name_0|>`, `<|name_1|>` ..., `[name, [endings]]` for `<|name_ending|>`.
     prompt_text (`str`, *optional*, defaults to `"words"`):
         How a script stands in a prompt: `"words"`, the spoken words in lower case, joined to the transcript's by a space;
-        `"script"`, as it is written, blanks and all, joined to the transcript by nothing (Spark-TTS, paper section 6.4).
+        `"script"`, as it is written, blanks and all, joined to the transcript by nothing (as Spark-TTS does).
     pad_token_id (`int`, *optional*, defaults to 151643):
         Padding.
     end_of_text_token_id (`int`, *optional*, defaults to 151645):
@@ -183,7 +183,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
 
     @property
     def token_families(self) -> tuple[tuple[str, int], ...]:
-        """`(family, count)` in id order, the first at `text_vocab_size` (paper section 6.3)."""
+        """`(family, count)` in id order, the first at `text_vocab_size`."""
         return tuple((name, len(endings)) for name, endings in self._families())
 
     def _families(self) -> list[tuple[str, Sequence[int | str]]]:
@@ -210,7 +210,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         return self.family_offset(family) + list(endings).index(ending)
 
     def speech_tokens(self) -> list[str]:
-        """All speech tokens, written as in paper section 6.3, in id order."""
+        """All speech tokens, written as in Spark-TTS, in id order."""
         return [f"<|{name}_{ending}|>" for name, endings in self._families() for ending in endings]
 
     @property
@@ -235,7 +235,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
 
     @property
     def stop_token_ids(self) -> tuple[int, int]:
-        """Ids that end the speech: `<|end_semantic_token|>` and `<|im_end|>` (paper section 6.4)."""
+        """Ids that end the speech: `<|end_semantic_token|>` and `<|im_end|>`."""
         return self.end_semantic_token_id, self.end_of_text_token_id
 
 
@@ -251,7 +251,7 @@ TEXT_PRESETS: dict[str, dict[str, Any]] = {
         "rms_norm_eps": 1e-6,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
     },
-    "base": {  # Qwen2.5-0.5B with Spark-TTS's vocabulary, paper section 6.2
+    "base": {  # Qwen2.5-0.5B with Spark-TTS's vocabulary
         "vocab_size": 166000,
         "hidden_size": 896,
         "intermediate_size": 4864,

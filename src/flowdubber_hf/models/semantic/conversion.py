@@ -33,7 +33,7 @@ from .modeling_semantic import FlowDubberSemanticForConditionalGeneration
 from .tokenization_semantic import END_OF_TEXT_TOKEN, PAD_TOKEN, check_tokenizer
 
 
-# Spark-TTS's own sampling (paper section 6.4); also the defaults of `generate_semantics`.
+# Spark-TTS's own sampling; also the defaults of `generate_semantics`.
 SAMPLING = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.95, "max_new_tokens": 3000}
 MAX_LAYERS = 256  # no public model of this kind has more; a damaged file may ask for any number
 

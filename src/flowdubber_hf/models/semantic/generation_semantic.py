@@ -368,7 +368,7 @@ class SemanticGeneration:
         top_p: float = 0.95,
     ) -> FlowDubberSemanticOutput:
         r"""
-        Writes the script's semantic tokens behind prompts of [`build_prompt`] (paper section 6.4: sampling, end at the
+        Writes the script's semantic tokens behind prompts of [`build_prompt`] (as Spark-TTS does: sampling, end at the
         end-of-semantics token or `<|im_end|>`). A row's result does not depend on the rows beside it.
 
         Args:

@@ -11,9 +11,9 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Semantic language model: script, voice and reference speech in, 50 Hz semantic speech tokens out (paper section 2).
+"""Semantic language model (the paper's LLM-based semantic-aware learning): from script, voice and reference speech to speech tokens.
 
-A Qwen2 decoder with a tied head over text and speech tokens. Its last hidden states at the generated speech positions
+It writes 50 semantic speech tokens a second. A Qwen2 decoder with a tied head over text and speech tokens. Its last hidden states at the generated speech positions
 are the knowledge that semantic-aware phoneme learning attends to.
 """
 

@@ -60,7 +60,7 @@ def build_tokenizer(
     text_tokenizer: PreTrainedTokenizerBase | None = None,
     config: FlowDubberSemanticConfig | None = None,
 ) -> PreTrainedTokenizerBase:
-    """Builds the vocabulary: text tokens, then the speech token families in the order of paper section 6.3.
+    """Builds the vocabulary: text tokens, then the speech token families in Spark-TTS's order.
 
     Args:
         preset (`str`): `tiny` makes its own small text vocabulary, byte-level (no text is unknown) and lower-casing;
@@ -145,7 +145,7 @@ def build_prompt(
     reference_semantic_tokens: Sequence[int] | torch.Tensor | None,
     separator: str = " ",
 ) -> list[int]:
-    """The prompt that the language model continues with semantic tokens (paper section 6.4, Spark-TTS's layout).
+    """The prompt that the language model continues with semantic tokens (Spark-TTS's layout).
 
     With a transcript: `<|task_tts|><|start_content|>` transcript, script `<|end_content|><|start_global_token|>` 32
     global tokens `<|end_global_token|><|start_semantic_token|>` the reference's semantic tokens. Without: the same up to

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""BiCodec (Spark-TTS's speech tokenizer, paper section 6.5) and its wav2vec2 to [`FlowDubberSpeechTokenizer`].
+"""BiCodec (Spark-TTS's speech tokenizer) and its wav2vec2 to [`FlowDubberSpeechTokenizer`].
 
 The public names of BiCodec's tensors are those of this package; weight normalisation is folded into plain weights.
 """

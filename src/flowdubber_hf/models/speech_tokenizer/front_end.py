@@ -66,7 +66,7 @@ def normalize_volume(sound: torch.Tensor) -> torch.Tensor:
     """Brings `(samples,)` sound to a common loudness.
 
     The mean of the loudest tenth (but its top hundredth of all) of the samples that are not near silence becomes 0.2,
-    within a gain of 0.1 to 10, without clipping. Source: Spark-TTS, `audio_volume_normalize` (paper section 6.5).
+    within a gain of 0.1 to 10, without clipping. Source: Spark-TTS, `audio_volume_normalize`.
     """
     levels = sound.abs().sort().values
     peak = float(levels[-1])

@@ -188,7 +188,7 @@ class FlowDubberSpeechTokenizerPreTrainedModel(BundledNames, PreTrainedModel):
 
 
 class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
-    """Speech tokenizer with BiCodec's structure (paper section 6.5).
+    """Speech tokenizer with the structure of BiCodec, Spark-TTS's speech tokenizer.
 
     Sound becomes semantic tokens (50 a second) and 32 global tokens; together they become sound again. Modules:
     `encoder` and `quantizer` (semantic), `speaker_encoder` (global), `prenet` and `decoder` (sound), `postnet` (training

@@ -65,7 +65,7 @@ def _gather_rows(rows: torch.Tensor) -> torch.Tensor:
 
 
 class FlowDubberFactorizedVectorQuantizer(nn.Module):
-    """Factorised vector quantisation with l2-normalised lookup (paper section 6.5; the scheme of ViT-VQGAN and DAC).
+    """Factorised vector quantisation with l2-normalised lookup (as in BiCodec; the scheme of ViT-VQGAN and DAC).
 
     Vectors are projected to `codebook_dim`, the code with the greatest cosine is taken, and projected back. Codes that
     hardly any vector of the last batches chose are moved onto vectors of the current one.

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Optimal-transport conditional flow matching (paper section 4.2) and the decoupled guidance (section 0), one short
+"""Optimal-transport conditional flow matching and the paper's guidance, one short
 function an equation."""
 
 import math

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Flow-based voice enhancing: the SATL mel prior and the 1-D U-Net velocity (paper section 4)."""
+"""Flow-based voice enhancing: the SATL mel prior and the 1-D U-Net velocity."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -269,9 +269,9 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_mean, mel_std (`float`): statistics that normalise the natural-log mel.
         mel_settings (`dict`, *optional*): the log-mel's settings, compared when a pipeline is put together.
         sampling_temperature (`float`, defaults to 0.667): standard deviation of the noise that sampling starts from, where
-            the caller names none (decision 12); a trained model carries the value that was best on held-out clips.
+            the caller names none; a trained model carries the value that was best on held-out clips.
 
-    Source: paper sections 4.1 and 4.2; decision 11 of section 8.
+    Source: the paper's flow-based voice enhancing. Both branches of the guidance use the same prior weights.
     """
 
     _supports_gradient_checkpointing = True

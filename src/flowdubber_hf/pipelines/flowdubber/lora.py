@@ -14,7 +14,8 @@ from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY, LORA_WEIGHT_N
 from safetensors.torch import save_file
 
 from ...checkpoints.complete import open_tensors
-from ...checkpoints.sources import fetch, local_checkpoint
+from ...checkpoints.fetching import fetch
+from ...checkpoints.sources import local_checkpoint
 from ...extras import require_extra
 from ...work.files import replacing
 from ...work.reading import in_a_line, parse_json
@@ -80,7 +81,7 @@ class VectorFieldLoraMixin(LoraBaseMixin):
         """Writes an adapter as [`~VectorFieldLoraMixin.load_lora_weights`] reads it.
 
         Args:
-            save_directory: made where it is missing; a file of that name in it is replaced.
+            save_directory: created if missing; a file of that name in it is replaced.
             vector_field_lora_layers: its matrices, of `peft.get_peft_model_state_dict(pipe.vector_field)`.
             lora_alpha: their product counts this divided by the rank.
 

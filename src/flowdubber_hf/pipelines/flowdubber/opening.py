@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import torch
 
-from ...checkpoints.sources import FETCH_OPTIONS, fetch_checkpoint, local_checkpoint
+from ...checkpoints.fetching import fetch_checkpoint
+from ...checkpoints.sources import FETCH_OPTIONS, local_checkpoint
 from ...models.aligner import FlowDubberAlignerModel
 from ...models.semantic import FlowDubberSemanticForConditionalGeneration
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
@@ -61,7 +62,7 @@ class OpeningMixin:
 
     @classmethod
     def download(cls, pretrained_model_name, **kwargs) -> str:
-        """The local folder of a checkpoint; one of the Hub is fetched, never its code or pickled weights.
+        """The local folder of a checkpoint; one on the Hub is downloaded, but never its code or pickled weights.
 
         Args:
             pretrained_model_name (`str`): a bundled name, a folder, `ORG/NAME` or `ORG/NAME@REVISION`.
@@ -69,7 +70,7 @@ class OpeningMixin:
                 `from_pretrained`; parts that are given as objects are not fetched.
 
         Raises:
-            ValueError: there is no such checkpoint, or it cannot be reached; says why, and what to do.
+            ValueError: there is no such checkpoint, or it cannot be reached; the message says why, and what to do.
         """
         folder = local_checkpoint(pretrained_model_name)
         if folder is not None:

@@ -94,7 +94,7 @@ class FlowDubberPipeline(
     DiffusionPipeline,
 ):
     r"""
-    Dubs a silent clip of a speaker: lips give the timing, the script the words, a short recording the voice.
+    Dubs a silent clip of a speaker: the lips give the timing, the script gives the words, a short recording gives the voice.
 
     Args:
         style_encoder ([`FlowDubberStyleEncoder`]): reference sound to a 256-wide style vector.
@@ -106,7 +106,7 @@ class FlowDubberPipeline(
         vocoder ([`FlowDubberVocoder`] or `SpeechT5HifiGan`): mel to sound.
         tokenizer (`PreTrainedTokenizerBase`), speech_tokenizer ([`FlowDubberSpeechTokenizer`]), semantic_model
             ([`FlowDubberSemanticForConditionalGeneration`]), *optional*: the speech language model; all three or none. Without
-            them the aligner's learned null stands for its knowledge, and there is nothing to guide.
+            them the aligner's learned null replaces its knowledge, and guidance has no effect.
 
     Raises:
         ValueError: parts whose settings disagree.
@@ -228,7 +228,7 @@ class FlowDubberPipeline(
         callback_on_stage: Callable[[Any, str], None] | None = None,
     ) -> FlowDubberPipelineOutput | tuple:
         r"""
-        Dubs one clip, or several: lists in, lists out. A single video or reference serves all scripts of a list.
+        Dubs one clip, or several: pass lists to get lists. A single video or reference is used for all scripts of a list.
 
         Args:
             script (`str`, `list[str]` or [`PreparedDub`]): the words to be spoken; or all that `prepare` read, in place of every argument
@@ -244,21 +244,21 @@ class FlowDubberPipeline(
             fps (`float`, *optional*): frames a second of clips given as frames or pictures.
             reference_sampling_rate (`int`, *optional*): Hz of references given as samples alone.
             reference_text (`str` or `list`, *optional*): what is said in the reference; helps the language model.
-            mouth_box (`(x0, y0, x1, y1)` or a list, *optional*): where the mouth is, in pixels, if it is not to be looked for.
-            turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the clips lie beside what their
+            mouth_box (`(x0, y0, x1, y1)` or a list, *optional*): where the mouth is, in pixels; it is then not looked for.
+            turn (`int`, *optional*): degrees counter-clockwise, 0, 90, 180 or 270, by which the clips are turned against what their
                 metadata says; by default a face is looked for upright, then in the turned picture.
             lexicon (`Lexicon`, *optional*): your own pronunciations, see [`~processing.text.read_lexicon`].
             timing (`str`, *optional*, defaults to `"lips"`): `"lips"`, or `"cue"` for a clip that does not show the speaker: no
                 face is looked for, and the script begins at the clip's start, at a natural tempo if there is time.
-            phoneme_frames (`(P,)` whole numbers or a list of such, *optional*): own timing: how many mel frames (100 a
-                second, four a video frame) each phoneme lasts, in place of what the lips say; the sum is four
+            phoneme_frames (`(P,)` whole numbers or a list of such, *optional*): your own timing: how many mel frames (100 a
+                second, four a video frame) each phoneme lasts, instead of what the lips say; the sum is four
                 times the clip's frames at 25 a second.
-            without (`list[str]`, *optional*): parts of the method to do without, to measure them: `"semantics"` (the learned
-                null takes the place of the language model's knowledge, and guidance, which sharpens it, falls away; neither
-                the language model nor the speech tokenizer is run, and `timings` has no `"semantics"`),
+            without (`list[str]`, *optional*): parts of the method to leave out, to measure what they are worth: `"semantics"` (the learned
+                null replaces the language model's knowledge, and there is no guidance, which sharpens it; neither the
+                language model nor the speech tokenizer is run, and `timings` has no `"semantics"`),
                 `"lips"` (no picture: phonemes of natural length, or `phoneme_frames`), `"style"` (zeros as the style vector).
             num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
-            sigmas (`list[float]`, *optional*): a grid of its own, 1 - t falling from 1, end point left out (`flow_sigmas`).
+            sigmas (`list[float]`, *optional*): your own grid, 1 - t falling from 1, without the end point (`flow_sigmas`).
             guidance_scale (`float`, *optional*, defaults to 1.4): w = 1 + alpha; 1 is the plain conditional model, which costs half.
             guidance_form (`str`, *optional*, defaults to `"velocity"`): `"velocity"` guides each step's velocity, as the paper does;
                 `"prior"` guides the prior that conditions it, once, which halves the flow's cost. They differ little where the knowledge
@@ -277,7 +277,7 @@ class FlowDubberPipeline(
             callback_on_step_end_tensor_inputs (`list[str]`, *optional*): which of `pipe._callback_tensor_inputs` it gets.
             callback_on_stage (`Callable`, *optional*): called as `(pipe, name)` when a stage begins, to show progress:
                 `"phonemes"`, `"reference"`, `"lips"`, `"semantics"`, `"alignment"`, `"flow"` (whose steps
-                `callback_on_step_end` tells), `"vocoder"`, the names of the output's `timings`.
+                `callback_on_step_end` reports), `"vocoder"`, the names of the output's `timings`.
 
         Examples:
 
@@ -285,7 +285,7 @@ class FlowDubberPipeline(
             [`FlowDubberPipelineOutput`] or `tuple`.
 
         Raises:
-            ValueError: bad input, saying what to do.
+            ValueError: bad input; the message says what to do.
         """
         given = DubbingInputs(
             script=script,
@@ -349,7 +349,7 @@ class FlowDubberPipeline(
             prior = self.encode_prior(aligned, *knowledge, style, clips.mask)
             prior_null = None
             if self.do_classifier_free_guidance:
-                prior_null = self.encode_prior(aligned, None, None, style, clips.mask)
+                prior_null = self._null_prior(ready, aligned, style, clips.mask)
         with watch.stage("flow"):
             latents = self.sample_mel(
                 latents,

@@ -13,7 +13,7 @@
 # limitations under the License.
 """What a dub consists of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ class FlowDubberPipelineOutput(BaseOutput):
         durations (`list[float]`): length of each clip in seconds.
         phonemes (`list[list[str]]`): the phonemes of each script, the rows of `alignments`.
         alignments (`list[np.ndarray | None]` or `None`): `(phonemes, frames)` float32 lip-to-phoneme attention of each clip;
-            `None` where the call did without the lips, and for clips so long that they were read in passes.
+            `None` if the call left out the lips, and for clips so long that they were read in passes.
         phoneme_frames (`list[np.ndarray]`): `(phonemes,)` whole numbers, for how many mel frames (100 a second) each phoneme
             lasts; a call takes them back as `phoneme_frames`.
         warnings (`list[list[str]]`): what the user should know about each clip (lost faces, damaged packets).
@@ -61,6 +61,13 @@ class FlowDubberPipelineOutput(BaseOutput):
     def paths(self) -> list[np.ndarray]:
         """`(phonemes, 4 * frames)` bool each, `phoneme_frames` drawn as the monotonic path at the mel rate."""
         return [frames_to_path(frames) for frames in self.phoneme_frames]
+
+    def only(self, row: int) -> "FlowDubberPipelineOutput":
+        """The output of one clip of the call."""
+        alone = {
+            name: value[row : row + 1] for name, value in vars(self).items() if isinstance(value, (list, torch.Tensor))
+        }
+        return replace(self, **alone)
 
 
 def frames_to_path(frames: np.ndarray) -> np.ndarray:

@@ -23,12 +23,12 @@ class PreparedClip:
         num_frames: at 25 a second.
         num_samples: of the dub, at 16 kHz.
         duration: seconds.
-        warnings: what the user should know of it, a sentence each.
-        source: its file, `None` where it was not given by its path.
-        crops: `(num_frames, 96, 96)` uint8, the grey mouth pictures; `None` where nothing was looked at.
+        warnings: what the user should know about it, one sentence each.
+        source: its file, `None` if it was not given as a path.
+        crops: `(num_frames, 96, 96)` uint8, the grey mouth pictures; `None` if no picture was read.
         seen: `(num_frames,)` bool, frames that show the speaker.
-        features: `(num_frames, hidden_size)`, the lip encoder's; `None` where nothing was looked at.
-        seconds: that the reading took.
+        features: `(num_frames, hidden_size)`, the lip encoder's; `None` if no picture was read.
+        seconds: how long the reading took.
     """
 
     num_frames: int
@@ -50,8 +50,8 @@ class PreparedVoice:
         style: `(256,)`, of the style encoder.
         global_tokens, semantic_tokens: `(32,)` and `(length,)` codes for the language model; `None` where there is none or the
             voice was read for a dub `without` it.
-        warnings: what is wrong with the recording, a sentence each.
-        seconds: that the listening took.
+        warnings: what is wrong with the recording, one sentence each.
+        seconds: how long the listening took.
     """
 
     style: torch.Tensor = field(repr=False)
@@ -94,15 +94,16 @@ class PreparedDub:
     any number of times. Everything in it is the same for all takes.
 
     Attributes:
-        scripts: as they were given, one a dub; the following fields have a row each too.
+        scripts: as they were given, one for each dub; the following fields also have one entry for each dub.
         phonemizations: of the scripts.
-        clips, voices: what was read; `prepare` and a call take them again beside another script.
+        clips, voices: what was read; pass them to `prepare` or a call again with another script.
         reference_texts: what is said in the references, `None` where it is not known.
         without: parts of the method that are left out.
-        timing: when each phoneme is spoken; `None` where that waits for the language model (`duration_source`).
+        timing: when each phoneme is spoken; `None` if that depends on the language model (`duration_source`).
         seconds: spent in each stage.
-        phoneme_frames: `(P,)` each, the mel frames of each phoneme that were given in place of searched ones.
+        phoneme_frames: `(P,)` each, the mel frames of each phoneme, if they were given and not searched.
         cue: whether the clips do not show the speaker.
+        copies: how often the same dubs stand here, see [`repeat`](`PreparedDub.repeat`).
     """
 
     scripts: tuple[str, ...]
@@ -115,12 +116,13 @@ class PreparedDub:
     seconds: dict[str, float] = field(default_factory=dict)
     phoneme_frames: tuple[np.ndarray, ...] | None = field(default=None, repr=False)
     cue: bool = False
+    copies: int = 1
 
     def __len__(self) -> int:
         return len(self.scripts)
 
     def repeat(self, times: int) -> "PreparedDub":
-        """The same dubs so many times, side by side, for takes that are made together.
+        """The same dubs, repeated side by side, for takes that are made together.
 
         Raises:
             ValueError: less than one time.
@@ -140,6 +142,7 @@ class PreparedDub:
             voices=self.voices * times,
             reference_texts=self.reference_texts * times,
             timing=timing,
+            copies=self.copies * times,
             phoneme_frames=None if frames is None else frames * times,
         )
 

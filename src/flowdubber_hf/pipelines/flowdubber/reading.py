@@ -30,7 +30,7 @@ from ...processing.references import check_reference, level_voice
 from ...processing.sound import Sound
 from ...processing.text import NO_WORDS, Lexicon, phonemize
 from .inputs import AudioInput, DubbingInputs, VideoInput, checked_clip, checked_mouths, checked_sound, each, naming
-from .passes import Pass
+from .passes import Pass, Timing
 from .prepared import Clips, PreparedClip, PreparedDub, PreparedVoice, pad_clips
 from .stopwatch import Stopwatch
 from .timing import check_room, checked_frames, even_frames
@@ -126,9 +126,9 @@ class ReadingMixin:
         without: Sequence[str] = (),
         callback_on_stage: Callable[[Any, str], None] | None = None,
     ) -> PreparedDub:
-        """Reads script, clip and voice and lays them on each other, for any number of takes: a call takes the result as `script`.
+        """Reads script, clip and voice and aligns them once, for any number of takes: a call takes the result as `script`.
 
-        For another script, voice or clip, the rest is taken over: `pipe.prepare(other, ready.clips[0], ready.voices[0])`.
+        To change only the script, the voice or the clip, reuse the rest: `pipe.prepare(other, ready.clips[0], ready.voices[0])`.
 
         Args:
             script, video, reference_audio, fps, reference_sampling_rate, reference_text, mouth_box, turn, lexicon, timing,
@@ -212,6 +212,15 @@ class ReadingMixin:
         if ready.timing is not None:
             return ready.timing.passes
         return self.plan_passes(ready.phonemizations, clips, style, ready.phoneme_frames, ready.cue)
+
+    def _null_prior(
+        self, ready: PreparedDub, aligned: Timing, style: torch.Tensor, frame_mask: torch.Tensor
+    ) -> torch.Tensor:
+        """mu' `(B, 80, T)`, which is the same for takes of one dub and made once for them."""
+        copies = 1 if ready.timing is None else ready.copies
+        rows = len(ready) // copies
+        once = Timing(aligned.groups[: len(aligned.groups) // copies])
+        return self.encode_prior(once, None, None, style[:rows], frame_mask[:rows]).repeat(copies, 1, 1)
 
     def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice, tokens: bool = True) -> PreparedVoice:
         """Style and, where the pipeline has a language model and `tokens` asks for them, what its prompts need."""

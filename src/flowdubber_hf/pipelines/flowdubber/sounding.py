@@ -66,8 +66,8 @@ class SoundingMixin:
             overwrite (`bool`, *optional*, defaults to `False`): replace a file that exists.
             index (`int`, *optional*, defaults to 0): which clip of the call.
             comment (`str`, *optional*): goes into the file's metadata, by default that the speech is synthetic.
-            transcode (`bool`, *optional*, defaults to `False`): pictures that the file cannot hold are encoded anew, as H.264.
-            turn (`int`, *optional*): degrees counter-clockwise by which players are told to turn the picture.
+            transcode (`bool`, *optional*, defaults to `False`): encode pictures that the file cannot hold again, as H.264.
+            turn (`int`, *optional*): degrees counter-clockwise by which players should turn the picture.
 
         Returns:
             `path` as `Path`.

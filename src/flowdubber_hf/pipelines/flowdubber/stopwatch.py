@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Seconds spent in each named stage, of whose start `on_start` is told."""
+    """Seconds spent in each named stage; `on_start` is called when one begins."""
 
     def __init__(self, on_start: Callable[[str], None] | None = None) -> None:
         self.seconds: dict[str, float] = {}
