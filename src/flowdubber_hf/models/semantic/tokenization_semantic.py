@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Vocabulary and prompts of the semantic language model (paper sections 6.3 and 6.4)."""
+"""Vocabulary and prompts of the semantic language model, as in Spark-TTS."""
 
 from collections.abc import Iterable, Sequence
 
