@@ -176,7 +176,9 @@ def measure_dub(bench: Bench) -> dict[str, Any]:
 
 
 def measure_starts(made: Dubbed, model: str) -> dict[str, Any]:
-    film, alone = both(film_starts(made), list(alone_starts(made, load_pipeline(model, "cpu"))))
+    pipe = load_pipeline(model, "cpu")
+    pipe.set_progress_bar_config(disable=True)
+    film, alone = both(film_starts(made), list(alone_starts(made, pipe)))
     rise, error = slope(*film)
     return {
         "words": len(film[0]),

@@ -174,7 +174,7 @@ def lags(dubbed: Dubbed, track: LongWav) -> np.ndarray:
     """`(cues, 2)`: seconds at which each take should begin, and by how many it is late in the track that is heard."""
     found = []
     for cue, _ in dubbed.rows:
-        take = np.diff(to_sound_rate(load_audio(cue["take"])), prepend=0.0)
+        take = np.diff(to_sound_rate(load_audio(cue["take"]), SAMPLING_RATE), prepend=0.0)
         place = dubbed.clock.sample(cue["window"][0])
         heard = np.diff(track.read(place - _SEARCH, place + len(take) + _SEARCH).mean(0), prepend=0.0)
         size = 1 << (len(heard) + len(take)).bit_length()

@@ -66,6 +66,7 @@ KINDS += [
 KINDS += ["off", *["one"] * 6]
 LEFT, RIGHT, WHOLE = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, 1.0)
 LONG_SECONDS = 63.0
+LEVEL = 0.3  # of speech and music: about -22 LUFS, as films are mixed
 AWAY = (1.1, 1.7)  # seconds of a clip in which something else is shown
 
 
@@ -229,6 +230,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for start, sound in film.speech:
         end = min(samples, start + len(sound))
         speech[start:end] += sound[: end - start]
+    speech, bed = np.float32(LEVEL) * speech, np.float32(LEVEL) * bed
     write_film(options.output / "film.mkv", _pictures(film), speech, bed, options.scale)
     rate = None
     if options.other_make:
