@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """What a machine needs to dub with models of the paper's sizes: memory and time of every part, with random weights.
 
     python examples/benchmark_base.py --threads 2
@@ -21,6 +8,9 @@ On a processor the time of a part is the process' own processor time, which othe
 it is what the clock says. Random weights cost what trained ones do, but for the language model: untrained, it does not end by itself and writes speech as
 long as the clip, the most it may. The drawn demo clip (3 s) is dubbed where no other is named.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import json

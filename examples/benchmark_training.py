@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Measures training: samples a second, the model's share of a step, peak memory and parameters, for the sizes `tiny` and `base`.
 
 ```bash
@@ -31,6 +18,9 @@ its language model is as large as Qwen2.5-0.5B (its vocabulary is filled with un
 Finished stages are kept under `--output` and not measured again; delete a file there to repeat it. `training.md` holds the
 tables; `--docs .` writes them into docs/benchmarks.md. Needs `pip install ".[train]"`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import json

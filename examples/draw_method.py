@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Draw the picture of the method in README.md, `docs/method.svg`, from a real dub of the drawn clip.
 
     python examples/draw_method.py docs/method.svg
@@ -18,6 +5,9 @@
 Frames, mouth crops, alignment, mel spectrograms and waveforms in it are what the bundled model saw and made. Text is dark on opaque
 light boxes and arrows are of a middle grey, so that the picture is legible on light and dark pages alike.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import base64

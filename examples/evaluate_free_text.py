@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Dubs everyday English sentences, which no training set holds, onto a drawn talking head and tells how many words are lost.
 
 ```bash
@@ -46,6 +33,9 @@ Clips, dubs and what was heard stay under `--output`, in folders named by a hash
 does what is missing. `free_text.json` and `free_text.md` are written there; `--docs .` also writes docs/benchmarks.md.
 Needs `pip install ".[eval]"`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import contextlib

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """What a lip-sync judge can tell apart: sound in sync from shifted sound and from another clip's, by window and by clip.
 
     python examples/evaluate_syncnet.py --dataset data/grid --split dev
@@ -22,6 +9,9 @@ speaker where there are several. The best offset counts as right within one vide
 the sound delayed or early by known numbers of frames. Last come LSE-D and LSE-C of spoilt sound: noise should cost little,
 drift from the lips much. ("Drift" leaves start and end in place and comes to its full size in the middle.)
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import json

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Put your own vocoder into the pipeline: transformers' `SpeechT5HifiGan` on this package's mel spectrograms.
 
     flowdubber demo demo
@@ -25,6 +12,9 @@ siblings, `train_vocoder.py` trains the bundled kind.
 
 To keep the result as a model of your own: `flowdubber assemble my-model --base flowdubber-grid-tiny --vocoder outputs/hifigan`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 from collections.abc import Sequence

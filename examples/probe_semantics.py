@@ -1,17 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
-
 """What the language model's states say: how well a linear probe reads phonemes from them, now and ahead.
 
 ```bash
@@ -40,6 +26,9 @@ With `--prior` (models that are pipelines, clips with video) a last table asks t
 wrong, on the path that it finds from the lips and without the language model: the share of that rest which phonemes with their
 true times, codes and states of the true sound explain.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import itertools

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Writes the measured figures into the cards and the README, so that nobody does it by hand.
 
     python examples/render_cards.py          # after hub_cards/figures.json, a template or data/card.py has changed
@@ -22,6 +9,9 @@ papers of other systems report, with the arXiv number of the paper that it was r
 (`hub_cards/*/README.md.jinja`) come the cards of the model, of the judge of lip-sync and of the dataset, the same cards beside the
 bundled weights, which must not travel without them, and the sections of README.md.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import json

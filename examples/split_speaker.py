@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Takes one speaker out of a corpus with a metadata.jsonl: some clips to fine-tune on, the others to test on.
 
     python examples/split_speaker.py --data ../shared/data/grid --speaker s4 --test 12 --output outputs/s4/grid
@@ -20,6 +7,9 @@
 Of the speaker's `train` clips, `--test` become the split `dev`, chosen by a hash of their names so that every machine
 chooses the same; the others stay `train`. The recordings are copied.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 import hashlib

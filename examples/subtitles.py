@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Take out when each word and phoneme is said: subtitles, a table of phonemes, and a picture of the alignment.
 
     flowdubber demo demo
@@ -22,6 +9,9 @@ construction. Written are `dubbed.mp4`, `dubbed.srt`, `phonemes.tsv`, and `align
 and the path that was taken. (Subtitles
 alone are written by `flowdubber dub --srt FILE`; the words of many clips are in `dubs.jsonl` of `flowdubber dub --batch`.)
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import argparse
 from collections.abc import Sequence

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Stage 1 of the dubber: lips and phonemes learn to find each other (dual contrastive aligning alone).
 
     python examples/train_aligner.py --dataset data/grid --output_dir runs/aligner
@@ -19,6 +6,9 @@ Leaves the aligner of the last step in `output_dir/model/aligner` and the one wi
 held-out clips in `output_dir/best/aligner`. The same command runs on a CPU, a GPU or several (`accelerate launch`); add
 `--resume_from_checkpoint latest` to go on after a stop. A YAML or JSON file of options may come first.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass, field
 

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Stage 2 of the dubber: aligner, mel prior and flow jointly, on top of the lips of stage 1 and the cached states of the
 frozen language model. Ends by writing a pipeline folder.
 
@@ -30,6 +17,9 @@ a stop. A YAML or JSON file of options may come first.
 `best/lora/pytorch_lora_weights.safetensors`, which `pipe.load_lora_weights("runs/dubber/best/lora")` puts into the pipeline
 that it was trained from.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from flowdubber_hf.training.arguments import parse_arguments, run_script
 from flowdubber_hf.training.dubber_run import DubberArguments, train_dubber

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Trains the semantic language model: script, voice and reference speech in, 50 Hz semantic tokens out.
 
     accelerate launch examples/train_semantic_lm.py --dataset prepared --output_dir outputs/semantic
@@ -28,6 +15,9 @@ how long phonemes last; speech tokens come last. Each starts from the stage befo
 `output_dir` gets `model/` (the last) and `best/` (the lowest `val_perplexity`), both with the tokenizer, checkpoints and
 `log.jsonl`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import json
 from dataclasses import dataclass, field

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Trains the speech tokenizer: sound in, 50 Hz semantic tokens and 32 tokens of the voice out, and back.
 
     accelerate launch examples/train_speech_tokenizer.py --dataset prepared --output_dir outputs/speech_tokenizer
@@ -23,6 +10,9 @@ with `--init_from FOLDER --freeze_semantic --speaker_weight 1`, which leaves tho
 `output_dir` gets `model/` (the last), `best/` (the lowest `val_score`), checkpoints and `log.jsonl`. The tokens of a dataset
 are written by `flowdubber prepare --speech_tokenizer FOLDER`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass, field
 

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Trains the lip-sync judge that LSE-C and LSE-D need: mouth crops and sound of prepared clips, in sync or not.
 
     accelerate launch examples/train_syncnet.py examples/recipes/tiny/syncnet.yaml --dataset data/grid --output_dir runs/syncnet
@@ -20,6 +7,9 @@ stop. `output_dir` gets `model/` (the last), `best/` (the lowest `val_confusion`
 not have heard what it judges: train it on the split `train` alone, as here, and see what it can tell apart with
 `evaluate_syncnet.py`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass, field
 

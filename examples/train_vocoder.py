@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Trains the vocoder: mel spectrogram in, 16 kHz sound out.
 
     accelerate launch examples/train_vocoder.py --dataset prepared --output_dir outputs/vocoder --max_steps 6000
@@ -20,6 +7,9 @@ Options stand behind the script or in a YAML or JSON file before them (`train_vo
 `output_dir` gets `model/` (the last), `best/` (the lowest `val_energy`), checkpoints, `log.jsonl` and the F0 tracks of the
 dataset, `pitch_tracks.safetensors`, which another run may be given with `--pitch_tracks`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass, field
 from pathlib import Path

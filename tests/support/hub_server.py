@@ -1,21 +1,11 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """A stand-in for the Hub on 127.0.0.1: as much of its HTTP interface as huggingface_hub's own client uses here.
 
 Repositories are kept in memory, a commit a mapping of paths to contents. Large files come by the LFS protocol, which the client
 speaks where xet is switched off (HF_HUB_DISABLE_XET): the other speaks to another service in a format of its own.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import base64
 import hashlib

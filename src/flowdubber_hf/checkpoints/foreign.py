@@ -1,21 +1,11 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Reading other projects' checkpoints: found, fetched, read as plain tensors, and matched name by name.
 
 Public weights are mostly old pickles, which can run code when they are read as Python does. Here they are only ever read by
 `torch.load(weights_only=True)`, which knows tensors, numbers, texts, lists and dictionaries and refuses the rest.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import fnmatch
 import pickle

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """How sound and mouth crops are stored in a prepared dataset: small, quick to read at random, readable without us.
 
 Measured on twelve GRID clips of 75 crops (one thread of a Xeon; error in grey levels of 255):
@@ -27,6 +14,9 @@ Measured on twelve GRID clips of 75 crops (one thread of a Xeon; error in grey l
 Training draws clips at random, so decoding time counts most; the error is below a camera's noise and far below the
 augmentation's. A crop's side is a multiple of JPEG's 8 x 8 blocks: neighbours on the sheet do not touch each other.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import io
 from fractions import Fraction

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The files of a prepared dataset: parquet with plain columns, so that `datasets.load_dataset` and the Hub read them too.
 
 data/<split>-00000-of-00002.parquet   one row a clip, see [`schema`]
@@ -19,6 +6,9 @@ report.json, report.png               what was kept and dropped, and why
 settings.json                         how it was made
 work/                                 finished work of single clips, for going on after a stop; may be deleted
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import os
 import secrets

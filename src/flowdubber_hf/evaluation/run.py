@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """`flowdubber evaluate`: from settings to clips.jsonl, summary.json, tables and pictures.
 
 [`plan_evaluation`] refuses everything that can be refused before a sound is made; [`run_evaluation`] does the work, in one
 process, in several (`num_proc`), or as one of the processes of `accelerate launch`. The files are written from the clips'
 records in the order of their names, so that any number of processes writes the same bytes.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import dataclasses
 import json

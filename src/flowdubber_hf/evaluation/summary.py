@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """From the values of all clips to figures with 95 % intervals, and their tables.
 
 Intervals are bootstraps over clips: the clips are drawn again with replacement, the figure is formed of each draw, and the
 middle 95 % of the draws are the interval. They say how much the figure depends on which clips were taken, and nothing about
 another seed, speaker or corpus.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

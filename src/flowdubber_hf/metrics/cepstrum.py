@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Mel-cepstral distortion as the dubbing papers measure it: pymcd's definition, without its compiled dependencies.
 
 pymcd needs a compiler (pysptk) and writes files; its definition is this, and the figures agree to six digits:
@@ -24,6 +11,9 @@ pymcd needs a compiler (pysptk) and writes files; its definition is this, and th
 5. distance 10 sqrt(2) / ln 10 times the Euclidean distance of coefficients **0** to 13, loudness included, mean over the pairs;
 6. "dtw_sl": times the longer number of frames over the shorter.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import itertools
 import math

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The metrics as `evaluate.Metric`, for programs that speak that interface: thin classes over the functions.
 
 ```python
@@ -31,6 +18,9 @@ A figure of sounds or times is the mean over the clips that have it. A clip that
 `evaluate` keeps what is added in files of its cache (`HF_METRICS_CACHE`) until `compute`; `keep_in_memory=True` avoids that.
 Needs `pip install ".[eval]"`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Figures of merit of a dub, as pure functions of text, word times and 16 kHz sound.
 
 | function | unit | range | better | source |
@@ -35,6 +22,9 @@ raises `ValueError` and is never NaN: count such clips. Everything here works of
 `pip install ".[eval]"`. Networks with weights of their own are in `metrics.neural` (Whisper, WavLM, UTMOS) and
 `metrics.sync` (SyncNet); docs/metrics.md describes them all.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from .cepstrum import fast_dtw, mel_cepstral_distortion, mel_cepstrum
 from .checks import check_sound, require

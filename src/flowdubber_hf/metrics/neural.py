@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Figures of merit that a neural network gives: what Whisper hears, whose voice WavLM tells, how natural UTMOS finds it.
 
 | class | unit | range | better | `--metrics` | weights |
@@ -26,6 +13,9 @@ All three compute in float32 and draw no random numbers: on one device the same 
 through its network alone, never padded for the company of others: padding changes what the first layer of WavLM and of
 UTMOS gives.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import math
 import os

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """LSE-D and LSE-C: how well mouths and sound go together, by a lip-sync judge ([`FlowDubberSyncNet`]).
 
 Sound is compared with the mouths at offsets of up to 15 video frames to each side. LSE-D is the least mean distance over
@@ -18,6 +5,9 @@ the offsets (lower is better), LSE-C the median of the mean distances minus the 
 no difference between offsets is not confident. As SyncNet (Chung and Zisserman, 2016) and Wav2Lip (Prajwal et al., 2020)
 compute them; figures of different judges do not compare.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass, field
 from pathlib import Path

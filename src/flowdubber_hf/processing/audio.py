@@ -1,21 +1,11 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Sound for the models: what [`sound`] reads, and the log-mel spectrogram that every part of the package shares.
 
 The settings are those of the method's 16 kHz vocoder family: n_fft 640, window 640, hop 160, 80 Slaney mels from 0 to
 8000 Hz, so one 25 fps video frame is exactly 640 samples and 4 mel frames.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Sequence
 from functools import lru_cache

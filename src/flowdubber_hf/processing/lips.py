@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Mouth crops: from a talking head to 88 x 88 grey pictures at 25 fps, the lip encoder's input.
 
 The face is found by OpenCV's Haar cascade, which comes inside its wheel, on small grey pictures of a few frames a second.
@@ -19,6 +6,9 @@ following are corrected by the detector and the detector's jitter is not seen. T
 once per clip by looking for the part of the lower face that moves and is dark in a mouth's way. Sizes of crop and input
 (96, centre 88) and the normalisation (0.421, 0.165) are those of lip-reading models trained on LRW.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The method's flow-matching convention, and its translation to diffusers' schedulers.
 
 The method (and its siblings Matcha-TTS and F5-TTS) integrates t from 0 (noise) to 1 (data) and predicts the velocity
@@ -18,6 +5,9 @@ v = data - noise. diffusers' flow-matching schedulers integrate sigma from 1 (no
 noise - data = -v, unless their config says `invert_sigmas=True`, where sigma is t itself. Which of the two a scheduler
 follows is read from its config in one place, `_is_inverted`.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import inspect
 import math

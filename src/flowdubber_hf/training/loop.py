@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The training loop of all stages on Accelerate.
 
 Everything random is a pure function of (seed, step, row of the global batch): batches come from the stage with their
 noise in them, and torch's own generator, which only dropout asks, is seeded anew for every part of a step. So a run that
 was killed and resumed equals one that was not, and processes and accumulation steps only divide the same work.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import contextlib
 import json

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Cheap first stages for the semantic language model: phones in place of speech codes.
 
 What is spoken, in which order and for how long is the hard part, and the forced alignments already tell it, before there
@@ -22,6 +9,9 @@ is a trained speech tokenizer. It is learned in this order:
 2. `phones`: the state of a phoneme (its beginning, middle or end) every 20 ms: durations. It can be left out.
 3. `tokens`: speech codes, each with the mean embedding of the states with which it occurs.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import random
 from collections.abc import Iterable

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """Training losses of the vocoder.
 
 The waveform loss is the spectral energy distance (Gritsenko et al., "A Spectral Energy Distance for Parallel Speech
@@ -18,6 +5,9 @@ Synthesis", 2020): twice the distance to the truth less the distance between two
 term a distance of magnitudes prefers a steady buzz to noise, since noise never fits any one recording; with it the right
 amount of noise is the optimum, and no adversary is needed.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Sequence
 from dataclasses import dataclass

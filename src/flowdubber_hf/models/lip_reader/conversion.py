@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The LRW-trained front end of "Lipreading using Temporal Convolutional Networks" as [`FlowDubberLipReader`].
 
 Source: github.com/mpc001/Lipreading_using_Temporal_Convolutional_Networks, whose model zoo links to the checkpoints
 (`resnet18_mstcn` and `resnet18_dctcn`, video) and whose licence allows non-commercial use only. The network behind the front
 end, which guesses words, is left out: the method takes the features before it.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from pathlib import Path
 

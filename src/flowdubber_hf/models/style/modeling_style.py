@@ -1,21 +1,11 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The style vector of a voice: the GE2E speaker encoder (Wan et al., 2018) in torch alone.
 
 Same computation as Resemblyzer's `VoiceEncoder` (Apache-2.0), whose weights it takes, but for the trimming of pauses:
 Resemblyzer asks WebRTC's voice activity detector, which must be compiled; here it is a rule on loudness.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass
 

@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """The public SyncNet (`syncnet_v2.model`) as [`FlowDubberSyncNet`], for LSE-C and LSE-D as the literature reports them.
 
 `download_model.sh` of https://github.com/joonson/syncnet_python fetches the file from the authors' server (Chung and
 Zisserman, 2016; see there for its terms). The model takes 224 x 224 colour faces, as that repository's `run_pipeline.py`
 crops them, not mouth crops.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from pathlib import Path
 

@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """A judge of lip-sync: embeddings of mouths and of sound that are near each other where the two were recorded together.
 
 The two-stream network of SyncNet (Chung and Zisserman, 2016, "Out of time"), in the sizes of a configuration: those of the
 public `syncnet_v2`, with its own way of preparing pictures and sound, or small ones on this package's mouth crops and
 log-mel. Layers that do not pad time run once over a whole clip, which is the same as window by window.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import dataclass
 from typing import Any

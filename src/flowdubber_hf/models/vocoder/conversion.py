@@ -1,22 +1,12 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """A public HiFi-GAN generator (Kong et al., arXiv 2010.05646) as transformers' `SpeechT5HifiGan`.
 
 The method's siblings use the one of EmoDubber, 16 kHz, rates 8, 5, 2, 2 (github.com/GalaxyCong/EmoDubber, `Vocoder_16KHz/`):
 a checkpoint whose `generator` holds the weights and a `config.json` beside it, as github.com/jik876/hifi-gan lays them out.
 `SpeechT5HifiGan` computes the same network from plain weights, without the normalisation that SpeechT5 has in front.
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import math
 from collections.abc import Mapping

@@ -1,16 +1,3 @@
-# Copyright 2026 The FlowDubber-HF team. All rights reserved.
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
 """A vocoder that learns in minutes: predicted pitch drives a pulse train, predicted filters shape pulses and noise.
 
 All the network runs once a mel frame. The sound is made by signal processing that is exact and differentiable: a
@@ -19,6 +6,9 @@ are multiplied with predicted filters (complex for the pulses, real for the nois
 loudness curve with several points a frame then sharpens onsets, which the window has smeared. The harmonic-plus-noise model is that of Stylianou (2001); its differentiable form follows DDSP (Engel et al., 2020), the
 pitch classes follow CREPE (Kim et al., 2018).
 """
+
+# SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
+# SPDX-License-Identifier: Apache-2.0
 
 import math
 from dataclasses import dataclass
