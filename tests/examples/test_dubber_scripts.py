@@ -180,7 +180,7 @@ def test_two_processes_equal_one(repository, made, tmp_path, call, name, options
     progress = json.loads((checkpoints(two)[-1] / "progress.json").read_text(encoding="utf-8"))
     assert progress["processes"] == 2, "there was one process"
     for first, second in zip(rows(one), rows(two), strict=True):
-        assert first == pytest.approx(second, rel=2e-4)
+        assert first == pytest.approx(second, rel=5e-4)  # halves of a batch are summed in another order
     if name == "train_dubber":  # steps with video and steps of sound alone
         assert {"contrastive" in row for row in rows(one)[:4]} == {True, False}
 
