@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # its protocol is no HTTP interface that a test could stand in for
 os.environ.pop("HF_TOKEN", None)
+# With these pytest shows the whole difference of two long texts, bytes or lists, for which it may need hours.
+for _name in ("CI", "BUILD_NUMBER"):
+    os.environ.pop(_name, None)
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="flowdubber-tests-")
 # A run in the background may have been told to ignore Ctrl-C, and what it starts with it: some tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
