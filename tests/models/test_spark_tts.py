@@ -15,7 +15,7 @@ from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from flowdubber_hf.checkpoints import sources
+from flowdubber_hf.checkpoints import fetching
 from flowdubber_hf.cli import main
 from flowdubber_hf.models.semantic import (
     FlowDubberSemanticConfig,
@@ -384,7 +384,7 @@ class TestFolder:
             asked["files"] = set(filter_repo_objects(map(str, files), allow_patterns=allow_patterns))
             return spark.folder
 
-        monkeypatch.setattr(sources, "snapshot_download", snapshot)
+        monkeypatch.setattr(fetching, "snapshot_download", snapshot)
         parts = convert_spark_tts("SparkAudio/Spark-TTS-0.5B", revision="abc")
         assert set(parts) == {"semantic_model", "tokenizer", "speech_tokenizer"}
         assert (asked["repository"], asked["revision"]) == ("SparkAudio/Spark-TTS-0.5B", "abc")
