@@ -27,7 +27,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 import make_test_film
@@ -43,6 +42,7 @@ from film_figures import (
     speakers_right,
 )
 from flowdubber_hf.dubbing.loading import load_pipeline
+from flowdubber_hf.processing.media import create_media, open_media
 from flowdubber_hf.work.hashing import hash_file
 from pages import insert, update_json
 
@@ -205,7 +205,7 @@ def measure_mute(bench: Bench) -> dict[str, Any]:
 
 
 def without_sound(film: Path, target: Path) -> None:
-    with av.open(str(film)) as source, av.open(str(target), "w") as copy:
+    with open_media(film) as source, create_media(target) as copy:
         pictures = source.streams.video[0]
         stream = copy.add_stream_from_template(pictures)
         for packet in source.demux(pictures):

@@ -25,6 +25,7 @@ from flowdubber_hf.metrics import functional
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.processing.encoding import to_sound_rate
 from flowdubber_hf.processing.long_wav import RATE, LongWav
+from flowdubber_hf.processing.media import open_media
 from flowdubber_hf.processing.sound import SAMPLING_RATE, load_audio
 from flowdubber_hf.sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS
 
@@ -200,7 +201,7 @@ def kept_inside(dubbed: Dubbed) -> list[bool]:
 
 def decoded(path: Path) -> Iterator[np.ndarray]:
     """`(channels, n)` float32 of a film's first sound track as it is stored, by nothing but PyAV."""
-    with av.open(str(path)) as container:
+    with open_media(path) as container:
         stream = container.streams.audio[0]
         to_floats = av.AudioResampler("fltp", stream.layout.name, stream.rate)
         for frame in container.decode(stream):

@@ -16,6 +16,7 @@ import numpy as np
 from flowdubber_hf.demo import demo_reference, demo_speech, demo_timeline, talking_head_frames
 from flowdubber_hf.processing.encoding import sound_beside
 from flowdubber_hf.processing.frames import fit_picture, iter_grid, probe_video
+from flowdubber_hf.processing.media import create_media
 
 
 SOUND_RATE, FRAME_RATE = 48000, 25
@@ -266,7 +267,7 @@ def _write_pictures(
 
 def write_film(path: Path, pictures: Iterable[np.ndarray], speech: np.ndarray, bed: np.ndarray, scale: float) -> None:
     """25 pictures a second as H.264, speech and bed as one stereo track of FLAC, in Matroska."""
-    with av.open(str(path), "w") as target:
+    with create_media(path) as target:
         video = target.add_stream("libx264", rate=FRAME_RATE, options=_ENCODING)
         video.width, video.height, video.pix_fmt = even(WIDTH * scale), even(HEIGHT * scale), "yuv420p"
         mix = speech + bed
@@ -280,7 +281,7 @@ def write_other_make(
     commentary, subtitles, chapters, as MP4. Returns its rate."""
     rate = Fraction(24000, 1001)
     seconds = len(speech) / SOUND_RATE
-    with av.open(str(path), "w") as target:
+    with create_media(path) as target:
         video = target.add_stream("libx264", rate=rate, options=_ENCODING)
         video.width, video.height, video.pix_fmt = even(HEIGHT * scale), even(WIDTH * scale), "yuv420p"
         video.set_display_rotation(90)
