@@ -11,6 +11,9 @@ from flowdubber_hf.cli import main
 from support.films import make_film
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")

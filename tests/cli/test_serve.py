@@ -17,6 +17,9 @@ import pytest
 from flowdubber_hf import cli
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

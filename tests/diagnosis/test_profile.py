@@ -12,6 +12,9 @@ from flowdubber_hf.diagnosis import examine, profile
 from flowdubber_hf.diagnosis.profile import StageCost, profile_dub, profile_lines
 
 
+pytestmark = pytest.mark.slow
+
+
 class Pipe:
     """Calls the stages in their order, the flow twice, while a clock moves on by known times."""
 

@@ -9,6 +9,9 @@ from support.tiny_models import tiny_pipeline
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def script(repository):
     return load_script(repository, "benchmark_gpu")

@@ -15,6 +15,9 @@ from support.tiny_models import tiny_pipeline
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 GENERATOR = """
 import torch
 class Generator(torch.nn.Module):

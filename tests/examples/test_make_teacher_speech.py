@@ -16,6 +16,9 @@ from flowdubber_hf.processing.video import probe_video
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 REPOSITORY = Path(__file__).parents[2]
 make_teacher_speech = load_script(REPOSITORY, "make_teacher_speech")
 teachers, teacher_sentences = (load_script(REPOSITORY, name) for name in ("teachers", "teacher_sentences"))

@@ -12,6 +12,9 @@ from support.prepared_dataset import write_prepared
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 pytest.importorskip("pyarrow")
 script = load_script(Path(__file__).parents[2], "pack_datasets")
 PHONES = {

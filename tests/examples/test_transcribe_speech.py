@@ -12,6 +12,9 @@ from flowdubber_hf.processing.video import write_wav
 from support.training_runs import load_script
 
 
+pytestmark = pytest.mark.slow
+
+
 pytest.importorskip("jiwer")
 script = load_script(Path(__file__).parents[2], "transcribe_speech")
 LINES = (

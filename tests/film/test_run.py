@@ -20,6 +20,9 @@ from support.films import TEXT, make_film, speech
 from support.video_files import head_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 FAST = {"steps": 1, "device": "cpu", "judge": False}
 
 

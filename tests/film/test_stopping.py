@@ -22,6 +22,9 @@ from support.films import make_film
 from support.video_files import head_frames, write_clip
 
 
+pytestmark = pytest.mark.slow
+
+
 FAST = {"steps": 1, "device": "cpu", "judge": False}
 KILLED = """
 import os, signal, sys, threading

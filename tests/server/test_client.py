@@ -17,6 +17,9 @@ from flowdubber_hf.server.protocol import port_of
 from flowdubber_hf.server.token import token_file
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def call(demo, model, server, tmp_path, monkeypatch, capsys):
     """Runs the command in the folder of the files, here or by the server; returns its code and what it printed."""
