@@ -118,7 +118,7 @@ def add_dub(commands: Any) -> None:
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
         "Paths are relative to the listing; more fields: output, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, "
         "seed, best_of, turn, timing, transcode. Options given here are for lines without them.\n\n"
-        f"The words are English.\n\n--best-of needs an extra, installed in the folder of the repository:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
+        f"The words are English.\n\n--best-of needs an extra, installed in the folder of the repository:\n    {pip_line('eval')}\n\n"
         "More: docs/cli.md.",
     )
     given = dub.add_argument_group("input").add_argument
