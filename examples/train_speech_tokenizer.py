@@ -49,6 +49,9 @@ class SpeechTokenizerArguments(TrainingArguments):
     speaker_weight: float = field(default=0.1, metadata={"help": "of the speaker loss"})
     waveform_weight: float = field(default=0.1, metadata={"help": "of the generated sound's spectral loss"})
     waveform_tokens: int = field(default=25, metadata={"help": "length of the generated crop, 50 a second"})
+    melody_weight: float = field(
+        default=0.0, metadata={"help": "of voicing, F0 and loudness read from the tokens, so that these carry melody"}
+    )
     max_steps: int = 20000
     batch_size: int = 8
     min_learning_rate: float = 1e-5
@@ -63,7 +66,7 @@ class SpeechTokenizerArguments(TrainingArguments):
         choose_from("--preset", self.preset, tuple(SPEECH_TOKENIZER_PRESETS))
         if self.freeze_semantic and not self.init_from:
             raise ValueError("--freeze_semantic needs --init_from: untrained tokens are not worth keeping.")
-        for name in ("phoneme_weight", "speaker_weight", "waveform_weight"):
+        for name in ("phoneme_weight", "speaker_weight", "waveform_weight", "melody_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} must not be negative, got {getattr(self, name)}.")
 
@@ -82,8 +85,12 @@ def make_stage(arguments: SpeechTokenizerArguments, accelerator: Accelerator) ->
         load_tokenizer(arguments),
         store,
         *clips_of(store, arguments, accelerator),
-        SegmentSettings(arguments.seconds, parse_shares(arguments.sources, arguments.source_shares)),
-        SpeechTokenizerLossWeights(arguments.phoneme_weight, arguments.speaker_weight, arguments.waveform_weight),
+        SegmentSettings(
+            arguments.seconds, parse_shares(arguments.sources, arguments.source_shares), arguments.melody_weight > 0
+        ),
+        SpeechTokenizerLossWeights(
+            arguments.phoneme_weight, arguments.speaker_weight, arguments.waveform_weight, arguments.melody_weight
+        ),
         arguments.batch_size,
         arguments.seed,
         arguments.freeze_semantic,

@@ -30,6 +30,7 @@ from flowdubber_hf.training.speech_tokenizer_losses import (
     phoneme_losses,
     spectral_loss,
 )
+from flowdubber_hf.training.speech_tokenizer_melody import melody_losses, melody_targets
 from flowdubber_hf.training.speech_tokenizer_stage import HEADS_NAME, SpeechTokenizerStage
 from flowdubber_hf.training.speech_tokenizer_tokens import encode_sounds, speech_span
 from flowdubber_hf.training.synchronized_norm import SynchronizedBatchNorm, synchronize_batch_norms
@@ -134,6 +135,39 @@ class TestLosses:
         assert rows[2] < 10
 
 
+class TestMelody:
+    def glide(self, low: float, high: float, level: float = 0.1) -> torch.Tensor:
+        """A second of a buzz whose F0 glides evenly in octaves, and half a second of silence behind it."""
+        seconds = torch.arange(16000) / 16000
+        phase = 2 * torch.pi * torch.cumsum(low * (high / low) ** seconds / 16000, 0)
+        buzz = sum(torch.sin(phase * harmonic) / harmonic for harmonic in range(1, 8))
+        return torch.cat((level * buzz, torch.zeros(8000)))
+
+    def test_targets_of_a_glide(self):
+        voiced, pitch, loudness = melody_targets(self.glide(100, 200), 75, 50).T
+        assert voiced[2:48].all() and not voiced[53:].any() and (pitch[voiced == 0] == 0).all()
+        # An octave in 50 tokens, from half an octave below the middle.
+        torch.testing.assert_close(pitch[5:45], (torch.arange(5, 45) + 0.5) / 50 - 0.5, atol=0.03, rtol=0)
+        assert loudness[5:45].min() > loudness[53:].max() + 2
+
+    def test_targets_leave_voice_and_level_out(self):
+        first, second = (melody_targets(sound, 75, 50) for sound in (self.glide(100, 150), self.glide(160, 240, 0.05)))
+        torch.testing.assert_close(first[5:45, :2], second[5:45, :2], atol=0.03, rtol=0)
+
+    def test_targets_of_silence_and_of_more_tokens_than_sound(self):
+        assert (melody_targets(torch.zeros(8000), 25, 50)[:, :2] == 0).all()
+        assert melody_targets(self.glide(100, 150), 80, 50).shape == (80, 3)
+
+    def test_losses_by_hand(self):
+        targets = torch.tensor([[[1.0, 0.2, 2.0], [0.0, 0.0, -2.0], [1.0, 1.0, 9.0]]])
+        mask = torch.tensor([[True, True, False]])
+        perfect = torch.tensor([[[30.0, 1.0, 1.0], [-30.0, 7.0, -1.0], [0.0, 0.0, 0.0]]])
+        assert all(loss < 1e-6 for loss in melody_losses(perfect, targets, mask).values())
+        guess = melody_losses(torch.zeros(1, 3, 3), targets, mask)
+        assert guess["voiced"].item() == pytest.approx(0.6931, abs=1e-4)
+        assert guess["pitch"].item() == guess["loudness"].item() == 1.0
+
+
 class TestQuantiser:
     def make(self) -> FlowDubberFactorizedVectorQuantizer:
         torch.manual_seed(0)
@@ -220,6 +254,15 @@ class TestStage:
         assert unmoved(stage) == []
         after = encode_sounds(tokenizer, [sound])[0]
         assert (before[0] == after[0]).all() and not (before[1] == after[1]).all()
+
+    def test_melody(self, store):
+        weights = SpeechTokenizerLossWeights(melody=0.5)
+        stage = make_stage(store, weights=weights, settings=SegmentSettings(0.5, melody=True))
+        assert stage.batch(1, [0, 2])["melody"].shape == (4, 25, 3)
+        losses = stage.model.train()(stage.batch(1, range(4)))
+        assert all(losses[name] > 0 for name in ("voiced", "pitch", "loudness"))
+        assert unmoved(stage) == [] and "melody_head.weight" in stage.model.heads()
+        assert "melody_head.weight" not in make_stage(store).model.heads()
 
     def test_no_waveform(self, store):
         stage = make_stage(store, weights=SpeechTokenizerLossWeights(waveform=0.0))
@@ -324,6 +367,7 @@ def test_two_processes_equal_one(repository, monkeypatch, options, tmp_path):
         (["--preset", "huge"], "tiny"),
         (["--sources", "grid", "an4", "--source_shares", "1"], "one share a source"),
         (["--batch_size", "1"], "at least 2"),
+        (["--melody_weight", "-1"], "must not be negative"),
     ],
 )
 def test_bad_options(repository, monkeypatch, dataset, tmp_path, options, message):

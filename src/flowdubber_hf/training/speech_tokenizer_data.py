@@ -15,6 +15,7 @@ from ..models.speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from ..models.speech_tokenizer.front_end import normalize_volume
 from ..processing.text import PHONEMES, SILENCE_PHONEME
 from .clip_choice import source_shares
+from .speech_tokenizer_melody import MELODY, melody_targets
 
 
 IGNORED = -100
@@ -53,11 +54,13 @@ class SegmentSettings:
 
     Attributes:
         seconds: length of a segment; shorter clips are padded.
-        sources: share of each source, see [`~training.sources.source_shares`]; none for all.
+        sources: share of each source, see [`~training.clip_choice.source_shares`]; none for all.
+        melody: whether rows tell voicing, F0 and loudness.
     """
 
     seconds: float = 2.0
     sources: Mapping[str, float] | None = None
+    melody: bool = False
 
     def __post_init__(self):
         if self.seconds < 0.1:
@@ -120,12 +123,14 @@ class VoiceRows:
 
         Returns:
             `input_values` and `attention_mask` `(2, samples)`, `labels` `(2, tokens)`, -100 where the phoneme is unknown,
-            `reference_values` `(reference samples,)` and `speakers`, a scalar.
+            `reference_values` `(reference samples,)` and `speakers`, a scalar. With the melody `melody` `(2, tokens, 3)`, see
+            [`~training.speech_tokenizer_melody.melody_targets`].
         """
         sounds = [normalize_volume(torch.from_numpy(self.store.audio(clip.id))) for clip in plan.clips]
         segments = [self._segment(*args) for args in zip(plan.clips, sounds, plan.first_tokens, strict=True)]
         values, mask, labels = (torch.stack(parts) for parts in zip(*segments, strict=True))
-        return {
+        melody = {"melody": self._melody(plan, sounds)} if self.settings.melody else {}
+        return melody | {
             "input_values": values,
             "attention_mask": mask,
             "labels": labels,
@@ -136,6 +141,14 @@ class VoiceRows:
     def labelled_segments(self, plan: VoicePlan) -> int:
         """Segments of a row with phoneme labels."""
         return sum(self.store.has("phones", clip.id) for clip in plan.clips)
+
+    def _melody(self, plan: VoicePlan, sounds: Sequence[torch.Tensor]) -> torch.Tensor:
+        rows = torch.zeros(SEGMENTS_PER_VOICE, self.tokens, len(MELODY))
+        for row, sound, first in zip(rows, sounds, plan.first_tokens, strict=True):
+            whole = melody_targets(sound, len(sound) // self.config.hop_length, self.config.token_rate)
+            part = whole[first : first + self.tokens]
+            row[: len(part)] = part
+        return rows
 
     def _reference(self, sound: torch.Tensor) -> torch.Tensor:
         samples = self.config.speaker_seconds * self.config.sampling_rate

@@ -12,6 +12,7 @@ from torch import nn
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerOutput
 from ..models.speech_tokenizer.configuration_speech_tokenizer import WAV2VEC2_OVERLAP
 from .speech_tokenizer_data import IGNORED, PHONEME_CLASSES
+from .speech_tokenizer_melody import MELODY, melody_losses
 
 
 STFT_WINDOWS = (1024, 512, 128)
@@ -28,11 +29,13 @@ class SpeechTokenizerLossWeights:
         phoneme: cross-entropy of the frame's phoneme from the quantised vectors.
         speaker: cross-entropy of the speaker from the d-vector and from the x-vector.
         waveform: multi-resolution spectral distance of the generated sound.
+        melody: voicing, F0 and loudness from the quantised vectors, see [`~training.speech_tokenizer_melody`].
     """
 
     phoneme: float = 0.5
     speaker: float = 0.1
     waveform: float = 0.1
+    melody: float = 0.0
 
 
 def spectral_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -96,6 +99,7 @@ class SpeechTokenizerObjective(nn.Module):
             tokenizer.decoder.requires_grad_(False)
         self.phoneme_head = nn.Linear(tokenizer.config.latent_size, len(PHONEME_CLASSES))
         self.speaker_head = nn.Linear(tokenizer.config.latent_size, num_speakers)
+        self.melody_head = nn.Linear(tokenizer.config.latent_size, len(MELODY)) if self.weights.melody else None
 
     def train(self, mode: bool = True) -> "SpeechTokenizerObjective":
         """Sets the training mode of all but the frozen parts; a codebook in training mode learns without gradients."""
@@ -148,6 +152,10 @@ class SpeechTokenizerObjective(nn.Module):
         }
         total = losses["features"] + losses["vq"]
         total = total + self.weights.phoneme * phoneme + self.weights.speaker * speaker
+        if self.melody_head is not None:
+            predicted = self.melody_head(output.quantized.transpose(1, 2))
+            losses |= melody_losses(predicted, batch["melody"], output.semantic_mask)
+            total = total + self.weights.melody * sum(losses[name] for name in MELODY)
         if crop[1]:
             hop = self.tokenizer.config.hop_length
             target = batch["input_values"][:, crop[0] * hop : sum(crop) * hop]

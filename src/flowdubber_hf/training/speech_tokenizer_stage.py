@@ -87,7 +87,7 @@ class SpeechTokenizerStage:
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """Voices of a step's rows, see [`~training.speech_tokenizer_data.VoiceRows.row`].
 
-        `input_values`, `attention_mask` and `labels` have two rows a voice, `reference_values` and `speakers` one. With
+        `input_values`, `attention_mask`, `labels` and `melody` have two rows a voice, `reference_values` and `speakers` one. With
         them come `code_priorities` `(2 * voices, tokens)`, which decide where unused codes go; `waveform_crop`, the first
         token and the number of tokens that the wave generator makes; and `num_labelled`, these rows' share of the
         segments with labels in the whole step.
@@ -100,8 +100,9 @@ class SpeechTokenizerStage:
             item["code_priorities"] = torch.from_numpy(random.random(shape, dtype="float32"))
             items.append(item)
         batch = {name: torch.stack([item[name] for item in items]) for name in items[0]}
-        for name in ("input_values", "attention_mask", "labels", "code_priorities"):
-            batch[name] = batch[name].flatten(0, 1)
+        for name in ("input_values", "attention_mask", "labels", "code_priorities", "melody"):
+            if name in batch:
+                batch[name] = batch[name].flatten(0, 1)
         labelled = sum(self.rows.labelled_segments(plan) for plan in self._plans(step))
         batch["num_labelled"] = torch.tensor(labelled * len(rows) / self.batch_size)
         if self.waveform_tokens:
