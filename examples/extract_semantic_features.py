@@ -5,7 +5,8 @@
 `--model` is what `train_semantic_lm.py` wrote or a whole pipeline: a folder, a bundled name or a Hub id. The cache gets `<id>.<sample>.npy` (float16,
 speech tokens x hidden size) and `settings.json`, which names the weights; states of another model are refused. Files that
 exist are kept, so the command can be stopped and given again, with more clips or samples too. One process or several make
-the same files.
+the same files. A model that spells (`answer` of its configuration) draws nothing and has a state for each phoneme of the script:
+give `--samples 1`.
 """
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
@@ -21,7 +22,7 @@ from transformers import HfArgumentParser
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_data import check_codes, codes_needed, read_spoken_clips
-from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings, cache_spoken_clips
+from flowdubber_hf.training.semantic_features import SemanticCache, cache_settings, cache_spoken_clips, codes_known
 from flowdubber_hf.training.semantic_model import load_model
 
 
@@ -55,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = HfArgumentParser(Arguments, description=__doc__, allow_abbrev=False)
     (args,) = parser.parse_args_into_dataclasses(arguments)
     state, store = PartialState(), FeatureStore(args.dataset)
-    clips = store.clips(args.splits, args.sources or None, codes_needed("tokens"))
-    spoken = read_spoken_clips(store, clips)
     model, tokenizer = load_model(args.model)
+    codes = codes_known(model)
+    spoken = read_spoken_clips(store, store.clips(args.splits, args.sources or None, codes_needed(codes)), codes)
     check_codes(spoken, model.config)
     settings = cache_settings(
         model, tokenizer, args.own_reference, args.without_transcript, args.max_new_tokens, args.codes

@@ -22,9 +22,10 @@ from tqdm.auto import tqdm
 from flowdubber_hf.data.features import Clip, FeatureStore
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, SAMPLING_RATE, log_mel
+from flowdubber_hf.processing.phonemes import PHONEME_CLASSES
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_features import SemanticCache
-from flowdubber_hf.training.speech_tokenizer_data import PHONEME_CLASSES, frame_labels
+from flowdubber_hf.training.speech_tokenizer_data import frame_labels
 from flowdubber_hf.training.speech_tokenizer_tokens import speech_span
 from flowdubber_hf.training.vocoder_pitch import fill_unvoiced, track_pitch
 

@@ -45,11 +45,13 @@ from flowdubber_hf import FlowDubberPipeline
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.semantic import (
     LEAST_SPEECH_ROOM,
+    NUM_PHONE_CODES,
     FlowDubberSemanticForConditionalGeneration,
     pad_prompts,
 )
 from flowdubber_hf.models.semantic.configuration_semantic import SEMANTIC_TOKEN_RATE
 from flowdubber_hf.processing.audio import MEL_FRAME_RATE, log_mel
+from flowdubber_hf.processing.phonemes import PHONEME_CLASSES, SILENCE_CLASS, phoneme_class
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.training.semantic_data import (
     SpokenClip,
@@ -59,14 +61,9 @@ from flowdubber_hf.training.semantic_data import (
     read_spoken_clips,
 )
 from flowdubber_hf.training.semantic_model import load_model
-from flowdubber_hf.training.semantic_phones import NUM_PHONE_CODES, phone_codes
+from flowdubber_hf.training.semantic_phones import phone_codes
 from flowdubber_hf.training.semantic_training import References
-from flowdubber_hf.training.speech_tokenizer_data import (
-    PHONEME_CLASSES,
-    SILENCE_CLASS,
-    frame_labels,
-    phoneme_class,
-)
+from flowdubber_hf.training.speech_tokenizer_data import frame_labels
 from flowdubber_hf.training.vocoder_pitch import track_pitch
 
 
@@ -96,7 +93,7 @@ def speech_states(
     rng, speakers = random.Random(0), References(references)
     rows = []
     for number, item in enumerate(tqdm(clips, desc="states", leave=False)):
-        text = clips[(number + 1) % len(clips)].text if other_text else None
+        text = clips[(number + len(clips) // 2) % len(clips)].text if other_text else None
         prompt = make_sequence(tokenizer, item, speakers.draw(item, rng), with_transcript=False, text=text).prompt
         input_ids, mask = pad_prompts([prompt], model.config.pad_token_id)
         codes = torch.tensor([item.spoken_tokens])
@@ -315,6 +312,7 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int, prior: boo
     def beside(more: Sequence[torch.Tensor]) -> list[float]:
         return heard([torch.cat(pair, dim=1) for pair in zip(known, more, strict=True)])
 
+    half = len(held_out) // 2  # neighbours often begin with the same words
     phonemes: dict[str, list[float]] = {}
     sound = {"the phonemes": heard(known)}
     said: dict[str, list[float]] = {}
@@ -326,7 +324,9 @@ def probe(store: FeatureStore, models: Sequence[str], fit_clips: int, prior: boo
         names = code_table(store, fit, model.config.semantic_codebook_size)
         speech = [said_phonemes(codes, names) for codes in own_speech(model, tokenizer, held_out, spoken)]
         said[f"speech of {name}"] = [wrong_phonemes(store, held_out, speech)]
-        said[f"speech of {name}, another clip's script"] = [wrong_phonemes(store, held_out[1:] + held_out[:1], speech)]
+        said[f"speech of {name}, another clip's script"] = [
+            wrong_phonemes(store, held_out[half:] + held_out[:half], speech)
+        ]
         for other_text, script in ((False, "its own script"), (True, "another clip's script")):
             states = [speech_states(model, tokenizer, part, spoken, other_text) for part in parts]
             phonemes[f"states of {name}, {script}"] = accuracy(states[0], fit_labels, states[1], labels)

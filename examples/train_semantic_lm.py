@@ -10,7 +10,8 @@ stop.
 its weights and gets the speech tokens of `--preset` behind its own. `--lora_rank 16` trains low-rank matrices only; the saved
 model has them in its weights, and `adapter/` has them alone. Without `--init_from` most of the learning needs no speech
 tokenizer: `--codes spelling` teaches it to read (each phoneme once, with `--without_transcript 1`), `--codes phones`, if wanted,
-how long phonemes last; speech tokens come last. Each starts from the stage before by `--init_from FOLDER --init_codes phones`.
+how long phonemes last; speech tokens come last. What `--codes spelling` writes can also stay what it is: a model whose states are of the
+script's phonemes (`answer` of its configuration), for the voices of `flowdubber prepare --speech_tokenizer`. Each starts from the stage before by `--init_from FOLDER --init_codes phones`.
 
 `output_dir` gets `model/` (the last) and `best/` (the lowest `val_perplexity`), both with the tokenizer, checkpoints and
 `log.jsonl`.
@@ -164,6 +165,7 @@ def make_stage(arguments: SemanticArguments, accelerator: Accelerator) -> Semant
     clips = read_spoken_clips(store, training, arguments.codes)
     validation = validation_choice(read_spoken_clips(store, held_out, arguments.codes), arguments.validation_clips)
     model, tokenizer = starting_point(arguments, accelerator, store, clips)
+    model.config.answer = "spelling" if arguments.codes == "spelling" else "speech"
     settings = SequenceSettings(
         sources=parse_shares(arguments.sources, arguments.source_shares),
         own_reference=arguments.own_reference,

@@ -5,8 +5,9 @@
 import numpy as np
 
 from flowdubber_hf.data.features import FeatureStore
+from flowdubber_hf.processing.phonemes import PHONEME_CLASSES
 from flowdubber_hf.training.semantic_features import SemanticCache
-from flowdubber_hf.training.speech_tokenizer_data import PHONEME_CLASSES, frame_labels
+from flowdubber_hf.training.speech_tokenizer_data import frame_labels
 from support.dubbing_dataset import FRAMES, clip
 from support.prepared_dataset import write_prepared
 from support.training_runs import load_script

@@ -7,7 +7,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from flowdubber_hf.data.dubbing import DubbingClips
+from flowdubber_hf.data.dubbing import DubbingClips, collate
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.dubber import FlowDubberTrainingModel
 from flowdubber_hf.training.dubber_run import DubberArguments, open_knowledge, with_channel
@@ -51,6 +51,25 @@ def test_made_up_speech_sounds_and_true_speech_teaches(store, caches):
     assert ClipKnowledge(store, sampled).taught(name) is None
     alone = ClipKnowledge(store, spoken)(name, None)
     assert alone.first == knowledge.taught(name).first and alone.sounding
+
+
+def test_a_spelled_script_belongs_to_its_phonemes(store, tmp_path):
+    cache = SemanticCache(tmp_path / "spelled", {"model": "one", "hidden_size": 32, "codes": "spelled"})
+    for clip in store.clips(needs=VIDEO_NEEDS):
+        said = np.flatnonzero(~np.asarray(store.phones(clip.id).optional))
+        cache.write(clip.id, 0, np.repeat(said[:, None], 32, axis=1))
+    knowledge = ClipKnowledge(store, cache, cache)
+    clips = DubbingClips(store, store.clips(needs=VIDEO_NEEDS)[:2], knowledge=knowledge)
+    examples = [clips.dubbing_example(index, None, None) for index in range(2)]
+    batch = collate(examples)
+    assert batch["has_semantic"].all() and examples[0].semantic.first is None
+    for owners, mask, states, optional in zip(
+        batch["owners"], batch["semantic_mask"], batch["semantic_features"], batch["optional_mask"], strict=True
+    ):
+        assert (owners.sum(0) == mask).all() and (owners[optional] == 0).all()
+        # Each state was written with its phoneme's place.
+        torch.testing.assert_close(owners.argmax(0)[mask].float(), states[mask][:, 0])
+    assert not knowledge.taught(clips.clips[0].id).sounding
 
 
 def test_a_clip_without_states_has_none(store, caches, tmp_path):

@@ -15,8 +15,14 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from flowdubber_hf.data.features import AlignedPhonemes, FeatureStore
-from flowdubber_hf.models.semantic import FlowDubberSemanticForConditionalGeneration, build_tokenizer, semantic_config
+from flowdubber_hf.models.semantic import (
+    NUM_PHONE_CODES,
+    FlowDubberSemanticForConditionalGeneration,
+    build_tokenizer,
+    semantic_config,
+)
 from flowdubber_hf.models.semantic.tokenization_semantic import END_OF_TEXT_TOKEN, PAD_TOKEN, _text_tokenizer
+from flowdubber_hf.processing.phonemes import phoneme_class
 from flowdubber_hf.training.loop import enable_gradient_checkpointing
 from flowdubber_hf.training.semantic_adapters import Adapter
 from flowdubber_hf.training.semantic_data import (
@@ -36,12 +42,13 @@ from flowdubber_hf.training.semantic_features import (
     SemanticCache,
     cache_semantic_features,
     cache_settings,
+    cache_spoken_clips,
+    codes_known,
     model_fingerprint,
     prompt_for,
 )
 from flowdubber_hf.training.semantic_model import from_qwen2, load_model
 from flowdubber_hf.training.semantic_phones import (
-    NUM_PHONE_CODES,
     phone_codes,
     spelled_codes,
     transfer_phone_embeddings,
@@ -469,6 +476,36 @@ class TestCache:
             SemanticCache(tmp_path / "spoken", {**settings, "codes": "sampled"})
         with pytest.raises(ValueError, match="sampled, spoken"):
             cache_settings(model, tokenizer, codes="heard")
+
+    def test_states_of_the_spelled_script(self, store, tokenizer, model, tmp_path):
+        model.config.answer = "spelling"
+        clips = spoken(store, "train", codes_known(model))
+        cache = SemanticCache(tmp_path / "spelled", cache_settings(model, tokenizer))
+        assert cache.settings["codes"] == "spelled"
+        assert cache_spoken_clips(model, tokenizer, cache, clips, 1, progress=False) == len(clips)
+        item = clips[0]
+        phones = store.phones(item.clip.id)
+        codes = [
+            3 * phoneme_class(p) for p, spared in zip(phones.phonemes, phones.optional, strict=True) if not spared
+        ]
+        prompt = prompt_for(tokenizer, item, References(clips), 0, 0.5, 1.0)
+        prompt.append(model.config.start_semantic_token_id)
+        whole = prompt + [code + model.config.semantic_token_offset for code in codes]
+        with torch.no_grad():
+            states = model.model(torch.tensor([whole])).last_hidden_state[0, len(prompt) :]
+        np.testing.assert_allclose(cache.get(item.clip.id), states.numpy(), atol=5e-3)
+        with pytest.raises(ValueError, match="no states of spoken codes"):
+            cache_settings(model, tokenizer, codes="spoken")
+        spelling = model_fingerprint(model, tokenizer)
+        model.config.answer = "speech"
+        assert model_fingerprint(model, tokenizer) != spelling and codes_known(model) == "tokens"
+        with pytest.raises(ValueError, match="no states of spelled codes"):
+            cache_settings(model, tokenizer, codes="spelled")
+
+    def test_the_spelled_voice_is_the_tokenizers_where_there_is_one(self, store):
+        clip = store.clips("train", needs=("phones", "tokens"))[0]
+        (item,) = read_spoken_clips(store, [clip], "spelling")
+        assert item.global_tokens == store.tokens(clip.id)[1].tolist()
 
     def test_a_cache_that_says_nothing_of_codes_holds_sampled_ones(self, tokenizer, model, tmp_path):
         settings = cache_settings(model, tokenizer)

@@ -18,12 +18,11 @@ from flowdubber_hf.models.speech_tokenizer import (
     FlowDubberSpeechTokenizerConfig,
 )
 from flowdubber_hf.models.speech_tokenizer.quantization import FlowDubberFactorizedVectorQuantizer
+from flowdubber_hf.processing.phonemes import PHONEME_CLASSES, plain_phoneme
 from flowdubber_hf.training.speech_tokenizer_data import (
     IGNORED,
-    PHONEME_CLASSES,
     SegmentSettings,
     frame_labels,
-    plain_phoneme,
 )
 from flowdubber_hf.training.speech_tokenizer_losses import (
     SpeechTokenizerLossWeights,

@@ -63,15 +63,17 @@ class KnownStates(NamedTuple):
     """States of the language model for a clip.
 
     Attributes:
-        states: `(L, D)` float32, 50 a second.
+        states: `(L, D)` float32, 50 a second, or one a phoneme.
         first: where on the clip's own clock its first state lies, in states; `None` for speech that the model made up, whose
             times nobody knows.
+        phonemes: `(L,)` which phoneme of the script, by its index, each state belongs to, where it has no times but a phoneme.
         sounding: whether the sound may be made of them; else they only teach where the phonemes are in them.
     """
 
     states: np.ndarray
     first: int | None = None
     sounding: bool = True
+    phonemes: np.ndarray | None = None
 
 
 @dataclass
@@ -104,6 +106,8 @@ class DubbingExample:
 
     def token_phonemes(self) -> np.ndarray:
         """`(L,)` which phoneme, by its index, each state belongs to; -1 where nobody knows."""
+        if self.semantic.phonemes is not None:
+            return self.semantic.phonemes
         if self.semantic.first is None:
             return np.full(len(self.semantic.states), -1)
         places = _MEL_FRAMES_PER_STATE * (self.semantic.first + np.arange(len(self.semantic.states)))

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from ..demo import DEMO_REFERENCE_SCRIPT, DEMO_SCRIPT, demo_frames, demo_reference, demo_timeline
-from ..models.semantic import build_prompt, check_tokenizer, pad_prompts
+from ..models.semantic import build_prompt, check_tokenizer, pad_prompts, spelled_script
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel, resample
 from ..processing.lips import FlowDubberLipFeatureExtractor
+from ..processing.text import phonemize
 from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens
 
 
@@ -24,6 +25,7 @@ from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens
 MEL_NOTE, MEL_WRONG = 0.8, 1.5
 # The second voice of the trials is the first at this rate, lower and slower.
 OTHER_RATE = 13000
+SPELLED_LEAST = 0.7  # of the phonemes
 SEMANTIC_LIMIT = 200  # tokens, 4 s
 SEMANTIC_LEAST = 50  # six words in less than a second
 DUB_STEPS = 4
@@ -130,9 +132,12 @@ def try_vocoder(bench: Bench) -> Iterator[Finding]:
 
 
 def try_language_model(bench: Bench) -> Iterator[Finding]:
-    """The demo's script to speech tokens in the voice, and those to sound."""
+    """The demo's script to speech tokens in the voice, and those to sound; a model that spells is asked for its states."""
     model, tokenizer = bench.parts["semantic_model"], bench.parts["tokenizer"]
     check_tokenizer(tokenizer, model.config)
+    if model.config.answer == "spelling":
+        yield try_spelling(bench)
+        return
     speech_tokenizer = bench.parts["speech_tokenizer"]
     codes = speech_tokenizer.encode(bench.batch(bench.voice))
     voice = codes.global_tokens
@@ -160,6 +165,25 @@ def try_language_model(bench: Bench) -> Iterator[Finding]:
     bench.sounds["semantic_model"] = sound
     samples = len(tokens) * speech_tokenizer.config.hop_length
     yield judge_sound("semantic_model", "the script, spoken at its own tempo", sound, samples)
+
+
+def try_spelling(bench: Bench) -> Finding:
+    """How many of the demo's phonemes a model that spells names before it is given them."""
+    model, voice = bench.parts["semantic_model"], bench.parts["speech_tokenizer"].encode(bench.batch(bench.voice))
+    prompt = build_prompt(bench.parts["tokenizer"], DEMO_SCRIPT, None, voice.global_tokens[0], None)
+    script = phonemize(DEMO_SCRIPT)
+    codes = torch.tensor([spelled_script(script.phonemes, script.optional)], device=bench.device)
+    ids, mask = pad_prompts([prompt], model.config.pad_token_id)
+    states = model.semantic_features(ids.to(bench.device), codes, mask.to(bench.device)).hidden_states[0]
+    if not torch.isfinite(states).all():
+        return Finding("semantic_model", WRONG, "its hidden states hold values that are not finite.")
+    first, size = model.config.semantic_token_offset, model.config.semantic_codebook_size
+    named = (states[:-1] @ model.get_input_embeddings().weight[first : first + size].T).argmax(-1)
+    share = float((named == codes[0, 1:]).float().mean())
+    told = f"it names {share:.0%} of the phonemes of {DEMO_SCRIPT!r}"
+    if share < SPELLED_LEAST:
+        return Finding("semantic_model", NOTE, f"{told}; a trained one reads nearly all.", {"named": share})
+    return Finding("semantic_model", OK, f"{told}.", {"named": share})
 
 
 def demo_crops(bench: Bench, extractor: FlowDubberLipFeatureExtractor | None = None) -> Any:

@@ -30,6 +30,25 @@ PHONEMES: tuple[str, ...] = (
 )
 _IDS = {phoneme: index for index, phoneme in enumerate(PHONEMES)}
 _SPOKEN = frozenset(PHONEMES[4:])
+SILENCES = PHONEMES[:4]
+
+
+def plain_phoneme(phoneme: str) -> str:
+    """A phoneme without its stress; all silences are one class."""
+    return SILENCE_PHONEME if phoneme in SILENCES else phoneme.rstrip("".join(STRESSES))
+
+
+#: What phonemes are without stress, where only that counts: 39, and silence before them.
+PHONEME_CLASSES: tuple[str, ...] = tuple(dict.fromkeys(plain_phoneme(phoneme) for phoneme in PHONEMES))
+_CLASS_IDS = {name: index for index, name in enumerate(PHONEME_CLASSES)}
+SILENCE_CLASS = _CLASS_IDS[SILENCE_PHONEME]  # 0, below all phonemes
+
+
+def phoneme_class(phoneme: str) -> int:
+    """Place of a phoneme in [`PHONEME_CLASSES`]."""
+    return _CLASS_IDS[plain_phoneme(phoneme)]
+
+
 MAX_PHONEMES = 200  # of a word; the longest of CMUdict has 28
 
 # IPA of gruut's lexicon, which is CMUdict in IPA. The first symbol of a sound is the one that is written back.

@@ -177,7 +177,7 @@ def open_knowledge(arguments: DubberArguments, store: FeatureStore) -> ClipKnowl
         teacher = SemanticCache(arguments.semantic_teacher)
         teacher.check(codes="spoken", model=states.settings.get("model"))
         teacher.samples("")
-    elif states.settings["codes"] == "spoken":
+    elif states.settings["codes"] in ("spoken", "spelled"):
         teacher = states
     states.samples("")  # lists the files once, before loader processes start
     return ClipKnowledge(

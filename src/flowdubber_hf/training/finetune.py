@@ -31,7 +31,7 @@ from .dubber_run import DubberArguments, train_dubber
 from .export import PIPELINE_FOLDER
 from .loop import MODEL_FOLDER, make_accelerator
 from .semantic_data import check_codes, codes_needed, read_spoken_clips
-from .semantic_features import SemanticCache, cache_settings, cache_spoken_clips
+from .semantic_features import SemanticCache, cache_settings, cache_spoken_clips, codes_known
 from .semantic_model import load_model
 
 
@@ -256,8 +256,9 @@ class _Work:
     def sample_states(self) -> Path:
         """What the frozen language model knows of each clip."""
         folder, store = self.settings.output / "states", FeatureStore([self.data])
-        clips = read_spoken_clips(store, store.clips(["train", "val"], None, codes_needed("tokens")))
         model, tokenizer = load_model(self.base)
+        codes = codes_known(model)
+        clips = read_spoken_clips(store, store.clips(["train", "val"], None, codes_needed(codes)), codes)
         check_codes(clips, model.config)
         cache = SemanticCache(folder, cache_settings(model, tokenizer))
         cache_spoken_clips(model, tokenizer, cache, clips, _STATES_PER_CLIP, progress=not self.settings.quiet)

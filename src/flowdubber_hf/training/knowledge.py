@@ -21,7 +21,8 @@ class ClipKnowledge:
 
     Attributes:
         store: the dataset, which tells where a clip's speech begins.
-        states: what the sound is made with; of sampled speech as at test, or `spoken`, which no dub can have.
+        states: what the sound is made with; of sampled speech or of the spelled script as at test, or `spoken`, which no dub
+            can have.
         teacher: states of the clips' own sound, whose times are known: they teach the path and make no sound.
         teacher_share: how often a clip that has both is shown the teacher's.
     """
@@ -48,9 +49,11 @@ class ClipKnowledge:
         states = cache.get(clip_id, generator)
         if states is None:
             return None
-        if cache.settings["codes"] != "spoken":
+        codes, clip = cache.settings["codes"], self.store[clip_id]
+        if codes == "spelled":
+            return KnownStates(states, phonemes=np.flatnonzero(~np.asarray(self.store.phones(clip_id).optional)))
+        if codes != "spoken":
             return KnownStates(states)
-        clip = self.store[clip_id]
         tokens = clip.num_samples * SEMANTIC_TOKEN_RATE // SAMPLING_RATE
         return KnownStates(states, speech_span(self.store, clip, tokens, SEMANTIC_TOKEN_RATE)[0])
 

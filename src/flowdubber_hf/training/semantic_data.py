@@ -12,7 +12,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from ..data.features import Clip, FeatureStore
-from ..models.semantic import FlowDubberSemanticConfig, build_prompt, prompt_text
+from ..models.semantic import FlowDubberSemanticConfig, build_prompt, prompt_text, spelled_script
 from ..models.semantic.configuration_semantic import GLOBAL_CODEBOOK_SIZE, NUM_GLOBAL_TOKENS, SEMANTIC_TOKEN_RATE
 from ..processing.audio import SAMPLING_RATE
 from .batching import row_generator
@@ -52,19 +52,23 @@ class SpokenClip:
 
 
 def codes_needed(codes: str) -> tuple[str, ...]:
-    """What of a clip the language model trains on, as `FeatureStore.clips(needs=...)` wants it."""
+    """What of a clip the language model trains on, as `FeatureStore.clips(needs=...)` wants it; for codes also `"script"`."""
     return ("phones", "tokens") if codes == "tokens" else ("phones",)
 
 
 def _read_clip(store: FeatureStore, clip: Clip, codes: str) -> SpokenClip:
     phones = store.phones(clip.id)
-    if codes == "tokens":
+    semantic, voice = None, voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE)
+    if store.has("tokens", clip.id):
         semantic, voice = (tokens.tolist() for tokens in store.tokens(clip.id))
-    else:
-        voice = voice_codes(clip.speaker, NUM_GLOBAL_TOKENS, GLOBAL_CODEBOOK_SIZE)
+    if codes == "phones":
         length = clip.num_samples * SEMANTIC_TOKEN_RATE // SAMPLING_RATE
-        semantic = spelled_codes(phones) if codes == "spelling" else phone_codes(phones, length, SEMANTIC_TOKEN_RATE)
-    if codes == "spelling":
+        semantic = phone_codes(phones, length, SEMANTIC_TOKEN_RATE)
+    elif codes == "spelling":
+        semantic = spelled_codes(phones)
+    elif codes == "script":
+        semantic = spelled_script(phones.phonemes, phones.optional)
+    if codes in ("spelling", "script"):
         return SpokenClip(clip, " ".join(phones.words), semantic, voice, (0, len(semantic)))
     span = speech_span(store, clip, len(semantic), SEMANTIC_TOKEN_RATE)
     return SpokenClip(clip, " ".join(phones.words), semantic, voice, span)
@@ -77,7 +81,9 @@ def read_spoken_clips(
 
     Args:
         clips: with what [`codes_needed`] names.
-        codes (`str`): `tokens` of the speech tokenizer, or `phones` or their `spelling` (see `training.semantic_phones`).
+        codes (`str`): `tokens` of the speech tokenizer, or `phones` or their `spelling` (see `training.semantic_phones`), or the
+            spelling of the `script`, which has none of the pauses that were made (see `models.semantic.spelled_script`). The voice
+            is that of the speech tokenizer where the dataset has it.
         max_tokens (`int`): leave out clips with more speech than this (50 tokens a second).
 
     Raises:

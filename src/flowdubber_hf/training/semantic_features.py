@@ -30,7 +30,12 @@ from .semantic_training import References
 
 
 SETTINGS_NAME = "settings.json"
-CODES = ("sampled", "spoken")
+CODES = ("sampled", "spoken", "spelled")
+
+
+def codes_known(model: FlowDubberSemanticForConditionalGeneration) -> str:
+    """Codes of a clip that states of the model are made with, as `semantic_data.read_spoken_clips` wants them."""
+    return "script" if model.config.answer == "spelling" else "tokens"
 
 
 def model_fingerprint(model: FlowDubberSemanticForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> str:
@@ -40,8 +45,9 @@ def model_fingerprint(model: FlowDubberSemanticForConditionalGeneration, tokeniz
         digest.update(name.encode())
         digest.update(weight.detach().float().cpu().contiguous().numpy())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    if model.config.prompt_text != "words":  # the default came first, its caches have no word of it
-        digest.update(model.config.prompt_text.encode())
+    for setting, first in (("prompt_text", "words"), ("answer", "speech")):  # the defaults' caches have no word of it
+        if getattr(model.config, setting) != first:
+            digest.update(getattr(model.config, setting).encode())
     return digest.hexdigest()
 
 
@@ -198,7 +204,8 @@ def cache_semantic_features(
     """Writes samples 0 to `samples` - 1 of each target where they are missing.
 
     A clip's states depend on its id and the sample's number, not on the clips beside it nor on the number of processes.
-    They are those of the speech that the model samples, or of what was really said (`codes` of [`cache_settings`]).
+    They are those of the speech that the model samples, of what was really said, or of the script's phonemes (`codes` of
+    [`cache_settings`]).
 
     Args:
         cache: opened with [`cache_settings`].
@@ -238,7 +245,8 @@ def cache_spoken_clips(
     samples: int,
     **options: Any,
 ) -> int:
-    """States of a dataset's clips: `samples` of each to train on, one of each other; see [`cache_semantic_features`].
+    """States of a dataset's clips: `samples` of each to train on, one of each other; see [`cache_semantic_features`]. The clips
+    are read with the codes of [`codes_known`].
 
     Returns:
         `int`: number of files that this process wrote.
@@ -262,13 +270,19 @@ def cache_settings(
 
     Args:
         codes (`str`): `sampled`, as at test, or `spoken`: the states at the codes of the clip's own sound. Those know what no
-            dub can know, so they only show whether a dubber would use knowledge that is worth having.
+            dub can know, so they only show whether a dubber would use knowledge that is worth having. A model that spells
+            has states of the script's phonemes, the same in training and at test, and `sampled` becomes `spelled`.
 
     Raises:
-        ValueError: other `codes`.
+        ValueError: other `codes`, or such as the model has no states of.
     """
     if codes not in CODES:
         raise ValueError(f"codes must be one of {', '.join(CODES)}, got {codes!r}.")
+    spells = model.config.answer == "spelling"
+    if spells:
+        codes, without_transcript = "spelled" if codes == "sampled" else codes, 1.0
+    if spells != (codes == "spelled"):
+        raise ValueError(f"a model whose answer is {model.config.answer} has no states of {codes} codes.")
     return {
         "model": model_fingerprint(model, tokenizer),
         "hidden_size": model.config.hidden_size,

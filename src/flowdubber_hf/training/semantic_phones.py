@@ -21,11 +21,8 @@ import torch
 
 from ..data.features import AlignedPhonemes
 from ..models.semantic import FlowDubberSemanticForConditionalGeneration
-from .speech_tokenizer_data import PHONEME_CLASSES, frame_labels, phoneme_class
-
-
-STATES = 3  # of a phoneme
-NUM_PHONE_CODES = STATES * len(PHONEME_CLASSES)
+from ..models.semantic.spelling import NUM_PHONE_CODES, STATES, spelled
+from .speech_tokenizer_data import frame_labels
 
 
 def phone_codes(phones: AlignedPhonemes, num_tokens: int, token_rate: int) -> list[int]:
@@ -41,9 +38,7 @@ def phone_codes(phones: AlignedPhonemes, num_tokens: int, token_rate: int) -> li
 def spelled_codes(phones: AlignedPhonemes) -> list[int]:
     """3 x the class of each phoneme that is spoken, one code each; pauses between words too, where there is one."""
     spoken = phones.times[:, 1] > phones.times[:, 0]
-    return [
-        STATES * phoneme_class(phoneme) for phoneme, kept in zip(phones.phonemes, spoken.tolist(), strict=True) if kept
-    ]
+    return spelled(phoneme for phoneme, kept in zip(phones.phonemes, spoken.tolist(), strict=True) if kept)
 
 
 def voice_codes(speaker: str, count: int, codebook_size: int) -> list[int]:

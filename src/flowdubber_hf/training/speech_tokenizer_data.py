@@ -13,35 +13,18 @@ import torch
 from ..data.features import AlignedPhonemes, Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizerConfig
 from ..models.speech_tokenizer.front_end import normalize_volume
-from ..processing.text import PHONEMES, SILENCE_PHONEME
+from ..processing.phonemes import SILENCE_CLASS, phoneme_class
 from .clip_choice import source_shares
 from .speech_tokenizer_melody import MELODY, melody_targets
 
 
 IGNORED = -100
 SEGMENTS_PER_VOICE = 2
-SILENCES = ("<pad>", "sil", "sp", "spn")
-
-
-def plain_phoneme(phoneme: str) -> str:
-    """A phoneme without its stress; all silences are one class."""
-    return SILENCE_PHONEME if phoneme in SILENCES else phoneme.rstrip("012")
-
-
-#: Classes of the auxiliary phoneme loss: 39 phonemes without stress, and silence.
-PHONEME_CLASSES: tuple[str, ...] = tuple(dict.fromkeys(plain_phoneme(phoneme) for phoneme in PHONEMES))
-_CLASS_IDS = {name: index for index, name in enumerate(PHONEME_CLASSES)}
-SILENCE_CLASS = _CLASS_IDS[SILENCE_PHONEME]  # 0, below all phonemes
-
-
-def phoneme_class(phoneme: str) -> int:
-    """Place of a phoneme in [`PHONEME_CLASSES`]."""
-    return _CLASS_IDS[plain_phoneme(phoneme)]
 
 
 def frame_labels(phones: AlignedPhonemes, num_tokens: int, token_rate: int) -> np.ndarray:
     """`(num_tokens,)` int64 phoneme class at the middle of each token; silence where no phoneme is."""
-    labels = np.full(num_tokens, _CLASS_IDS[SILENCE_PHONEME], dtype=np.int64)
+    labels = np.full(num_tokens, SILENCE_CLASS, dtype=np.int64)
     for phoneme, (start, end) in zip(phones.phonemes, phones.times, strict=True):
         first, last = (int(np.ceil(seconds * token_rate - 0.5)) for seconds in (start, end))
         labels[max(0, first) : max(0, last)] = phoneme_class(phoneme)

@@ -11,7 +11,8 @@ from torch import nn
 
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer, FlowDubberSpeechTokenizerOutput
 from ..models.speech_tokenizer.configuration_speech_tokenizer import WAV2VEC2_OVERLAP
-from .speech_tokenizer_data import IGNORED, PHONEME_CLASSES
+from ..processing.phonemes import PHONEME_CLASSES
+from .speech_tokenizer_data import IGNORED
 from .speech_tokenizer_melody import MELODY, melody_losses
 
 

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from ..data.features import Clip, FeatureStore
 from ..models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ..processing.audio import SAMPLING_RATE, pad_sounds
-from .speech_tokenizer_data import IGNORED, SILENCE_CLASS, SILENCES, frame_labels
+from ..processing.phonemes import SILENCE_CLASS, SILENCES
+from .speech_tokenizer_data import IGNORED, frame_labels
 from .speech_tokenizer_losses import SpeechTokenizerObjective, feature_losses
 
 

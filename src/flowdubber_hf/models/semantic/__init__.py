@@ -5,11 +5,13 @@
 
 from .configuration_semantic import LEAST_SPEECH_ROOM, FlowDubberSemanticConfig, semantic_config
 from .modeling_semantic import FlowDubberSemanticForConditionalGeneration, FlowDubberSemanticOutput
+from .spelling import NUM_PHONE_CODES, spelled, spelled_script
 from .tokenization_semantic import build_prompt, build_tokenizer, check_tokenizer, pad_prompts, prompt_text
 
 
 __all__ = [
     "LEAST_SPEECH_ROOM",
+    "NUM_PHONE_CODES",
     "FlowDubberSemanticConfig",
     "FlowDubberSemanticForConditionalGeneration",
     "FlowDubberSemanticOutput",
@@ -19,4 +21,6 @@ __all__ = [
     "pad_prompts",
     "prompt_text",
     "semantic_config",
+    "spelled",
+    "spelled_script",
 ]

@@ -13,6 +13,8 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig, Qwen2Config
 
+from .spelling import NUM_PHONE_CODES
+
 
 SEMANTIC_TOKEN_RATE = 50  # semantic tokens a second
 # The language model speaks at a tempo of its own, so that a short clip leaves it twice its length, up to 8 s, as in training.
@@ -39,6 +41,7 @@ ATTRIBUTE_FAMILIES = (
 )
 
 PROMPT_TEXTS = ("words", "script")
+ANSWERS = ("speech", "spelling")
 # Tokens that every prompt and its answer are made of.
 NEEDED_MARKERS = (
     ("task", "tts"),
@@ -84,6 +87,10 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
     prompt_text (`str`, *optional*, defaults to `"words"`):
         How a script stands in a prompt: `"words"`, the spoken words in lower case, joined to the transcript's by a space;
         `"script"`, as it is written, blanks and all, joined to the transcript by nothing (as Spark-TTS does).
+    answer (`str`, *optional*, defaults to `"speech"`):
+        What the model is asked for, and so what its hidden states are of: `"speech"`, 50 semantic tokens a second that it
+        writes itself; `"spelling"`, the script's phonemes, one code each, which are known beforehand: a single look at
+        all of them, the same at every call.
     pad_token_id (`int`, *optional*, defaults to 151643):
         Padding.
     end_of_text_token_id (`int`, *optional*, defaults to 151645):
@@ -102,6 +109,7 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
     attribute_tokens: bool = True
     speech_token_families: list | tuple | None = None
     prompt_text: str = "words"
+    answer: str = "speech"
     tie_word_embeddings: bool = True
     initializer_range: float | int = 0.02
     use_cache: bool = True
@@ -141,6 +149,16 @@ class FlowDubberSemanticConfig(PreTrainedConfig):
         """The text of a prompt is of a known kind."""
         if self.prompt_text not in PROMPT_TEXTS:
             raise ValueError(f"prompt_text must be one of {', '.join(PROMPT_TEXTS)}, got {self.prompt_text!r}.")
+
+    def validate_answer(self) -> None:
+        """The answer is of a known kind, and its codes are there."""
+        if self.answer not in ANSWERS:
+            raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}.")
+        if self.answer == "spelling" and self.semantic_codebook_size < NUM_PHONE_CODES:
+            raise ValueError(
+                f"a model that spells needs a semantic_codebook_size of at least {NUM_PHONE_CODES}, got "
+                f"{self.semantic_codebook_size}."
+            )
 
     def validate_architecture(self) -> None:
         """The speech tokens must fit behind the text tokens and inside the vocabulary."""

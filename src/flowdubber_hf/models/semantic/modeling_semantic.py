@@ -8,6 +8,7 @@ are the knowledge that semantic-aware phoneme learning attends to.
 # SPDX-License-Identifier: Apache-2.0
 
 import torch
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 from transformers import (
     AutoModel,
@@ -120,6 +121,7 @@ class FlowDubberSemanticForConditionalGeneration(
             attentions=outputs.attentions,
         )
 
+    @apply_forward_hook
     def semantic_features(
         self,
         input_ids: torch.LongTensor,

@@ -1,4 +1,4 @@
-"""The language model reads script and reference and writes speech; its hidden states are what it knows."""
+"""The language model reads script and reference and writes speech, or spells the script; its hidden states are what it knows."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
@@ -17,6 +17,7 @@ from ...models.semantic import (
     build_prompt,
     pad_prompts,
     prompt_text,
+    spelled_script,
 )
 from ...processing.audio import VIDEO_FRAME_RATE
 from ...processing.text import phonemize
@@ -69,23 +70,11 @@ class KnowledgeMixin:
         top_p: float,
         max_new_tokens: int | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The language model's hidden states `(passes, L, hidden)` at the speech it writes for each, and their mask."""
-        config = self.semantic_model.config
-        alone = Counter(one.clip for one in passes)
-        prompts = []
-        for one in passes:
-            written = scripts[one.clip] if alone[one.clip] == 1 else one.phonemization.punctuated
-            text = reference_text[one.clip]
-            prompts.append(
-                build_prompt(
-                    self.tokenizer,
-                    prompt_text(config, written, one.phonemization.words),
-                    None if text is None else prompt_text(config, text, self._spoken_words(text)),
-                    voices[one.clip].global_tokens,
-                    voices[one.clip].semantic_tokens,
-                    config.prompt_separator,
-                )
-            )
+        """The language model's hidden states `(passes, L, hidden)` at the speech it writes for each, and their mask; of a model
+        that spells those at the script's phonemes, where nothing is drawn and the reference's words are not asked for."""
+        if self.semantic_model.config.answer == "spelling":
+            return self._spell(scripts, passes, voices)
+        prompts = self._prompts(scripts, passes, voices, reference_text)
         if isinstance(generator, (list, tuple)):
             generator = [generator[one.clip] for one in passes]
         num_frames = [one.num_frames for one in passes]
@@ -109,6 +98,51 @@ class KnowledgeMixin:
                 top_p=top_p,
             )
         return spoken.hidden_states, spoken.mask
+
+    def _prompts(
+        self,
+        scripts: list[str],
+        passes: list[Pass],
+        voices: Sequence[PreparedVoice],
+        reference_text: list[str | None] | None = None,
+    ) -> list[list[int]]:
+        """The prompt of each pass, without the reference's speech where its words are not known or not wanted."""
+        config = self.semantic_model.config
+        alone = Counter(one.clip for one in passes)
+        prompts = []
+        for one in passes:
+            written = scripts[one.clip] if alone[one.clip] == 1 else one.phonemization.punctuated
+            text = None if reference_text is None else reference_text[one.clip]
+            prompts.append(
+                build_prompt(
+                    self.tokenizer,
+                    prompt_text(config, written, one.phonemization.words),
+                    None if text is None else prompt_text(config, text, self._spoken_words(text)),
+                    voices[one.clip].global_tokens,
+                    None if text is None else voices[one.clip].semantic_tokens,
+                    config.prompt_separator,
+                )
+            )
+        return prompts
+
+    def _spell(
+        self, scripts: list[str], passes: list[Pass], voices: Sequence[PreparedVoice]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states `(passes, L, hidden)` at the phonemes that each pass has to say, all at once, and their mask."""
+        model, device = self.semantic_model, self._execution_device
+        prompts = self._prompts(scripts, passes, voices)
+        input_ids, attention_mask = pad_prompts(prompts, model.config.pad_token_id)
+        spoken = (one.phonemization for one in passes)
+        codes = [torch.tensor(spelled_script(script.phonemes, script.optional)) for script in spoken]
+        self._check_prompt_room(prompts, [len(row) for row in codes])
+        known = [torch.ones_like(row, dtype=torch.bool) for row in codes]
+        told = model.semantic_features(
+            input_ids.to(device),
+            torch.nn.utils.rnn.pad_sequence(codes, batch_first=True).to(device),
+            attention_mask.to(device),
+            torch.nn.utils.rnn.pad_sequence(known, batch_first=True).to(device),
+        )
+        return told.hidden_states, told.mask
 
     def _check_prompt_room(self, prompts: list[list[int]], limits: list[int]) -> None:
         places = self.semantic_model.config.text_config.max_position_embeddings
