@@ -3,8 +3,9 @@
 #
 #   examples/recipes/grid_tiny.sh DATA OUT
 #
-# DATA holds grid/ (clips with video, metadata.jsonl) and, if there, speech/ (sound alone) and flite/ (what
-# examples/make_teacher_speech.py writes; made in OUT where the program flite is installed). OUT gets data/, one folder a stage,
+# DATA holds grid/ (clips with video, metadata.jsonl) and, if there, speech/ (sound alone), transcribed/ (what
+# examples/transcribe_speech.py writes), kokoro/ and flite/ (what examples/make_teacher_speech.py writes; flite/ is made in OUT where that
+# program is installed). OUT gets data/, one folder a stage,
 # pipeline/ and figures/. Give the same command again after a stop: finished stages are passed over, a stopped one goes on.
 # The time of each stage stands in OUT/times.txt and is printed at the end. Options of every stage:
 # examples/recipes/tiny/*.yaml. From the environment:
@@ -15,13 +16,14 @@
 #   WORKERS    processes that load data (default 0)
 #   NUM_PROC   processes of `flowdubber prepare` (default: all cores)
 #   EXCLUDE    speakers that no stage trains on, e.g. "grid-s4"
+#   ANSWER     speech (default) or spelling: what the language model's knowledge is of (docs/architecture.md)
 #   FLITE      0 makes no speech with flite
 #   EVALUATE   0 leaves the figures out
 # Needs the extras `train` and `eval`, and resemblyzer for the figures (docs/benchmarks.md says how).
 set -euo pipefail
 
 { # read whole before it runs, so that an edit of this file does not reach a running recipe
-data=${1:?first argument: folder with grid/ and perhaps speech/ and flite/}
+data=${1:?first argument: folder with grid/ and perhaps speech/, transcribed/, kokoro/ and flite/}
 out=${2:?second argument: folder for everything that is made}
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 examples=$recipes/..
@@ -32,7 +34,7 @@ common=(--dataloader_num_workers "${WORKERS:-0}" --resume_from_checkpoint latest
 mkdir -p "$out/done"
 
 sources=()
-for source in grid speech flite; do
+for source in grid speech transcribed kokoro flite; do
     [ -d "$data/$source" ] && sources+=("$source")
 done
 [ -d "$data/grid" ] || { echo "grid_tiny.sh: there is no folder $data/grid" >&2; exit 2; }
@@ -76,8 +78,10 @@ prepare() {
     local source validation folder
     for source in "${sources[@]}"; do
         validation=()
-        [ "$source" = speech ] && validation=(--val_by speaker --val_share 0.02) # many voices: validate on others
-        [ "$source" = flite ] && validation=(--val_share 0)                      # real speech alone validates
+        case $source in
+        speech | transcribed) validation=(--val_by speaker --val_share 0.02) ;; # many voices: validate on others
+        flite | kokoro) validation=(--val_share 0) ;;                           # real speech alone validates
+        esac
         folder=$data/$source
         [ "$source" = flite ] && [ -n "$make_flite" ] && folder=$out/flite
         flowdubber prepare "$folder" "$out/data/$source" ${NUM_PROC:+--num_proc "$NUM_PROC"} "${validation[@]}" "$@"
@@ -85,17 +89,23 @@ prepare() {
 }
 
 states() {
-    $launch "$examples/extract_semantic_features.py" --dataset "${datasets[@]}" --model "$out/semantic/best" \
-        --cache "$out/states"
+    $launch "$examples/extract_semantic_features.py" --dataset "${datasets[@]}" --model "$language_model" \
+        --cache "$out/states" "$@"
 }
 
 assemble() {
     flowdubber assemble "$out/pipeline" --style-encoder "$bundled/style_encoder" --vocoder "$out/vocoder/best" \
-        --speech-tokenizer "$out/speech_tokenizer_voice/best" --semantic-model "$out/semantic/best" \
-        --tokenizer "$out/semantic/best" --aligner "$out/dubber_knowledge/best/aligner" \
+        --speech-tokenizer "$out/speech_tokenizer_voice/best" --semantic-model "$language_model" \
+        --tokenizer "$language_model" --aligner "$out/dubber_knowledge/best/aligner" \
         --vector-field "$out/dubber_knowledge/best/vector_field" --overwrite
 }
 
+answer=${ANSWER:-speech}
+case $answer in
+speech) language_model=$out/semantic/best ;;
+spelling) language_model=$out/semantic_spelling/best ;;
+*) echo "grid_tiny.sh: ANSWER is speech or spelling, not $answer" >&2; exit 2 ;;
+esac
 bundled=$(python -c 'import flowdubber_hf, pathlib; print(pathlib.Path(flowdubber_hf.__file__).parent / "pretrained/flowdubber-grid-tiny")')
 
 if [ -n "$make_flite" ]; then
@@ -111,10 +121,15 @@ stage speech_tokenizer_voice trained train_speech_tokenizer speech_tokenizer_voi
     --init_from "$out/speech_tokenizer/best"
 stage tokens prepare --speech_tokenizer "$out/speech_tokenizer_voice/best"
 stage semantic_spelling trained train_semantic_lm semantic_spelling "${SPELLING_STEPS:-}"
-stage semantic trained train_semantic_lm semantic "${TOKEN_STEPS:-}" --init_from "$out/semantic_spelling/best"
-stage states states
+sampling=() channel=()
+if [ "$answer" = speech ]; then
+    stage semantic trained train_semantic_lm semantic "${TOKEN_STEPS:-}" --init_from "$out/semantic_spelling/best"
+else
+    sampling=(--samples 1) channel=(--semantic_channel path --phoneme_drop 0.3)
+fi
+stage states states "${sampling[@]}"
 stage dubber_knowledge trained train_dubber dubber_knowledge "${KNOWLEDGE_STEPS:-}" --semantic_features "$out/states" \
-    --aligner "$out/dubber/best/aligner" --vector_field "$out/dubber/best/vector_field" --base_pipeline none
+    --aligner "$out/dubber/best/aligner" --vector_field "$out/dubber/best/vector_field" --base_pipeline none "${channel[@]}"
 stage pipeline assemble
 if [ "${EVALUATE:-1}" != 0 ]; then
     stage figures flowdubber evaluate --data "$data/grid" --split dev --model "$out/pipeline" --output "$out/figures" \

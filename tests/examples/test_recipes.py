@@ -229,6 +229,25 @@ def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repositor
 
 
 @pytest.mark.slow
+def test_grid_tiny_takes_all_its_sources_and_a_model_that_spells(repository, tmp_path):
+    for source in ("grid", "transcribed", "kokoro"):
+        (tmp_path / "data" / source).mkdir(parents=True)
+    arguments = ("grid_tiny.sh", str(tmp_path / "data"), str(tmp_path / "out"))
+    done, made = run_recipe(repository, tmp_path, *arguments, ANSWER="spelling", FLITE="0")
+    assert done.returncode == 0, done.stderr
+    prepared = [line for line in made if "flowdubber prepare" in line]
+    assert "--val_by speaker" in prepared[1] and "--val_share 0 " in prepared[2] and "data/kokoro" in prepared[2]
+    spelling = f"{tmp_path}/out/semantic_spelling/best"
+    assert sum("train_semantic_lm.py" in line for line in made) == 1
+    (states,) = (line for line in made if "extract_semantic_features.py" in line)
+    assert f"--model {spelling}" in states and states.endswith("--samples 1")
+    assert "--semantic_channel path --phoneme_drop 0.3" in [line for line in made if "train_dubber.py" in line][-1]
+    assert f"--semantic-model {spelling}" in next(line for line in made if "assemble" in line)
+    done, _ = run_recipe(repository, tmp_path, *arguments, ANSWER="song")
+    assert done.returncode == 2 and "speech or spelling" in done.stderr
+
+
+@pytest.mark.slow
 def test_grid_tiny_wants_its_folders(repository, tmp_path):
     done, _ = run_recipe(repository, tmp_path, "grid_tiny.sh")
     assert done.returncode != 0 and "first argument" in done.stderr
