@@ -54,7 +54,7 @@ def tiny_aligner(**changed: Any) -> FlowDubberAlignerModel:
     return FlowDubberAlignerModel(FlowDubberAlignerConfig(**{**sizes, **changed}))
 
 
-def tiny_vector_field() -> FlowDubberVectorField:
+def tiny_vector_field(**changed: Any) -> FlowDubberVectorField:
     return FlowDubberVectorField(
         fused_size=HIDDEN_SIZE,
         style_size=STYLE_SIZE,
@@ -71,6 +71,7 @@ def tiny_vector_field() -> FlowDubberVectorField:
         mel_mean=-5.5,
         mel_std=2.2,
         mel_settings=dict(MEL_SETTINGS),
+        **changed,
     )
 
 

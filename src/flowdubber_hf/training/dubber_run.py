@@ -42,6 +42,7 @@ from .export import (
     summarize_clips,
     write_pipeline,
 )
+from .few_steps import FewStepsModel, FewStepsStage, check_teacher_steps
 from .knowledge import ClipKnowledge
 from .loop import BEST_FOLDER, MODEL_FOLDER, train
 from .presets import VECTOR_FIELD_PRESETS
@@ -126,6 +127,13 @@ class DubberArguments(TrainingArguments):
     lora_target_modules: list[str] = field(
         default_factory=lambda: list(DEFAULT_MODULES), metadata={"help": "layers that get them"}
     )
+    distill_steps: int = field(
+        default=0,
+        metadata={
+            "help": "teach the finished vector field alone to do 1, 2 and 4 steps' work at once, from its own solution in "
+            "so many steps (8); 0: train as usual"
+        },
+    )
     lip_views: int = field(default=4, metadata={"help": "augmented views of each clip's lips, beside the plain one"})
 
     def __post_init__(self):
@@ -144,6 +152,13 @@ class DubberArguments(TrainingArguments):
             raise ValueError("give --aligner FOLDER of stage 1, or --init_from PIPELINE to go on from one.")
         if self.lora_rank and not (self.init_from or self.vector_field):
             raise ValueError("--lora_rank adapts a trained vector field; give it with --init_from or --vector_field.")
+        if self.distill_steps:
+            check_teacher_steps(self.distill_steps)
+            if self.lora_rank or not (self.init_from or self.vector_field):
+                raise ValueError(
+                    "--distill_steps teaches the weights of a trained vector field: give it with --init_from or "
+                    "--vector_field, and without --lora_rank."
+                )
         make_adapter(self)
         if self.push_to_hub and self.base_pipeline == NONE:
             raise ValueError("--push_to_hub sends the pipeline folder, and --base_pipeline none writes none.")
@@ -309,7 +324,11 @@ def train_dubber(arguments: DubberArguments, accelerator: Accelerator, name: str
     vocoder = check_fit(model, states, base)
     lips = LipFeatures(model.aligner, store, output / "lips", arguments.lip_views, arguments.seed)
     lips.prepare(model.aligner, [clip for clip in training + held_out.clips if clip.num_frames], accelerator)
-    stage = DubberStage(
+    kind = DubberStage
+    if arguments.distill_steps:
+        kind = FewStepsStage
+        model = FewStepsModel(model.aligner, model.vector_field, arguments.distill_steps)
+    stage = kind(
         model,
         groups,
         held_out,

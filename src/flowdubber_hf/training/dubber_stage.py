@@ -339,7 +339,7 @@ class DubberStage:
         [`validate_own_word`]."""
         figures: dict[str, float] = {}
         device = next(model.parameters()).device
-        for part in _batches_of(len(self.held_out)):
+        for part in self.validation_parts():
             batch = {name: value.to(device) for name, value in self.validation_batch(part).items()}
             for suffix, names in (("", ("flow", "prior", "contrastive", "ctc")), ("_null", ("flow", "prior"))):
                 drop = batch["knowledge_drop"] | bool(suffix)
@@ -377,6 +377,10 @@ class DubberStage:
             sums += [1, *map(float, shares)]
         names = ("val_own_word", "val_own_word_even")
         return dict(zip(names, (sums[1:] / sums[0]).tolist(), strict=True)) if sums[0] else {}
+
+    def validation_parts(self) -> list[range]:
+        """Places of the held-out clips that are validated together."""
+        return _batches_of(len(self.held_out))
 
     def validation_batch(self, part: Sequence[int]) -> dict[str, torch.Tensor]:
         """Held-out clips whole, with draws that depend on nothing but the clip's place."""

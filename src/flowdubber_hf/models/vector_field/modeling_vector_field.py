@@ -260,6 +260,9 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_settings (`dict`, *optional*): the log-mel's settings, compared when a pipeline is put together.
         sampling_temperature (`float`, defaults to 0.667): standard deviation of the noise that sampling starts from, where
             the caller names none; a trained model carries the value that was best on held-out clips.
+        shortest_step (`float`, *optional*): the model knows how far a step of the solver goes, and from this length on (as a share of
+            the whole way) it gives the mean velocity on the step in place of the velocity at its start, so that few steps
+            suffice. Taught by `train_dubber.py --distill_steps`; without it every velocity is that of the start.
 
     Source: the paper's flow-based voice enhancing. Both branches of the guidance use the same prior weights.
     """
@@ -293,8 +296,11 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_std: float = 1.0,
         mel_settings: dict | None = None,
         sampling_temperature: float = 0.667,
+        shortest_step: float | None = None,
     ):
         super().__init__()
+        if shortest_step is not None and not 0 < shortest_step <= 1:
+            raise ValueError(f"`shortest_step` is a share of the way in (0, 1], got {shortest_step}.")
         if len(channels) < 1:
             raise ValueError("`channels` needs at least one stage.")
         if mel_std <= 0:
@@ -316,6 +322,12 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         time_size = 4 * channels[0]
         self.time_up = nn.Linear(self.time_input_size, time_size)
         self.time_down = nn.Linear(time_size, time_size)
+        if shortest_step is not None:
+            self.step_up = nn.Linear(self.time_input_size, time_size)
+            self.step_down = nn.Linear(time_size, time_size)
+            # A model that goes on from one without steps starts where that ended.
+            nn.init.zeros_(self.step_down.weight)
+            nn.init.zeros_(self.step_down.bias)
         stage = (time_size, num_blocks, num_heads, head_dim, feed_forward_ratio, dropout, attention_window)
         inputs = [2 * num_mels, *channels[:-1]]
         self.down_stages = nn.ModuleList(
@@ -387,6 +399,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         timesteps: torch.Tensor,
         style: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
+        steps: torch.Tensor | None = None,
     ) -> FlowDubberFieldConditions:
         """
         What does not depend on the state of the flow, for a solver that evaluates the field several times.
@@ -395,6 +408,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             hidden_states (`torch.Tensor` of shape `(B, 80, T)`): whose shape, device and dtype count.
             timesteps (`torch.Tensor` of shape `(steps,)`): the times at which it will be evaluated; see [`FlowDubberFieldConditions.at`].
             style (`torch.Tensor` of shape `(B, style_size)`), attention_mask (`(B, T)`, bool, *optional*): those of `forward`.
+            steps (`torch.Tensor` of shape `(steps,)`, *optional*): how far each goes, 0 to 1; see `shortest_step`.
 
         Raises:
             ValueError: T is not a multiple of `length_multiple`.
@@ -403,7 +417,10 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         if length % self.length_multiple:
             raise ValueError(f"the number of frames must be a multiple of {self.length_multiple}, got {length}.")
         time = sinusoids(1000.0 * timesteps, self.time_input_size).to(hidden_states.dtype)
-        time = F.silu(self.time_down(F.silu(self.time_up(time))))
+        time = self.time_down(F.silu(self.time_up(time)))
+        if steps is not None and self.config.shortest_step is not None:
+            time = time + self._step_embedding(steps, time)
+        time = F.silu(time)
         masks, plans = [], []
         for level in range(len(self.down_stages)):
             rows = None if attention_mask is None else attention_mask[:, :: 2**level]
@@ -415,6 +432,13 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             tuple(norm.read_style(style) for _, norm in self._stages),
             tuple(stage.resnet.time(time)[:, None] for stage, _ in self._stages),
         )
+
+    def _step_embedding(self, steps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """`(steps, time_size)` of the length of each step, zeros for those shorter than the model knows."""
+        length = sinusoids(1000.0 * steps, self.time_input_size).to(like.dtype)
+        # Lengths come as differences of times, which are off by a rounding.
+        known = steps >= self.config.shortest_step - 1e-4
+        return self.step_down(F.silu(self.step_up(length))) * known[:, None]
 
     def _plan(self, states: torch.Tensor, mask: torch.Tensor | None) -> AttentionPlan | None:
         blocks = self.mid_stages[0].transformers if self.mid_stages else self.down_stages[0].transformers
@@ -429,6 +453,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         attention_mask: torch.Tensor | None = None,
         return_dict: bool = True,
         conditions: FlowDubberFieldConditions | None = None,
+        step: torch.Tensor | None = None,
     ) -> FlowDubberVectorFieldOutput | tuple[torch.Tensor]:
         """
         Velocity of the flow.
@@ -442,6 +467,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             return_dict (`bool`, defaults to `True`): an output object or a tuple.
             conditions ([`FlowDubberFieldConditions`], *optional*): what [`prepare`] made of timestep, style and mask, which are then
                 not read.
+            step (`torch.Tensor` of shape `(B,)` or scalar, *optional*): how far the solver goes with it, see `shortest_step`.
 
         Returns:
             [`FlowDubberVectorFieldOutput`].
@@ -450,8 +476,10 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             ValueError: T is not a multiple of `length_multiple`.
         """
         if conditions is None:
-            timestep = timestep.expand(hidden_states.shape[0]) if timestep.ndim == 0 else timestep
-            conditions = self.prepare(hidden_states, timestep, style, attention_mask)
+            rows = hidden_states.shape[0]
+            timestep = timestep.expand(rows) if timestep.ndim == 0 else timestep
+            step = step.expand(rows) if step is not None and step.ndim == 0 else step
+            conditions = self.prepare(hidden_states, timestep, style, attention_mask, step)
         masks, level, skips = conditions.masks, 0, []
         stages = zip(self._stages, conditions.styles, conditions.times, strict=True)
 

@@ -59,6 +59,7 @@ class GuidedVelocity:
         mel_mask (`torch.Tensor` of shape `(B, T)`): True on real frames.
         prior_null (`torch.Tensor` of shape `(B, 80, T)`, *optional*): mu'; needed where the scale is not 1.
         guidance_scale (`float`, *optional*, defaults to 1): 1 + alpha; 1 computes the conditional branch alone.
+        steps (`torch.Tensor` of shape `(steps,)`, *optional*): how far each step goes, see [`flow_steps`].
         guidance_form (`str`, *optional*, defaults to `"velocity"`): `"prior"` pushes the prior away from mu' once, in place of each
             velocity from its null branch, and so computes one branch.
 
@@ -76,8 +77,9 @@ class GuidedVelocity:
         prior_null: torch.Tensor | None = None,
         guidance_scale: float = 1.0,
         guidance_form: str = "velocity",
+        steps: torch.Tensor | None = None,
     ):
-        self.field, self.times = field, times
+        self.field, self.times, self.steps = field, times, steps
         self.style = style.to(prior.dtype)
         self.mel_mask = mel_mask
         self.prior_null, self.guidance_form = prior_null, guidance_form
@@ -109,18 +111,21 @@ class GuidedVelocity:
             real = real_positions(part[2])
             # Weights that diffusers brings group by group come when `forward` is called, and only then.
             grouped = hasattr(self.field, "_diffusers_hook")
-            conditions = None if grouped else self.field.prepare(part[0], self.times, part[1], real)
+            conditions = None if grouped else self.field.prepare(part[0], self.times, part[1], real, self.steps)
             self._parts.append((part[0], part[1], real, conditions))
 
     def __call__(self, latents: torch.Tensor, step: int) -> torch.Tensor:
         """`(B, 80, T)` state at a step -> `(B, 80, T)` velocity, float32."""
         states = latents.repeat(self._branches, 1, 1).to(self.prior.dtype)
         time, velocities = self.times[step], []
+        length = None if self.steps is None else self.steps[step]
         for rows, (prior, style, mask, conditions) in zip(
             states.split(len(self._parts[0][0])), self._parts, strict=True
         ):
             at_step = None if conditions is None else conditions.at(step)
-            velocities.append(self.field(rows, time, prior, style, mask, conditions=at_step).sample.float())
+            velocities.append(
+                self.field(rows, time, prior, style, mask, conditions=at_step, step=length).sample.float()
+            )
         velocity = torch.cat(velocities)
         return velocity if self._branches == 1 else guide(*velocity.chunk(2), alpha=self.guidance_scale - 1.0)
 
@@ -128,6 +133,14 @@ class GuidedVelocity:
 def flow_times(scheduler: SchedulerMixin, timesteps: torch.Tensor) -> torch.Tensor:
     """The times in [0, 1] of a scheduler's grid, `(steps,)` float32."""
     return torch.stack([flow_time(scheduler, timestep) for timestep in timesteps])
+
+
+def flow_steps(scheduler: SchedulerMixin, times: torch.Tensor) -> torch.Tensor | None:
+    """How far each of a scheduler's steps goes from `times`, `(steps,)`; `None` where a step is more than one velocity times its
+    length, so that a mean velocity would be wrong."""
+    if not isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+        return None
+    return torch.diff(times, append=torch.ones_like(times[:1]))
 
 
 def solve(
@@ -187,9 +200,11 @@ def sample_mels(
     noise = initial_noise(mel_mask.sum(1).tolist(), prior.shape[1], generators, prior.device)
     scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0, invert_sigmas=True)
     timesteps = set_flow_timesteps(scheduler, flow_sigmas(num_inference_steps), prior.device)
-    velocity = GuidedVelocity(vector_field, flow_times(scheduler, timesteps), prior, style, mel_mask)
+    times = flow_times(scheduler, timesteps)
+    steps = flow_steps(scheduler, times)
+    velocity = GuidedVelocity(vector_field, times, prior, style, mel_mask, steps=steps)
     latents = solve(scheduler, timesteps, vector_field.config.sampling_temperature * noise, velocity)
     return vector_field.denormalize(latents)
 
 
-__all__ = ["GuidedVelocity", "flow_times", "initial_noise", "sample_mels", "solve"]
+__all__ = ["GuidedVelocity", "flow_steps", "flow_times", "initial_noise", "sample_mels", "solve"]

@@ -9,7 +9,7 @@ import torch
 from diffusers import SchedulerMixin
 
 from ...models.vector_field import FlowDubberVectorField
-from ...models.vector_field.sampling import GuidedVelocity, flow_times, initial_noise, solve
+from ...models.vector_field.sampling import GuidedVelocity, flow_steps, flow_times, initial_noise, solve
 from ...schedulers import set_flow_timesteps
 
 
@@ -80,7 +80,15 @@ class SamplingMixin:
         self._num_timesteps = len(timesteps)
         times = flow_times(self.scheduler, timesteps)
         velocity = GuidedVelocity(
-            self.vector_field, times, prior, style, mel_mask, prior_null, self.guidance_scale, self.guidance_form
+            self.vector_field,
+            times,
+            prior,
+            style,
+            mel_mask,
+            prior_null,
+            self.guidance_scale,
+            self.guidance_form,
+            flow_steps(self.scheduler, times),
         )
         with self.progress_bar(total=len(timesteps)) as progress:
 
