@@ -4,9 +4,10 @@
     python examples/benchmark_film.py --output outputs/short --data ../shared/data/grid --num-cues 16 --gap 1 --kills 5
 
 The film is that of make_test_film.py: 60 cues and 12 minutes, or fewer. The command `flowdubber film` runs as a user runs it, so that its
-seconds, processor seconds and memory are those of the whole. Steps: `dub` (all that is measured of one film), `mute` (the speakers
-without the film's sound), `processes` (two processes, and two of `accelerate launch`), `kills` (`kill -9` at random moments, and the same
-command again), `redo` (one cue again, and back). What a step found is kept in `OUTPUT/figures.json`; a step that is not asked for
+seconds, processor seconds and memory are those of the whole. Steps: `dub` (a run from nothing; cuts, speakers, memory), `film` (what is
+heard of it), `starts` (of words), `mute` (the speakers without the film's sound), `redo` (one cue again, and back), `other` (a film of
+another make), `processes` (two processes, and two of `accelerate launch`), `kills` (`kill -9` at random moments, and the same command
+again), `lengths` (memory of a film ten times as long). What a step found is kept in `OUTPUT/figures.json`; a step that is not asked for
 stands in the table as it was found before. (`pip install pyloudnorm` for a second opinion on loudness.)
 """
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
@@ -14,22 +15,15 @@ stands in the table as it was found before. (`pip install pyloudnorm` for a seco
 
 import argparse
 import json
-import os
 import random
-import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import make_test_film
 from film_figures import (
     Dubbed,
     alone_starts,
@@ -40,109 +34,27 @@ from film_figures import (
     measure_sound,
     slope,
     speakers_right,
+    what_is_kept,
 )
+from film_runs import (
+    FIGURES,
+    Bench,
+    call,
+    killed_after,
+    make_film,
+    repeated,
+    spread_cues,
+    takes_of,
+    without_sound,
+)
+from film_table import table
 from flowdubber_hf.dubbing.loading import load_pipeline
-from flowdubber_hf.processing.media import create_media, open_media
 from flowdubber_hf.work.hashing import hash_file
 from pages import insert, update_json
 
 
 SECTION = "figures whole_film"
-FIGURES = "figures.json"
-_COMMAND = (sys.executable, "-m", "flowdubber_hf", "film")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Runs
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A command that came to its end.
-
-    Attributes:
-        wall, processor: seconds; the latter of all its processes.
-        memory: most bytes that one process held.
-    """
-
-    wall: float
-    processor: float
-    memory: int
-
-
-def call(command: Sequence[str], log: Path) -> Ran:
-    """Runs a command to its end.
-
-    Raises:
-        RuntimeError: it failed; with the last lines of what it said.
-    """
-    begun = time.monotonic()
-    with log.open("wb") as said:
-        started = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-        _, status, used = os.wait4(started.pid, 0)
-    started.returncode = os.waitstatus_to_exitcode(status)
-    if started.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n" + log.read_text(errors="replace")[-2000:])
-    return Ran(time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where a film and what was made of it lie.
-
-    Attributes:
-        root: folder of everything.
-        options: of the command line.
-    """
-
-    root: Path
-    options: argparse.Namespace
-
-    @property
-    def folder(self) -> Path:
-        return self.root / "film"
-
-    def kept(self) -> dict[str, Any]:
-        """What was found so far."""
-        return json.loads((self.root / FIGURES).read_text(encoding="utf-8"))
-
-    def dubbed(self, name: str = "dubbed") -> Dubbed:
-        return Dubbed(self.folder, self.root / f"{name}.mkv", self.root / f"{name}.work")
-
-    def command(self, name: str, *more: str, film: Path | None = None) -> list[str]:
-        """`flowdubber film` into `NAME.mkv`."""
-        made = self.dubbed(name)
-        files = ["--cues", self.folder / "film.vtt", "--voices", self.folder / "voices.toml"]
-        files += ["--output", made.output, "--work", made.work]
-        given = [*_COMMAND, str(film or made.film), *map(str, files), "--quiet", "--device", "cpu"]
-        return [*given, "--model", self.options.model, *more]
-
-    def run(self, name: str, *more: str, film: Path | None = None) -> Ran:
-        return call(self.command(name, *more, film=film), self.root / f"{name}.log")
-
-    def forget(self, name: str) -> Dubbed:
-        """Removes what an earlier run of this name wrote."""
-        made = self.dubbed(name)
-        shutil.rmtree(made.work, ignore_errors=True)
-        made.output.unlink(missing_ok=True)
-        return made
-
-    def with_plan(self, name: str) -> Dubbed:
-        """A new work folder that has the faces of the first run's: no step looks for them again."""
-        made, first = self.forget(name), self.dubbed()
-        made.work.mkdir()
-        shutil.copytree(first.work / "shots", made.work / "shots")
-        shutil.copyfile(first.work / "shots.json", made.work / "shots.json")
-        return made
-
-
-def make_film(bench: Bench) -> None:
-    """The film, once."""
-    given = bench.options
-    asked = ["--output", str(bench.folder), "--num-cues", str(given.num_cues), "--gap", str(given.gap)]
-    asked += ["--scale", str(given.scale), *(["--data", str(given.data)] if given.data else [])]
-    if not (bench.folder / "truth.json").is_file():
-        make_test_film.main(asked)
+_SPREAD = 8  # cues of the films whose memory is compared
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -150,12 +62,11 @@ def make_film(bench: Bench) -> None:
 
 
 def measure_dub(bench: Bench) -> dict[str, Any]:
-    """One run from nothing, and all that is measured of its film."""
+    """One run from nothing, and the plan that it made."""
     made = bench.forget("dubbed")
     ran = bench.run("dubbed", "--stems")
-    plan = json.loads((made.work / "plan.json").read_text(encoding="utf-8"))
     speech = sum(row["words"][-1][2] - row["words"][0][1] for row in made.truth["cues"] if row["words"])
-    found = {
+    return {
         "date": str(date.today()),
         "film_seconds": made.truth["frames"] / 25,
         "speech_seconds": speech,
@@ -165,62 +76,54 @@ def measure_dub(bench: Bench) -> dict[str, Any]:
         "processor": ran.processor,
         "memory": ran.memory,
         "seconds": made.report["seconds"],
-        "cuts_f1": cuts_f1(plan, made.truth),
-        "cuts": len(made.truth["cuts"]),
-        "speakers": speakers_right(plan, made.truth),
-        "digest": hash_file(made.output),
-        "takes": takes_of(made),
+        **measure_plan(made),
     }
-    found |= measure_sound(made, bench.root / "track.wav")
-    return found | ({"starts": measure_starts(made, bench.options.model)} if lip_rows(made) else {})
 
 
-def measure_starts(made: Dubbed, model: str) -> dict[str, Any]:
-    pipe = load_pipeline(model, "cpu")
+def measure_plan(made: Dubbed) -> dict[str, Any]:
+    plan = json.loads((made.work / "plan.json").read_text(encoding="utf-8"))
+    found = {"cuts_f1": cuts_f1(plan, made.truth), "cuts": len(made.truth["cuts"])}
+    return found | {"speakers": speakers_right(plan, made.truth)}
+
+
+def measure_film(bench: Bench) -> dict[str, Any]:
+    """All that is heard of the dubbed film. It is put together once more, so that it is what this version makes of the takes."""
+    ran = bench.run("dubbed", "--stems")
+    return measure_sound(bench.dubbed(), bench.root / "track.wav") | {"again": ran.wall}
+
+
+def measure_starts(bench: Bench) -> dict[str, Any]:
+    """Of words, against the truth, in the film and in the same clips alone."""
+    made = bench.dubbed()
+    if not lip_rows(made):
+        return {}
+    pipe = load_pipeline(bench.options.model, "cpu")
     pipe.set_progress_bar_config(disable=True)
     film, alone = both(film_starts(made), list(alone_starts(made, pipe)))
     rise, error = slope(*film)
-    return {
-        "words": len(film[0]),
-        "film_ms": 1e3 * float(np.abs(film[0]).mean()),
-        "alone_ms": 1e3 * float(np.abs(alone[0]).mean()),
-        "slope": rise,
-        "slope_error": error,
-    }
-
-
-def takes_of(made: Dubbed) -> dict[str, str]:
-    """Hash of every take that there is, by its name."""
-    return {str(file.relative_to(made.work)): hash_file(file) for file in sorted(made.work.glob("takes/*/*.wav"))}
+    starts = {"words": len(film[0]), "slope": rise, "slope_error": error}
+    for name, (late, _) in (("film_ms", film), ("alone_ms", alone)):
+        starts[name] = 1e3 * float(np.abs(late).mean())
+    return {"starts": starts}
 
 
 def measure_mute(bench: Bench) -> dict[str, Any]:
     """The same film without its sound, planned."""
-    mute = bench.root / "mute.mkv"
+    mute = bench.folder / "mute.mkv"
     without_sound(bench.folder / "film.mkv", mute)
     made = bench.forget("mute_plan")
-    bench.run("mute_plan", "--stop-after", "plan", film=mute)
-    plan = json.loads((made.work / "plan.json").read_text(encoding="utf-8"))
-    return {"speakers_mute": speakers_right(plan, made.truth)}
-
-
-def without_sound(film: Path, target: Path) -> None:
-    with open_media(film) as source, create_media(target) as copy:
-        pictures = source.streams.video[0]
-        stream = copy.add_stream_from_template(pictures)
-        for packet in source.demux(pictures):
-            if packet.size:
-                packet.stream = stream
-                copy.mux(packet)
+    bench.run("mute_plan", "--stop-after", "plan", source=mute.name)
+    return {"speakers_mute": measure_plan(made)["speakers"]}
 
 
 def measure_processes(bench: Bench) -> dict[str, Any]:
     """Whether two processes, and two of `accelerate launch`, come to the bytes of one."""
+    bench, about = _short(bench)
     first = bench.dubbed()
     digest, takes = hash_file(first.output), takes_of(first)
-    found = {}
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    found: dict[str, Any] = {}
     for name, command in (
         ("two", bench.command("two", "--num-proc", "2")),
         ("launched", [*launch, *bench.command("launched")[1:]]),
@@ -229,14 +132,22 @@ def measure_processes(bench: Bench) -> dict[str, Any]:
         ran = call(command, bench.root / f"{name}.log")
         same = hash_file(made.output) == digest and takes_of(made).items() <= takes.items()
         found[name] = {"same": same, "wall": ran.wall, "processor": ran.processor}
-    return {"processes": found}
+    return {"processes": found | about}
+
+
+def _short(bench: Bench) -> tuple[Bench, dict[str, Any]]:
+    """The film for what takes many runs, and its length where it is another one."""
+    short = bench.short()
+    return short, {} if short is bench else {"minutes": short.minutes}
 
 
 def measure_kills(bench: Bench) -> dict[str, Any]:
     """Kills a run at random moments and begins it again, until so many kills have met it; a run that ends first is compared, and begun anew."""
+    whole = bench.kept()["wall"] if bench.options.short_cues is None else 60.0
+    bench, about = _short(bench)
     first, chance = bench.dubbed(), random.Random(bench.options.seed)
     digest, takes = hash_file(first.output), takes_of(first)
-    longest = max(5.0, bench.options.kill_within or 0.6 * bench.kept()["wall"])
+    longest = max(5.0, bench.options.kill_within or 0.6 * whole)
     kills, ends, same = 0, 0, True
     made = bench.forget("killed")
     stages: dict[str, int] = {}
@@ -252,26 +163,7 @@ def measure_kills(bench: Bench) -> dict[str, Any]:
     bench.run("killed")
     same &= hash_file(made.output) == digest and takes_of(made).items() <= takes.items()
     left = [str(file) for file in (*made.work.rglob(".*"), *made.output.parent.glob(".*"))]
-    return {"kills": {"count": kills, "ends": ends + 1, "same": same, "stages": stages, "left": left}}
-
-
-def killed_after(command: Sequence[str], seconds: float, log: Path) -> bool:
-    """Whether a command was still running when it was killed.
-
-    Raises:
-        RuntimeError: it failed by itself.
-    """
-    with log.open("wb") as said:
-        started = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-    try:
-        code = started.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-        return True
-    if code:
-        raise RuntimeError(f"{' '.join(command)} failed:\n" + log.read_text(errors="replace")[-2000:])
-    return False
+    return {"kills": {"count": kills, "ends": ends + 1, "same": same, "stages": stages, "left": left} | about}
 
 
 def stage_of(made: Dubbed) -> str:
@@ -286,125 +178,57 @@ def stage_of(made: Dubbed) -> str:
 def measure_redo(bench: Bench) -> dict[str, Any]:
     """One cue again, and the take before it taken back."""
     first = bench.dubbed()
+    bench.run("dubbed")
     rows = first.report["cues"]
     number = str(rows[len(rows) // 2]["number"])
     before, digest = takes_of(first), hash_file(first.output)
     ran = bench.run("dubbed", "--redo", number)
+    assembling = bench.dubbed().report["seconds"]["assembling"]
     after = takes_of(first)
     kept = before.items() <= after.items() and len(after) == len(before) + 1
     bench.run("dubbed", "--accept", f"{number}=0")
     back = hash_file(first.output) == digest
-    return {"redo": {"wall": ran.wall, "processor": ran.processor, "kept": kept, "back": back}}
+    found = {"wall": ran.wall, "processor": ran.processor, "assembling": assembling, "kept": kept, "back": back}
+    return {"redo": found}
+
+
+def measure_lengths(bench: Bench) -> dict[str, Any]:
+    """Memory of whole runs of the film and of ten times the film, the same number of cues in both."""
+    truth, rows = bench.dubbed().truth, []
+    for times in (1, 10):
+        source, cues = f"film_{times}.mkv", f"film_{times}.vtt"
+        repeated(bench.dubbed().film, bench.folder / source, times, truth["frames"] / 25)
+        spread_cues(truth, _SPREAD, times, bench.folder / cues)
+        made = bench.forget("length")
+        ran = bench.run("length", source=source, cues=cues)
+        rows.append({"minutes": times * bench.minutes, "cues": _SPREAD, "memory": ran.memory, "wall": ran.wall})
+        made.output.unlink()
+        (bench.folder / source).unlink()
+    return {"lengths": rows}
+
+
+def measure_other(bench: Bench) -> dict[str, Any]:
+    """A film of another make, its channels kept."""
+    small, source = bench.small(), "other.mp4"
+    made = small.forget("other", source)
+    ran = small.run("other", "--stems", "--layout", "film", "--embed-subtitles", source=source)
+    about = {"minutes": small.minutes, "cues_dubbed": len(made.rows)}
+    about |= {"failed": made.report["totals"]["failed"], "wall": ran.wall, "memory": ran.memory}
+    sound = measure_sound(made, small.root / "track.wav")
+    return {"other": about | measure_plan(made) | sound | {"kept": what_is_kept(made)}}
 
 
 STEPS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "dub": measure_dub,
+    "film": measure_film,
+    "starts": measure_starts,
     "mute": measure_mute,
+    "redo": measure_redo,
+    "other": measure_other,
     "processes": measure_processes,
     "kills": measure_kills,
-    "redo": measure_redo,
+    "lengths": measure_lengths,
 }
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The table
-
-
-def figure_rows(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
-    """What is measured, its figure, what it should be, and whether it is."""
-    rows = [("cuts found, F1", f"{found['cuts_f1']:.3f} of {found['cuts']} cuts", ">= 0.99", found["cuts_f1"] >= 0.99)]
-    for name, title, least in (
-        ("speakers", "speaker right, with the film's sound", 0.95),
-        ("speakers_mute", "speaker right, without it", 0.85),
-    ):
-        if name in found:
-            right = sum(one for _, one in found[name])
-            share = right / len(found[name])
-            rows.append(
-                (
-                    title,
-                    f"{100 * share:.1f} % ({right} of {len(found[name])})",
-                    f">= {100 * least:.0f} %",
-                    share >= least,
-                )
-            )
-    rows += _time_rows(found)
-    before, after = found["loudness"]
-    leak = found["leakage"]
-    rows += [
-        ("off-screen cues wholly inside their windows", f"{sum(found['inside'])} of {len(found['inside'])}", "all", all(found["inside"])),
-        ("samples outside of windows that differ from the film's sound", str(found["changed_outside"]), "0", not found["changed_outside"]),
-        ("the actor under the dub, worst cue", "none" if leak is None else f"{leak:.0f} dB", "<= -40 dB", leak is None or leak <= -40),
-        ("loudness after less before", f"{after - before:+.2f} LU", "within 0.2", abs(after - before) <= 0.2),
-        ("true peak of the decoded track", f"{found['true_peak']:.2f} dBTP", "<= -1", found["true_peak"] <= -1),
-        ("length error of stems and mix", f"{found['length_error']} samples", "0", not found["length_error"]),
-    ]  # fmt: skip
-    rows += _run_rows(found)
-    return rows
-
-
-def _time_rows(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
-    rows = []
-    if "starts" in found:
-        one = found["starts"]
-        more = one["film_ms"] - one["alone_ms"]
-        rows += [
-            ("word starts against the truth, in the film and the same clips alone", f"{one['film_ms']:.1f} and {one['alone_ms']:.1f} ms ({one['words']} words)", "+2 ms at most", more <= 2),
-            ("slope of the word starts over ten minutes", f"{one['slope']:+.1f} ± {one['slope_error']:.1f} ms", "no more than its error", abs(one["slope"]) <= 2 * one["slope_error"]),
-        ]  # fmt: skip
-    lag, rise = found["lag_samples"], found["lag_slope"]
-    rows.append(("takes out of their places in the decoded track, worst", f"{lag} samples", "0", lag == 0))
-    rows.append(("slope of their places over ten minutes", f"{rise:+.3f} ms", "< 1 ms", abs(rise) < 1))
-    return rows
-
-
-def _run_rows(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
-    rows = []
-    if "redo" in found:
-        one = found["redo"]
-        rows += [
-            ("`--redo` of a cue", f"{one['wall']:.0f} s, {one['processor']:.0f} processor seconds", "<= 8 s", one["wall"] <= 8),
-            ("every other take's bytes after it; the film's after `--accept`", _same(one["kept"] and one["back"]), "the same", one["kept"] and one["back"]),
-        ]  # fmt: skip
-    if "kills" in found:
-        one = found["kills"]
-        where = ", ".join(f"{count} {stage}" for stage, count in one["stages"].items())
-        rows.append(
-            (
-                f"{one['count']} times `kill -9` ({where}): the film's bytes",
-                _same(one["same"]),
-                "the same",
-                one["same"],
-            )
-        )
-    for name, title in (("two", "two processes"), ("launched", "`accelerate launch` with two")):
-        if name in found.get("processes", {}):
-            one = found["processes"][name]
-            rows.append((f"{title}: the film's bytes", _same(one["same"]), "the same", one["same"]))
-    wall, processor = (found[name] / found["film_seconds"] for name in ("wall", "processor"))
-    share = found["speech_seconds"] / found["film_seconds"]
-    rows += [
-        ("most memory of the process", f"{found['memory'] / 1e9:.2f} GB", "<= 1.2 GB", found["memory"] <= 1.2e9),
-        (f"time from film to film over the film's length (speech: {100 * share:.0f} % of it)", f"{wall:.2f}; processor {processor:.2f}", "<= 0.6", wall <= 0.6),
-    ]  # fmt: skip
-    return rows
-
-
-def _same(is_same: bool) -> str:
-    return "the same" if is_same else "others"
-
-
-def table(found: dict[str, Any], about: str) -> str:
-    """The figures for docs/benchmarks.md; what misses its mark is bold."""
-    minutes = found["film_seconds"] / 60
-    lines = [
-        f"{about}: {minutes:.1f} minutes, {found['cues']} cues dubbed, {found['failed']} failed, {found['date']}.",
-        "",
-    ]
-    lines += ["| | measured | wanted |", "|---|---|---|"]
-    for title, figure, wanted, met in figure_rows(found):
-        lines.append(f"| {title} | {figure if met else f'**{figure}**'} | {wanted} |")
-    return "\n".join(lines) + "\n"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -420,6 +244,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--kills", type=int, default=20, help="how often a run is killed (default: 20)")
     parser.add_argument("--kill-within", type=float, help="seconds after which at most (default: 0.6 of a whole run)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument(
+        "--short-cues", type=int, help="processes and kills on a film of so many cues (default: the same film)"
+    )
+    parser.add_argument("--remark", default="", help="a sentence of the machine for the table")
     parser.add_argument("--steps", nargs="+", choices=tuple(STEPS), default=list(STEPS), help="(default: all)")
     parser.add_argument("--docs", type=Path, help="folder of the repository whose docs/benchmarks.md gets the table")
     options = parser.parse_args(argv)
@@ -431,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f"== {name}", flush=True)
             update_json(bench.root / FIGURES, **STEPS[name](bench))
     cast = "People of GRID's clips" if options.data else "The drawn head"
-    text = table(bench.kept(), cast)
+    text = table(bench.kept(), cast, options.remark)
     print(text)
     if options.docs is not None:
         insert(options.docs / "docs" / "benchmarks.md", SECTION, text)

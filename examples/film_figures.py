@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import hashlib
 import importlib
 import json
 import math
@@ -13,17 +14,18 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
-from film_pieces import SAMPLES
 from flowdubber_hf.dubbing.takes import best_take
 from flowdubber_hf.film.background import FADE, joined
 from flowdubber_hf.film.levels import momentary_loudness, programme_loudness
 from flowdubber_hf.film.mix import blocks_of
 from flowdubber_hf.film.sound import FilmClock, decoded_sound, film_clock, store_sound
-from flowdubber_hf.film.streams import track_peak
+from flowdubber_hf.film.streams import TITLE, track_peak
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.processing.encoding import to_sound_rate
+from flowdubber_hf.processing.frames import metadata_rotation
 from flowdubber_hf.processing.long_wav import RATE, LongWav
 from flowdubber_hf.processing.media import open_media
 from flowdubber_hf.processing.sound import SAMPLING_RATE, load_audio
@@ -44,15 +46,17 @@ class Dubbed:
         folder: of the film that `make_test_film.py` wrote.
         output: the dubbed film.
         work: folder of its run, with stems.
+        source: name of the film in the folder.
     """
 
     folder: Path
     output: Path
     work: Path
+    source: str = "film.mkv"
 
     @property
     def film(self) -> Path:
-        return self.folder / "film.mkv"
+        return self.folder / self.source
 
     @cached_property
     def truth(self) -> dict[str, Any]:
@@ -210,6 +214,14 @@ def decoded(path: Path) -> Iterator[np.ndarray]:
         yield from (part.to_ndarray() for part in to_floats.resample(None))
 
 
+def samples_of(film: Path) -> int:
+    """At 48 kHz, as long as all its pictures at their nominal rate."""
+    with open_media(film) as container:
+        stream = container.streams.video[0]
+        count = sum(bool(packet.size) for packet in container.demux(stream))
+        return round(count * RATE / stream.average_rate)
+
+
 def changed_outside(dubbed: Dubbed) -> int:
     """Samples outside of the windows and their fades in which the background is not the film's own sound, bit for bit."""
     background = LongWav(dubbed.work / "stems" / "background.wav")
@@ -225,14 +237,58 @@ def changed_outside(dubbed: Dubbed) -> int:
     return changed + abs(background.samples - place)
 
 
-def loudness(path: Path) -> float:
-    """LUFS of the track that players take: by pyloudnorm if it is installed, else by FFmpeg's meter."""
+def loudness(path: Path) -> tuple[float, str]:
+    """LUFS of the track that players take and by whose meter: pyloudnorm's if it is installed, else FFmpeg's."""
     try:
         meter = importlib.import_module("pyloudnorm")
     except ImportError:
-        return programme_loudness(momentary_loudness(decoded_sound(path, "stereo"), "stereo"))
+        return programme_loudness(momentary_loudness(decoded_sound(path, "stereo"), "stereo")), "FFmpeg"
     sound = np.concatenate(list(decoded_sound(path, "stereo")), axis=1).T
-    return float(meter.Meter(RATE).integrated_loudness(sound))
+    return float(meter.Meter(RATE).integrated_loudness(sound)), "pyloudnorm"
+
+
+def what_is_kept(dubbed: Dubbed) -> dict[str, bool]:
+    """Of the film's own tracks, whether each is in the dubbed one as it was, packet by packet; and how players show it."""
+    found = {}
+    with open_media(dubbed.film) as film, open_media(dubbed.output) as output:
+        sounds, texts = output.streams.audio, output.streams.subtitles
+        first = sounds[0]
+        found["dub first and default"] = first.disposition == Disposition.default and first.metadata["title"] == TITLE
+        for kind, ours, theirs in (
+            ("sound track", sounds, film.streams.audio),
+            ("subtitles", texts, film.streams.subtitles),
+        ):
+            for number, stream in enumerate(theirs, 1):
+                language = stream.metadata.get("language")
+                copies = [one for one in ours if one.metadata.get("title") != TITLE]
+                copy = copies[number - 1] if len(copies) >= number else None
+                same = copy is not None and copy.metadata.get("language") == language
+                found[f"{kind} {number} ({language})"] = same and _packets(dubbed.output, copy) == _packets(
+                    dubbed.film, stream
+                )
+        pictures = (
+            _packets(path, one.streams.video[0]) for path, one in ((dubbed.output, output), (dubbed.film, film))
+        )
+        found["pictures"] = len(set(pictures)) == 1
+        found["chapters"] = _chapters(output) == _chapters(film) != []
+        turns = {metadata_rotation(next(one.decode(video=0))) for one in (output, film)}
+        found["rotation"] = len(turns) == 1 and turns != {0}
+    return found
+
+
+def _packets(path: Path, stream: av.stream.Stream) -> str:
+    """Hash of a track's contents."""
+    with open_media(path) as container:
+        content = hashlib.sha256()
+        for packet in container.demux(container.streams[stream.index]):
+            content.update(bytes(packet))
+    return content.hexdigest()
+
+
+def _chapters(container: av.container.InputContainer) -> list[tuple[float, str]]:
+    return [
+        (round(float(one["start"] * one["time_base"]), 2), one["metadata"]["title"]) for one in container.chapters()
+    ]
 
 
 def measure_sound(dubbed: Dubbed, kept: Path) -> dict[str, Any]:
@@ -241,10 +297,14 @@ def measure_sound(dubbed: Dubbed, kept: Path) -> dict[str, Any]:
     track = store_sound(dubbed.output, kept, dubbed.clock, "stereo")
     late = lags(dubbed, track)
     leaks = [cue["levels"]["leakage_db"] for cue, _ in dubbed.rows]
-    lengths = {LongWav(file).samples for file in (dubbed.work / "stems").glob("*.wav")}
-    error = max(abs(length - SAMPLES * dubbed.truth["frames"]) for length in lengths)
+    lengths, of_film = (
+        {LongWav(file).samples for file in (dubbed.work / "stems").glob("*.wav")},
+        samples_of(dubbed.film),
+    )
+    error = max(abs(length - of_film) for length in lengths)
     heard = [cue["checks"] for cue, _ in dubbed.rows if cue["checks"].get("words_wrong") is not None]
     mix = LongWav(dubbed.work / "stems" / "mix.wav")
+    (before, meter), (after, _) = loudness(dubbed.film), loudness(dubbed.output)
     silent = sum(block.shape[1] for block in blocks_of(mix) if not block.any())
     return {
         "lag_samples": round(RATE * float(np.abs(late[:, 1]).max())),
@@ -252,7 +312,8 @@ def measure_sound(dubbed: Dubbed, kept: Path) -> dict[str, Any]:
         "inside": kept_inside(dubbed),
         "changed_outside": changed_outside(dubbed),
         "leakage": max((leak for leak in leaks if leak is not None), default=None),
-        "loudness": [loudness(dubbed.film), loudness(dubbed.output)],
+        "loudness": [before, after],
+        "meter": meter,
         "true_peak": track_peak(dubbed.output),
         "length_error": error,
         "words": sum(one["words"] for one in heard),

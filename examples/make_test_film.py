@@ -249,7 +249,7 @@ def _write_texts(folder: Path, film: Film, cast: GridCast | DrawnCast, scale: fl
     blocks = ["WEBVTT\n"]
     for cue in film.cues:
         head = f"<v {cue['speaker']}>" if cue["speaker"] else ""
-        blocks.append(f"{_clock(cue['start'])} --> {_clock(cue['end'])}\n{head}{cue['text']}\n")
+        blocks.append(f"{clock(cue['start'])} --> {clock(cue['end'])}\n{head}{cue['text']}\n")
     (folder / "film.vtt").write_text("\n".join(blocks), encoding="utf-8")
     speakers = sorted({cue["speaker"] for cue in film.cues if cue["speaker"]})
     (folder / "voices").mkdir(exist_ok=True)
@@ -268,7 +268,8 @@ def _write_texts(folder: Path, film: Film, cast: GridCast | DrawnCast, scale: fl
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
 
 
-def _clock(microseconds: int) -> str:
+def clock(microseconds: int) -> str:
+    """As cue sheets write it."""
     milliseconds = microseconds // 1000
     return f"{milliseconds // 3600000:02}:{milliseconds // 60000 % 60:02}:{milliseconds // 1000 % 60:02}.{milliseconds % 1000:03}"
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..processing.sound import load_audio
 from .background import (
     FilmBackground,
     joined,
@@ -19,7 +18,7 @@ from .background import (
     silent_background,
 )
 from .leakage import Leak, find_leaks
-from .levels import BlockLevels, line_gains, parse_loudness, programme_loudness, take_loudness, window_loudness
+from .levels import BlockLevels, line_gains, parse_loudness, programme_loudness, takes_loudness, window_loudness
 from .mix import Mix, MixLevels, finish_mix, write_stems
 from .own_files import begin_own, note_own
 from .plan import FilmPlan
@@ -91,7 +90,7 @@ def assemble(
     momentary, _ = BlockLevels(work / "film-levels.npz").measure(film, layout)
     tell("mix", 0.2)
     spans = [_span(cue.plan, clock) for cue in cues]
-    lines, line_levels = _lines(plan, cues, clock, momentary, spans)
+    lines, line_levels = _lines(plan, cues, clock, momentary, work)
     stems = stems_of(lines, layout, clock.samples)
     speech = joined(spans, clock.samples)
     background = _background(settings, film, layout, speech, clock, work, warnings, tell)
@@ -102,7 +101,8 @@ def assemble(
     tell("mix", 0.8)
     dub = Mix(stems)
     own = None if parse_background(settings.background).kind in ("gaps", "none") else background
-    leaks = dict(zip((cue.plan.id for cue in cues), find_leaks(film, mix, dub, spans, own), strict=True))
+    found = find_leaks(film, mix, dub, spans, own, folder=work)
+    leaks = dict(zip((cue.plan.id for cue in cues), found, strict=True))
     shown = subtitles_of([_spoken(cue) for cue in cues])
     outputs = [plan.settings.output, *([settings.subtitles] if settings.subtitles else [])]
     begin_own(plan.settings.work_folder, outputs)
@@ -120,6 +120,7 @@ def assemble(
         layout,
         _from_first_picture(embedded(shown), clock) if settings.embed_subtitles else None,
         overwrite=True,  # `check_run` has looked at what is there
+        folder=work / "encoded",
         on_warning=warnings.append,
     )
     note_own(plan.settings.work_folder, outputs)
@@ -154,7 +155,7 @@ def _lines(
     cues: Sequence["DubbedCue"],
     clock: FilmClock,
     momentary: np.ndarray,
-    spans: Sequence[tuple[int, int]],
+    work: Path,
 ) -> tuple[list[Line], dict[str, dict[str, float | None]]]:
     """The takes in their places, as loud as the lines whose place they take."""
     speakers = [cue.plan.cue.speaker or DEFAULT for cue in cues]
@@ -163,7 +164,7 @@ def _lines(
         window_loudness(momentary, start, cue.plan.window[1] - clock.offset)
         for cue, start in zip(cues, starts, strict=True)
     ]
-    takes = [take_loudness(np.repeat(load_audio(cue.file), 3)) for cue in cues]
+    takes = takes_loudness([cue.file for cue in cues], work)
     gains = line_gains(film, takes, speakers)
     lines, levels = [], {}
     for cue, start, speaker, gain, of_film, of_take in zip(cues, starts, speakers, gains, film, takes, strict=True):

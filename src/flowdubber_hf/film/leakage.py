@@ -5,10 +5,13 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .kept import Kept
 from .sound import Sound
 
 
@@ -71,6 +74,7 @@ def find_leaks(
     windows: Sequence[tuple[int, int]],
     own: Sound | None = None,
     limit: float = LEAKAGE_LIMIT,
+    folder: Path | None = None,
 ) -> list[Leak]:
     """[`leakage`] of each window of speech.
 
@@ -78,11 +82,20 @@ def find_leaks(
         film, mix, dub, own: as there, of the whole film; the mix before or after its gain, which a few decibels do not matter for.
         windows: first sample and one behind the last of each.
         limit: decibels.
+        folder (*optional*): where measurements are kept.
     """
+    kept = Kept(None if folder is None else folder / "leaks.npz")
+    sounds = [film, mix, dub, *([] if own is None else [own])]
+
+    def measured(start: int, last: int) -> np.ndarray:
+        level = leakage(*(sound.read(start, last) for sound in sounds))
+        return np.array([-math.inf if level is None else level])
+
     found = []
     for start, stop in windows:
         last = min(stop, start + _LONGEST)
-        pieces = (sound.read(start, last) for sound in (film, mix, dub))
-        level = leakage(*pieces, None if own is None else own.read(start, last))
-        found.append(Leak(start, stop, level, level is not None and level > limit))
+        key = f"{start} {last} {[sound.key(start, last) for sound in sounds]}"
+        (level,) = kept.of(key, 1, partial(measured, start, last)).tolist()
+        found.append(Leak(start, stop, level if math.isfinite(level) else None, level > limit))
+    kept.save()
     return found

@@ -8,19 +8,19 @@ so that only blocks that changed are measured again.
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-import hashlib
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
 
+from ..processing.encoding import to_sound_rate
 from ..processing.long_wav import BLOCK, RATE
-from ..work.files import replace_file
+from ..processing.sound import SAMPLING_RATE, load_audio
+from .kept import Kept
 from .sound import MICROSECONDS, Sound
 
 
@@ -100,24 +100,15 @@ def _decibels(peak: float) -> float:
     return 20 * math.log10(peak) if peak > 0 else -math.inf
 
 
-@dataclass
 class BlockLevels:
     """Loudness of a film's sound, block by block, with what was measured before.
 
     Args:
-        path (*optional*): of a file that keeps the measurements; one that cannot be read counts as none.
+        path (*optional*): of the file of measurements.
     """
 
-    path: Path | None = None
-    _known: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.path is not None and self.path.is_file():
-            try:
-                with np.load(self.path, allow_pickle=False) as held:
-                    self._known = {name: np.asarray(held[name], np.float64) for name in held.files}
-            except Exception:  # whatever a damaged file brings its reader to: it is measured again
-                self._known = {}
+    def __init__(self, path: Path | None = None):
+        self._kept = Kept(path)
 
     def measure(self, sound: Sound, layout: str, peak: bool = False) -> tuple[np.ndarray, float | None]:
         """As [`momentary_loudness`] and [`true_peak`], of a whole film; what is no longer needed is forgotten.
@@ -127,32 +118,24 @@ class BlockLevels:
             layout: of its channels.
             peak (`bool`, defaults to `False`): measure the true peak, too, which takes twice as long; `None` else, and for silence.
         """
-        used: dict[str, np.ndarray] = {}
         measured, highest = [], -math.inf
         for start in range(0, sound.samples, BLOCK):
             stop = min(start + BLOCK, sound.samples)
             before = min(start, _SETTLE)
             key = f"{layout} {peak} {start} {stop} {sound.key(start - before, stop)}"
-            name = hashlib.sha256(key.encode()).hexdigest()[:32]
-            levels = self._known.get(name)
-            if levels is None or len(levels) != (stop - start) // TICK + 1:
-                found = list(_metered([sound.read(start - before, stop)], layout, peak))
-                top = (
-                    _decibels(max(float(one.get("lavfi.r128.true_peak", 0)) for one in found)) if found else -math.inf
-                )
-                levels = np.array([*(_number(one.get("lavfi.r128.M")) for one in found[before // TICK :]), top])
-            used[name] = levels
+            block = partial(_block_levels, sound, start - before, start, stop, layout, peak)
+            levels = self._kept.of(key, (stop - start) // TICK + 1, block)
             measured.append(levels[:-1])
             highest = max(highest, float(levels[-1]))
-        if used.keys() != self._known.keys() and self.path is not None:
-            self._save(used)
-        self._known = used
+        self._kept.save()
         return np.concatenate(measured), highest if math.isfinite(highest) else None
 
-    def _save(self, levels: dict[str, np.ndarray]) -> None:
-        held = io.BytesIO()
-        np.savez(held, **levels)
-        replace_file(self.path, held.getvalue())
+
+def _block_levels(sound: Sound, begin: int, start: int, stop: int, layout: str, peak: bool) -> np.ndarray:
+    """Momentary loudness from `start` to `stop`, and behind it the true peak; the meter hears the sound from `begin` on."""
+    found = list(_metered([sound.read(begin, stop)], layout, peak))
+    top = _decibels(max(float(one.get("lavfi.r128.true_peak", 0)) for one in found)) if found else -math.inf
+    return np.array([*(_number(one.get("lavfi.r128.M")) for one in found[(start - begin) // TICK :]), top])
 
 
 def programme_loudness(momentary: np.ndarray) -> float | None:
@@ -241,6 +224,29 @@ def take_loudness(sound: np.ndarray) -> float | None:
     """
     missing = max(0, _TICKS * TICK - len(sound))  # a word of less than 400 ms is measured with silence behind it
     return programme_loudness(momentary_loudness([np.pad(sound, (0, missing))[None]], "mono"))
+
+
+def takes_loudness(files: Sequence[Path], folder: Path | None = None) -> list[float | None]:
+    """[`take_loudness`] of takes at any rate, each measured once.
+
+    Args:
+        files: of the takes.
+        folder (*optional*): where measurements are kept.
+    """
+    kept = Kept(None if folder is None else folder / "take-levels.npz")
+
+    def measured(file: Path) -> np.ndarray:
+        level = take_loudness(to_sound_rate(load_audio(file), SAMPLING_RATE))
+        return np.array([-math.inf if level is None else level])
+
+    levels = []
+    for file in files:
+        found = file.stat()
+        key = f"{file.absolute()} {found.st_size} {found.st_mtime_ns}"
+        (level,) = kept.of(key, 1, partial(measured, file)).tolist()
+        levels.append(level if math.isfinite(level) else None)
+    kept.save()
+    return levels
 
 
 def parse_loudness(text: str) -> str | float:

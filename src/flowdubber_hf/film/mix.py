@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..processing.encoding import LOSSLESS, SoundTrack
+from ..processing.encoding import LOSSLESS, SoundTrack, TrackParts
 from ..processing.long_wav import BLOCK, write_long_wav
 from .levels import BlockLevels, programme_gain, programme_loudness
 from .limiter import CEILING, CONTEXT, LOSSY_MARGIN, limit
@@ -148,11 +148,11 @@ def finish_mix(
     """
     before = programme_loudness(_kept(folder, "mix").measure(mix, layout)[0])
     finish = Finish(_stepped(programme_gain(choice, film, before)), ceiling_for(codec))
-    momentary, peak = _measured(mix, layout, finish, folder)
+    momentary, peak = _measured(mix, layout, finish, folder, "output")
     lost = programme_gain(choice, film, programme_loudness(momentary))
     if _HEARD < lost < _MOST_MADE_UP:
         finish = Finish(_stepped(finish.gain_db + lost), finish.ceiling)
-        momentary, peak = _measured(mix, layout, finish, folder)
+        momentary, peak = _measured(mix, layout, finish, folder, "louder")
     levels = MixLevels(film, before, programme_loudness(momentary), finish, peak, momentary)
     return Finished(mix, finish), levels
 
@@ -166,15 +166,23 @@ def _kept(folder: Path | None, name: str) -> BlockLevels:
     return BlockLevels(None if folder is None else folder / f"{name}-levels.npz")
 
 
-def _measured(mix: Sound, layout: str, finish: Finish, folder: Path | None) -> tuple[np.ndarray, float | None]:
-    return _kept(folder, "output").measure(Finished(mix, finish), layout, peak=True)
+def _measured(
+    mix: Sound, layout: str, finish: Finish, folder: Path | None, name: str
+) -> tuple[np.ndarray, float | None]:
+    return _kept(folder, name).measure(Finished(mix, finish), layout, peak=True)
 
 
 def sound_track(
-    sound: Sound, codec: str, layout: str, language: str | None = "eng", title: str | None = None
+    sound: Sound,
+    codec: str,
+    layout: str,
+    language: str | None = "eng",
+    title: str | None = None,
+    folder: Path | None = None,
 ) -> SoundTrack:
-    """A finished mix as a track of the film."""
-    return SoundTrack(lambda: blocks_of(sound), sound.samples, codec, layout, language, title, quick=True)
+    """A finished mix as a track of the film; what was encoded of it is kept in a folder, if one is given."""
+    parts = None if folder is None else TrackParts(sound.read, sound.key, folder)
+    return SoundTrack(lambda: blocks_of(sound), sound.samples, codec, layout, language, title, quick=True, parts=parts)
 
 
 def write_stems(

@@ -81,6 +81,7 @@ def write_film(
     overwrite: bool = False,
     comment: str | None = SYNTHETIC_SPEECH_NOTICE,
     on_warning: Callable[[str], None] | None = None,
+    folder: Path | None = None,
 ) -> Path:
     """Writes the dubbed film: the packets of its pictures as they are, the dub beside them; whole or not at all.
 
@@ -94,11 +95,12 @@ def write_film(
         overwrite (`bool`, defaults to `False`): replace a file that exists.
         comment (*optional*): goes into the file's metadata, by default that the speech is synthetic.
         on_warning (*optional*): called with each sentence about what is missing in the file.
+        folder (*optional*): where encoded sound is kept, so that what did not change is not encoded again.
 
     Raises:
         ValueError: as [`check_film_output`], or the file cannot be written.
     """
-    track = sound_track(sound, tracks.codec, layout, tracks.language, TITLE)
+    track = sound_track(sound, tracks.codec, layout, tracks.language, TITLE, folder)
     text = None if subtitles is None else TextTrack(subtitles, tracks.language, TITLE)
     return mux_tracks(
         film, track, output, text, overwrite, comment, tracks.transcode, on_warning, keep_sound=tracks.keep_sound

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -41,6 +42,21 @@ _MAX_SIDE = 4096  # of written pictures: players' decoders end there
 
 
 @dataclass(frozen=True)
+class TrackParts:
+    """Sound of which any place can be asked for, and where encoded parts of it are kept.
+
+    Attributes:
+        read: `(channels, stop - start)` float32 of the samples from `start` to `stop`.
+        key: text that is another one where the sound there is another one.
+        folder: of the parts, made where missing.
+    """
+
+    read: Callable[[int, int], np.ndarray]
+    key: Callable[[int, int], str]
+    folder: Path
+
+
+@dataclass(frozen=True)
 class SoundTrack:
     """A sound track to be written at 48 kHz, given piece by piece, so that its length costs no memory.
 
@@ -52,6 +68,7 @@ class SoundTrack:
         language: three letters of ISO 639-2; `None` says nothing.
         title: shown by players in the list of tracks.
         quick: AAC is encoded in two fifths of the time, as large and half a decibel noisier: for films.
+        parts: the same sound by its places, for codecs that are encoded in parts (see `track_parts`).
     """
 
     blocks: Callable[[], Iterable[np.ndarray]]
@@ -61,6 +78,7 @@ class SoundTrack:
     language: str | None = "eng"
     title: str | None = None
     quick: bool = False
+    parts: TrackParts | None = None
 
 
 def silence(track: SoundTrack, samples: int = SOUND_RATE) -> SoundTrack:
@@ -83,14 +101,29 @@ def add_sound(
     Raises:
         ValueError: the encoder does not know the layout.
     """
-    channels = len(av.AudioLayout(layout).channels)
-    settings = {} if codec in LOSSLESS else {"bit_rate": _BIT_RATE_STEP * (channels + 1)}
-    if quick and codec == "aac":
-        settings["options"] = {"aac_coder": "fast"}
+    settings = _settings(codec, layout, quick)
     stream = target.add_stream(SOUND_CODECS[codec], rate=SOUND_RATE, layout=encoder_layout(codec, layout), **settings)
     if codec in LOSSLESS:
         stream.codec_context.format = "s32"
     return stream
+
+
+def sound_encoder(codec: str = "aac", layout: str = "mono", quick: bool = False) -> av.AudioCodecContext:
+    """An encoder as that of [`add_sound`], for a lossy codec, without a file."""
+    encoder = av.CodecContext.create(SOUND_CODECS[codec], "w")
+    encoder.sample_rate, encoder.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
+    encoder.layout, encoder.format = encoder_layout(codec, layout), encoder.codec.audio_formats[0]
+    for name, value in _settings(codec, layout, quick).items():
+        setattr(encoder, name, value)
+    return encoder
+
+
+def _settings(codec: str, layout: str, quick: bool) -> dict[str, Any]:
+    """Bit rate and options of an encoder."""
+    if codec in LOSSLESS:
+        return {}
+    settings: dict[str, Any] = {"bit_rate": _BIT_RATE_STEP * (len(av.AudioLayout(layout).channels) + 1)}
+    return settings | ({"options": {"aac_coder": "fast"}} if quick and codec == "aac" else {})
 
 
 def encoder_layout(codec: str, layout: str) -> str:

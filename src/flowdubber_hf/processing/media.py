@@ -161,7 +161,10 @@ class FrameReader:
 
 def decode_time(packet: av.Packet) -> float:
     """Seconds; what packets of several streams are put in order by."""
-    return float(packet.dts * packet.time_base) if packet.dts is not None else 0.0
+    if packet.dts is None:
+        return 0.0
+    base = packet.time_base
+    return packet.dts * base.numerator / base.denominator
 
 
 def mono_parts(frames: Iterable[av.AudioFrame], sampling_rate: int) -> Iterator[np.ndarray]:

@@ -5,6 +5,7 @@
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.stream import Disposition
 
 from .encoding import SOUND_RATE, SoundTrack, add_pictures, add_sound, encode_pictures, encode_track, silence
@@ -19,6 +21,7 @@ from .frames import scan_video
 from .media import FrameReader, decode_time, open_video, sound_stream
 from .survey import Survey, kept_tags
 from .text_tracks import TextTrack, convert_text, text_codec, text_packets
+from .track_parts import PARTED, encode_parts
 
 
 # Some languages have two codes of three letters; QuickTime knows the one or the other, and Swedish by one of its own.
@@ -111,7 +114,8 @@ def write_copy(
         elif sound is None:
             sound = silence(SoundTrack(list, 0))  # no container is empty
         if sound is not None:
-            packets.append(encode_track(sound, _dub_stream(target, sound)))
+            encode = encode_parts if sound.parts is not None and sound.codec in PARTED else encode_track
+            packets.append(encode(sound, _dub_stream(target, sound)))
         replaced = sound_stream(container)
         for index in plan.streams:
             targets[index] = _further_stream(target, container.streams[index], plan.texts.get(index))
@@ -229,6 +233,10 @@ def _copied_packets(
     begins earlier or goes on after `seconds`. Subtitles of `texts` change their codec."""
     start = survey.start * video.time_base
     wanted = [stream for stream in container.streams if stream.index in targets or stream is video]
+    # Whole ticks of each stream: fractions for every packet of a film take longer than its sound.
+    shifts = {stream.index: round(start / stream.time_base) for stream in wanted}
+    ends = {} if seconds is None else {stream.index: math.ceil(seconds / stream.time_base) for stream in wanted}
+    first = int(np.flatnonzero(survey.kept).max(initial=0)) + 1 - int(survey.kept.sum())
     latest: dict[int, int] = {}
     number = -1
     for packet in _demuxed(container, wanted):
@@ -237,18 +245,18 @@ def _copied_packets(
             continue  # what the demuxer sends at the end of the file
         if index == video.index:
             number += 1
-            if pictures is not None and number > max(survey.kept) - len(survey.kept) + pictures:
+            if pictures is not None and number >= first + pictures:
                 return
-            if index not in targets or number not in survey.kept:
+            if index not in targets or not survey.kept[number]:
                 continue
         packet.pts = packet.dts if packet.pts is None else packet.pts
         if index == video.index and survey.decode_times is not None:
-            packet.dts = survey.decode_times[number]
-        _shift(packet, round(start / packet.time_base))
+            packet.dts = int(survey.decode_times[number])
+        _shift(packet, shifts[index])
         if index == video.index and number == survey.last and not packet.duration:
             packet.duration = survey.step
         if index != video.index and (
-            packet.pts is None or packet.pts < 0 or (seconds is not None and packet.pts * packet.time_base >= seconds)
+            packet.pts is None or packet.pts < 0 or (seconds is not None and packet.pts >= ends[index])
         ):
             continue
         if index in texts:

@@ -3,13 +3,14 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import av
+import numpy as np
 
 from .media import FrameReader, open_video, picture_stream, sound_stream
 
@@ -17,18 +18,26 @@ from .media import FrameReader, open_video, picture_stream, sound_stream
 # Tags that describe the file which is read and not what it shows.
 _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id")
 _OWN_TAG_STARTS = ("bps", "number_of_", "_statistics")
+_UNKNOWN = -(2**63)  # of a time stamp, as FFmpeg has it
 # Streams of data that a container makes itself, from chapters and from the time code among the tags.
 _MADE_ANEW = ("bin_data", "tmcd", None)
 
 
-class _Packet(NamedTuple):
-    """What a packet of pictures says of itself."""
+@dataclass(frozen=True)
+class _Packets:
+    """What the packets of pictures say of themselves, a column each: a film of two hours has 200,000.
 
-    pts: int | None
-    dts: int | None
-    duration: int
-    key: bool
-    discarded: bool
+    Attributes:
+        pts, dts: int64; `_UNKNOWN` where a packet has none.
+        duration: int64.
+        key, discarded: bool.
+    """
+
+    pts: np.ndarray
+    dts: np.ndarray
+    duration: np.ndarray
+    key: np.ndarray
+    discarded: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -37,23 +46,23 @@ class Survey:
 
     Attributes:
         start: time stamp of the first picture that is shown.
-        kept: numbers of the packets that are copied: what is shown, and what has to be decoded for it.
+        kept: `(packets,)` bool, those that are copied: what is shown, and what has to be decoded for it.
         hidden: of those, some are not shown.
         interrupted: hidden ones stand between shown ones.
         step: nominal length of a picture, in the stream's ticks.
         last: number of the packet that is shown last.
         end: time stamp at which the last picture ends.
-        decode_times: of the kept packets, where the file's own are missing, fall, or come after those of showing.
+        decode_times: `(packets,)` int64 of the kept packets, where the file's own are missing, fall, or come after those of showing.
     """
 
     start: int
-    kept: frozenset[int]
+    kept: np.ndarray
     hidden: bool
     interrupted: bool
     step: int
     last: int
     end: int
-    decode_times: dict[int, int] | None
+    decode_times: np.ndarray | None
 
 
 def survey_pictures(path: Path) -> Survey:
@@ -62,60 +71,56 @@ def survey_pictures(path: Path) -> Survey:
     with open_video(path) as (container, stream):
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         step = max(1, round(1 / (rate * stream.time_base)))
-        packets = [
-            _Packet(
-                packet.dts if packet.pts is None else packet.pts,
-                packet.dts,
-                packet.duration or step,
-                packet.is_keyframe,
-                packet.is_discard,
-            )
-            for packet in FrameReader(container, stream).packets()
-            if packet.size
-        ]
-    start = first if first is not None else min((one.pts for one in packets if one.pts is not None), default=0)
-    shown = [
-        number for number, one in enumerate(packets) if not one.discarded and (one.pts is None or one.pts >= start)
-    ]
-    begin = next((number for number in shown if packets[number].pts == start), shown[0] if shown else 0)
-    begin = max((number for number in range(begin + 1) if packets[number].key), default=0)
-    end = shown[-1] + 1 if shown else len(packets)
-    visible = set(shown)
+        packets = _columns(FrameReader(container, stream).packets(), step)
+    pts, numbers = packets.pts, np.arange(len(packets.pts))
+    known = pts != _UNKNOWN
+    start = first if first is not None else int(pts[known].min()) if known.any() else 0
+    visible = ~packets.discarded & (~known | (pts >= start))
+    shown = np.flatnonzero(visible)
+    at_start = shown[pts[shown] == start]
+    begin = int(at_start[0] if at_start.size else shown[0] if shown.size else 0)
+    begin = int(np.flatnonzero(packets.key[: begin + 1]).max(initial=0))
+    end = int(shown[-1]) + 1 if shown.size else len(pts)
     # What stands before the first picture in time and is not marked as hidden did not decode: the start of a cut stream.
-    hidden = {
-        number
-        for number in range(begin, end)
-        if number not in visible and (packets[number].key or packets[number].discarded)
-    }
-    kept = sorted(hidden | {number for number in visible if number >= begin})
-    last = max(kept, key=lambda number: packets[number].pts or 0, default=0)
+    inside = (numbers >= begin) & (numbers < end)
+    hidden = inside & ~visible & (packets.key | packets.discarded)
+    kept = hidden | (visible & (numbers >= begin))
+    times = np.where(known, pts, 0)
+    last = int(np.flatnonzero(kept)[np.argmax(times[kept])]) if kept.any() else 0
     return Survey(
         start=start,
-        kept=frozenset(kept),
-        hidden=bool(hidden),
-        interrupted=any((packets[number].pts or 0) >= start for number in hidden),
+        kept=kept,
+        hidden=bool(hidden.any()),
+        interrupted=bool((times[hidden] >= start).any()),
         step=step,
         last=last,
-        end=(packets[last].pts or 0) + packets[last].duration if kept else start,
-        decode_times=_decode_times({number: packets[number] for number in kept}),
+        end=int(times[last] + packets.duration[last]) if kept.any() else start,
+        decode_times=_decode_times(packets, kept),
     )
 
 
-def _decode_times(packets: dict[int, _Packet]) -> dict[int, int] | None:
+def _columns(packets: Iterable[av.Packet], step: int) -> _Packets:
+    numbers, flags = array("q"), bytearray()
+    for packet in packets:
+        if packet.size:
+            dts = _UNKNOWN if packet.dts is None else packet.dts
+            numbers.extend((dts if packet.pts is None else packet.pts, dts, packet.duration or step))
+            flags.append(packet.is_keyframe + 2 * packet.is_discard)
+    table, marks = np.array(numbers, np.int64).reshape(-1, 3), np.frombuffer(flags, np.uint8)
+    return _Packets(*np.ascontiguousarray(table.T), key=marks % 2 == 1, discarded=marks >= 2)
+
+
+def _decode_times(packets: _Packets, kept: np.ndarray) -> np.ndarray | None:
     """Times of decoding for the packets of joined or damaged streams: those of showing in order, as much earlier as is needed."""
-    own = [one.dts for one in packets.values()]
-    if (
-        None not in own
-        and all(a < b for a, b in pairwise(own))
-        and all(one.dts <= one.pts for one in packets.values())
-    ):
+    own, shown = packets.dts[kept], packets.pts[kept]
+    if (own != _UNKNOWN).all() and (np.diff(own) > 0).all() and (own <= shown).all():
         return None
-    shown = [one.pts for one in packets.values()]
-    if None in shown or len(set(shown)) < len(shown):
+    in_order = np.sort(shown)
+    if (shown == _UNKNOWN).any() or (np.diff(in_order) == 0).any():
         return None  # nothing better is known
-    in_order = sorted(shown)
-    delay = max(early - late for early, late in zip(in_order, shown, strict=True))
-    return {number: time - delay for number, time in zip(packets, in_order, strict=True)}
+    times = packets.dts.copy()
+    times[kept] = in_order - (in_order - shown).max()
+    return times
 
 
 def _first_shown(path: Path) -> int | None:
