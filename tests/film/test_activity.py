@@ -25,6 +25,25 @@ def test_stretches_in_which_a_mouth_moves():
         assert abs(first - wanted) <= 3 and abs(stop - end) <= 3
 
 
+def test_a_cut_away_belongs_to_speech_that_goes_on_behind_it():
+    seen = np.ones(80, bool)
+    seen[20:35] = False
+    crops = mouths([(10, 20), (35, 50)], 80)
+    crops[~seen] = 0
+    ((first, stop),) = speaking_spans(crops, seen)
+    assert abs(first - 10) <= 3 and abs(stop - 50) <= 3
+    ((first, stop),) = speaking_spans(mouths([(10, 20)], 80), seen)  # it is still when it comes back
+    assert abs(first - 10) <= 3 and stop <= 20
+    before, behind = speaking_spans(mouths([(2, 10), (55, 70)], 80), seen)
+    assert before[1] <= 13 and behind[0] >= 52
+
+
+def test_a_cut_is_no_speech():
+    crops = mouths([], 60)
+    crops[30:] = np.random.default_rng(1).integers(60, 200, (96, 96), dtype=np.uint8)
+    assert speaking_spans(crops, np.ones(60, bool)) == [(0, 60)]
+
+
 def test_a_still_or_unseen_mouth_tells_nothing():
     assert speaking_spans(mouths([]), np.ones(60, bool)) == [(0, 60)]
     assert speaking_spans(mouths([(10, 30)]), np.zeros(60, bool)) == [(0, 60)]
@@ -47,3 +66,36 @@ def test_words_lie_in_the_stretches(spans, count):
         assert starts[0] == 40 and any(abs(start - 160) <= 1 for start in starts)
         inside = [40 <= start <= 100 or 160 <= start <= 220 for start in starts]
         assert all(inside)
+
+
+def timed(text: str, spans: list[tuple[int, int]], count: int, seen: np.ndarray | None = None, each: int = 8):
+    """Start and end of each word in mel frames."""
+    script = phonemize(text)
+    owner = np.array(script.word_index)
+    frames = spread(script, np.where(owner < 0, 0, each), spans, count, seen)
+    assert frames.sum() == 4 * count and (frames[owner >= 0] >= 1).all()
+    ends = np.cumsum(frames)
+    places = [np.flatnonzero(owner == word) for word in range(len(script.words))]
+    return [(int(ends[place[0]] - frames[place[0]]), int(ends[place[-1]])) for place in places]
+
+
+def test_a_pause_of_the_mouth_falls_between_two_sentences():
+    words = timed("Set red by nine again. Lay blue now.", [(10, 38), (60, 80)], 90)
+    assert words[4][1] <= 152 and words[5][0] == 240
+    # The second stretch is longer than its sentence could fill: some of the first one's words go there.
+    words = timed("Set red by nine again. Lay.", [(10, 20), (40, 80)], 90)
+    assert [first >= 160 for first, _ in words].count(True) >= 3
+
+
+def test_words_without_room_are_said_where_nothing_is_seen_first():
+    seen = np.ones(100, bool)
+    seen[30:60] = False
+    words = timed("Place blue at f two now.", [(20, 30)], 100, seen)
+    assert words[0][0] == 80 and 120 < words[-1][1] <= 240
+    assert max(last for _, last in timed("Place blue at f two now.", [(20, 30)], 100)) <= 240
+
+
+def test_every_phoneme_is_said_in_the_least_room():
+    script = phonemize("Place blue at f two now.")
+    count = -(-sum(len(word) for word in script.pronunciations) // 4)
+    assert timed("Place blue at f two now.", [(2, 4)], count, each=30)[0][0] >= 0

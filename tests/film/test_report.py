@@ -4,15 +4,22 @@
 
 import csv
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from flowdubber_hf.film import FilmSettings, RunSettings, plan_film, run_film
+from flowdubber_hf.dubbing.loading import load_pipeline
+from flowdubber_hf.film import FilmSettings, RunSettings, judging, plan_film, run_film
 from flowdubber_hf.film.exporting import export_film
 from flowdubber_hf.film.judging import judge_flags
+from flowdubber_hf.film.making import Take, make_take
 from flowdubber_hf.film.report import film_report, worst_first, write_report
+from flowdubber_hf.film.voicing import Voices
+from flowdubber_hf.metrics import functional
+from flowdubber_hf.processing.sound import load_audio
 from support.films import make_film
 
 
@@ -62,6 +69,42 @@ def test_a_row_a_cue_with_what_was_heard(report):
     assert first["levels"]["gain_db"] == pytest.approx(first["levels"]["film"] - first["levels"]["take"], abs=0.1)
     assert report["totals"]["timing"] == {"lips": 3, "activity": 0, "cue": 1}
     assert report["sound"]["true_peak"] <= -1 and report["skipped"][0]["text"] == "[door slams]"
+
+
+def test_what_was_heard_at_the_choice_is_not_heard_again(done, monkeypatch):
+    plan, cue = done.plan, done.plan.cues[0]
+    pipe = load_pipeline(plan.settings.model, "cpu")
+    voice = plan.voices["anna"]
+    heard = Voices(plan.source).heard(voice, pipe)
+    take = make_take(pipe, plan, cue, voice, heard, RunSettings(steps=1), range(3))
+    assert len(take.takes[0]) == 3 and take.heard[0]
+    monkeypatch.setattr(functional, "recognize_words", None)
+    monkeypatch.setattr(judging, "voice_likeness", None)
+    checks = judging.judge_take(plan, cue, take, pipe, heard)
+    (kept,) = (row for row in take.takes[0] if row["kept"])
+    assert checks["words_wrong"] == kept["wrong_words"] and checks["ge2e"] == pytest.approx(
+        kept["similarity"], abs=1e-3
+    )
+
+
+def test_all_that_shows_a_mouth_is_held_against_the_sound(done):
+    """Also beside a cut-away, and in all parts of a long cue, by their lengths."""
+    plan = done.plan
+    row = done.cues[3]
+    assert row.plan.parts[0].timing == "lips" and not plan.mouths(row.plan.parts[0])[1].all()
+    assert row.checks["lse_d"] > 0
+    one, other = (replace(done.cues[number].plan, parts=done.cues[number].plan.parts) for number in (0, 1))
+    sound = np.zeros(640 * (other.parts[0].window[1] - one.parts[0].window[0]), np.float32)
+    alone = []
+    for number in (0, 1):
+        cue, made = done.cues[number].plan, load_audio(done.cues[number].file)
+        begin = 640 * (cue.parts[0].window[0] - one.parts[0].window[0])
+        sound[begin : begin + len(made)] = made
+        alone.append((len(made), done.cues[number].checks["lse_d"]))
+    both = replace(one, parts=one.parts + other.parts)
+    found = judging._sync(plan, both, Take(sound, (0, 0), ()))
+    wanted = sum(length * value for length, value in alone) / sum(length for length, _ in alone)
+    assert found["lse_d"] == pytest.approx(wanted, abs=2e-3)
 
 
 def test_the_actor_is_not_heard_under_the_dub(report):

@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,8 @@ def test_a_face_goes_on_behind_a_cut_away() -> None:
     one, other = track(0, "x" * 10), track(20, "xx.x", level=3)
     assert is_continued(one, other) and not is_continued(one, track(5, "xxxx"))
     assert not is_continued(one, track(20, "xxxx", x=160))
+    moved = replace(other, crops=np.roll(other.crops, (4, -6), axis=(1, 2)))
+    assert is_continued(one, moved)
     whole = join_tracks([other, one])
     assert (whole.first, whole.stop, whole.seen.sum()) == (0, 24, 13)
     assert not whole.seen[10:20].any() and whole.crops[21, 0, 0] == 3

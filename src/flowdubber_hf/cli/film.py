@@ -187,8 +187,10 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     from ..film.report import REPORT_NAME, film_report, write_report
     from ..film.run import run_film
     from ..film.separation import SeparationFailed
+    from ..libraries import quiet_libraries
     from ..work.workers import world
 
+    quiet_libraries()  # the judge that tells who speaks is loaded long before the model
     run = _run_settings(arguments)
     _check_tracks(arguments)
     first = world()[0] == 0

@@ -37,11 +37,13 @@ class Chosen:
         seed: of the take.
         takes: `seed`, `kept`, `similarity` and `wrong_words` of each take, where there were several; words are `None` where they
             did not matter.
+        heard: what the recogniser heard in the take that was kept; `None` where it was not asked.
     """
 
     dub: FlowDubberPipelineOutput
     seed: int
     takes: list[dict[str, Any]] = field(default_factory=list)
+    heard: str | None = None
 
 
 def require_selection(count: int) -> None:
@@ -87,15 +89,15 @@ def best_take(
         told = {} if progress is None else progress(number, len(batches), steps)
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in rows]
         made.append(pipe(ready.repeat(len(rows)), generator=generators, num_inference_steps=steps, **options, **told))
-    chosen, takes = 0, []
+    chosen, takes, heard = 0, [], None
     if len(seeds) > 1:
         sounds = [np.asarray(sound, dtype=np.float32) for one in made for sound in one.audios]
-        chosen, judged = choose_sound(pipe, sounds, ready.voices[0], ready.scripts[0])
+        chosen, judged, heard = _choose(pipe, sounds, ready.voices[0], ready.scripts[0])
         takes = [{"seed": one, "kept": row == chosen, **judged[row]} for row, one in enumerate(seeds)]
     stages = {name: sum(one.timings.get(name, 0.0) for one in made) for name in made[-1].timings}
     stages = {name: ready.seconds.get(name, 0.0) + stages.get(name, 0.0) for name in {**ready.seconds, **stages}}
     dub = made[chosen // size].only(chosen % size)
-    return Chosen(replace(dub, timings=stages), seeds[chosen], takes)
+    return Chosen(replace(dub, timings=stages), seeds[chosen], takes, heard)
 
 
 @torch.no_grad()
@@ -152,17 +154,25 @@ def choose_sound(
     Raises:
         ValueError: no take, or a silent one.
     """
+    return _choose(pipe, sounds, voice, script)[:2]
+
+
+def _choose(
+    pipe: FlowDubberPipeline, sounds: Sequence[np.ndarray], voice: PreparedVoice, script: str
+) -> tuple[int, list[dict[str, float | int | None]], str | None]:
+    """As [`choose_sound`], and what was heard in the take that is kept, where the recogniser was asked."""
     similarities = voice_likeness(pipe, sounds, voice)
+    heard: dict[int, str] = {}
     wrong: dict[int, int] = {}
 
     def count_wrong_words(index: int) -> int:
         if index not in wrong:
-            heard = " ".join(functional.recognize_words(sounds[index], grammar_for(script)))
-            wrong[index] = functional.word_errors(script, heard).errors
+            heard[index] = " ".join(functional.recognize_words(sounds[index], grammar_for(script)))
+            wrong[index] = functional.word_errors(script, heard[index]).errors
         return wrong[index]
 
     chosen = choose_take(similarities, count_wrong_words)
     takes = [
         {"similarity": round(value, 6), "wrong_words": wrong.get(index)} for index, value in enumerate(similarities)
     ]
-    return chosen, takes
+    return chosen, takes, heard.get(chosen)

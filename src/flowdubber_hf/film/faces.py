@@ -32,8 +32,10 @@ _SHORT = 25  # frames of a stretch in which faces are looked for more often
 _NEAR = 2  # looks to each side of a detection in which a face counts as seen
 _FRONTAL_SHARE = 0.5  # of the looks inside a track; a face that the frontal cascade finds less often is turned away
 _SAME_PLACE = 0.5  # of a face's side
-# Of a face in two shots: of the mouth square's side, ratio of sizes, correlation of the mean mouths.
+# Of a face in two shots: of the mouth square's side, ratio of sizes, correlation of the mean mouths. Of GRID clips, two of one speaker
+# after another had 0.83 and more, moved against each other by a few pixels (0.73 without), and 99 % of other pairs 0.78 and less.
 _CONTINUED_PLACE, _CONTINUED_SIZE, _CONTINUED_LOOK = 0.35, 1.2, 0.8
+_LOOK_SHIFTS = range(-6, 7, 2)  # pixels of a crop: each shot's mouth is found anew
 
 Pictures = Callable[[], Iterable[np.ndarray]]
 
@@ -218,10 +220,25 @@ def is_continued(one: FaceTrack, other: FaceTrack) -> bool:
     near = all(abs(a - b) < reach for a, b in zip(one.centre, other.centre, strict=True))
     if not near or not 1 / _CONTINUED_SIZE < one.side / other.side < _CONTINUED_SIZE:
         return False
-    looks = [np.mean(track.crops[track.seen], axis=0, dtype=np.float64).ravel() for track in (one, other)]
-    if min(look.std() for look in looks) < 1.0:
-        return False
-    return float(np.corrcoef(*looks)[0, 1]) >= _CONTINUED_LOOK
+    looks = [np.mean(track.crops[track.seen], axis=0, dtype=np.float64) for track in (one, other)]
+    return _likeness(*looks) >= _CONTINUED_LOOK
+
+
+def _likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two pictures `(96, 96)` at the shift at which it is greatest; flat ones are like nothing."""
+    found = 0.0
+    for down in _LOOK_SHIFTS:
+        for right in _LOOK_SHIFTS:
+            pair = [_shifted(one, down, right).ravel(), _shifted(other, -down, -right).ravel()]
+            if min(picture.std() for picture in pair) >= 1.0:
+                found = max(found, float(np.corrcoef(*pair)[0, 1]))
+    return found
+
+
+def _shifted(picture: np.ndarray, down: int, right: int) -> np.ndarray:
+    """What is left of a picture behind so many rows and columns; negative ones are left out at its other end."""
+    height, width = picture.shape
+    return picture[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
 
 
 def join_tracks(tracks: Sequence[FaceTrack]) -> FaceTrack:

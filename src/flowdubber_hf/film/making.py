@@ -29,6 +29,7 @@ class Take:
         words: word, start and end in microseconds of the film.
         warnings: of the pipeline, a sentence each.
         takes: of each part that was chosen from several, what `best_take` tells.
+        heard: what the recogniser heard in each part when it was chosen; `None` where it was not asked.
     """
 
     sound: np.ndarray
@@ -36,6 +37,7 @@ class Take:
     words: tuple[tuple[str, int, int], ...]
     warnings: tuple[str, ...] = ()
     takes: tuple[list[dict[str, Any]], ...] = field(default=())
+    heard: tuple[str | None, ...] = field(default=())
 
 
 def make_take(
@@ -57,7 +59,7 @@ def make_take(
     """
     first = cue.parts[0].window[0]
     sound = np.zeros(SAMPLES_PER_VIDEO_FRAME * (cue.parts[-1].window[1] - first), np.float32)
-    words, warnings, chosen_seeds, takes = [], [], [], []
+    words, warnings, chosen_seeds, takes, told = [], [], [], [], []
     for part in cue.parts:
         ready = _prepared(pipe, plan, part, voice, heard)
         chosen = best_take(
@@ -78,7 +80,9 @@ def make_take(
         warnings += chosen.dub.warnings[0]
         chosen_seeds.append(chosen.seed)
         takes += [chosen.takes] if chosen.takes else []
-    return Take(sound, tuple(chosen_seeds), tuple(words), tuple(dict.fromkeys(warnings)), tuple(takes))
+        told.append(chosen.heard)
+    remarks = tuple(dict.fromkeys(warnings))
+    return Take(sound, tuple(chosen_seeds), tuple(words), remarks, tuple(takes), tuple(told))
 
 
 def _prepared(
@@ -99,7 +103,7 @@ def _prepared(
         )
     (phonemes,) = by_nature.phonemizations
     (natural,) = by_nature.timing.phoneme_frames([len(phonemes.phonemes)])
-    frames = spread(phonemes, natural, speaking_spans(crops, seen), len(crops))
+    frames = spread(phonemes, natural, speaking_spans(crops, seen), len(crops), seen)
     return pipe.prepare(part.text, unseen, heard, timing="cue", phoneme_frames=frames, **options)
 
 
