@@ -13,10 +13,12 @@ import torch
 from ..processing.audio import (
     MEL_FRAME_RATE,
     MEL_FRAMES_PER_VIDEO_FRAME,
+    NUM_MELS,
     SAMPLES_PER_VIDEO_FRAME,
     VIDEO_FRAME_RATE,
     log_mel,
 )
+from ..processing.references import VOICE_PIECE_SAMPLES, level_voice
 from .augmentation import augment_crops, change_tempo, cut_silence, normalize_crops, pause_frames, unseen_spans
 from .features import Clip, FeatureStore
 
@@ -90,6 +92,7 @@ class DubbingExample:
         style: `(256,)` float32.
         semantic: states of the language model, or `None`.
         seen: `(F,)` bool, False where the picture does not show the speaker, or `None` where it always does.
+        voice_mel: `(80, V)` float32 natural-log mel of the voice's reference, or `None`.
 
     A frame of a word that the script lacks belongs to phoneme -1; a phoneme that nobody says has no frame.
     """
@@ -103,6 +106,7 @@ class DubbingExample:
     style: np.ndarray
     semantic: KnownStates | None
     seen: np.ndarray | None = None
+    voice_mel: torch.Tensor | None = None
 
     def token_phonemes(self) -> np.ndarray:
         """`(L,)` which phoneme, by its index, each state belongs to; -1 where nobody knows."""
@@ -197,13 +201,42 @@ class DubbingClips:
 
     def style(self, clip: Clip, generator: np.random.Generator | None) -> np.ndarray:
         """The style vector `(256,)`; with a generator, now and then another clip's or zeros."""
-        name, dropped = clip.id, False
-        if generator is not None:
-            if generator.random() < self.style_swap:
-                name = self.by_speaker[clip.speaker][generator.integers(len(self.by_speaker[clip.speaker]))]
-            dropped = generator.random() < self.style_drop
+        name, dropped = self._reference(clip, generator)
         style = self.store.style(name)
         return np.zeros_like(style) if dropped else style
+
+    def _reference(self, clip: Clip, generator: np.random.Generator | None) -> tuple[str, bool]:
+        """The clip whose style is heard, and whether it is dropped."""
+        if generator is None:
+            return clip.id, False
+        name = clip.id
+        if generator.random() < self.style_swap:
+            name = self.by_speaker[clip.speaker][generator.integers(len(self.by_speaker[clip.speaker]))]
+        return name, bool(generator.random() < self.style_drop)
+
+    def voice_mel(self, clip: Clip, name: str, generator: np.random.Generator | None) -> torch.Tensor:
+        """
+        A part of a reference's mel, `(80, V)`, by which `clip` may be made: never the clip's own sound where the speaker has another
+        clip, else a part of it that is too short to copy it from.
+
+        Args:
+            clip: to be made.
+            name: the clip whose style is heard.
+            generator: chooses the part; the next clip's first part without one.
+        """
+        fellows = [other for other in self.by_speaker[clip.speaker] if other != clip.id]
+        if name == clip.id and fellows:
+            # Without a generator the next in the list, so that held-out clips are not all heard by one.
+            place = (
+                self.by_speaker[clip.speaker].index(clip.id) if generator is None else generator.integers(len(fellows))
+            )
+            name = fellows[place % len(fellows)]
+        sound = level_voice(self.store.audio(name))
+        length, start = min(len(sound) if name != clip.id else len(sound) // 2, VOICE_PIECE_SAMPLES), 0
+        if generator is not None:
+            length = int(generator.integers(min(length, VOICE_PIECE_SAMPLES // 4), length + 1))
+            start = int(generator.integers(len(sound) - length + 1))
+        return log_mel(torch.from_numpy(sound[start : start + length]))
 
     def mel(self, clip: Clip, frames: int) -> torch.Tensor:
         sound = torch.from_numpy(self.store.audio(clip.id))[: frames * SAMPLES_PER_VIDEO_FRAME]
@@ -261,15 +294,20 @@ class DubbingClips:
         return DubbingExample(phonemes, optional, owners, mel_phonemes, lips, None, style, None, seen)
 
     def dubbing_example(
-        self, index: int, generator: np.random.Generator | None, lips: torch.Tensor | None
+        self, index: int, generator: np.random.Generator | None, lips: torch.Tensor | None, voice: bool = False
     ) -> DubbingExample:
-        """Everything the joint stage needs; `lips` are cached lip features `(F, hidden_size)` or `None`."""
+        """Everything the joint stage needs; `lips` are cached lip features `(F, hidden_size)` or `None`. With `voice` the voice's mel
+        too, by draws of its own: without it all else is the same."""
         clip = self.clips[index]
+        # A generator of its own, which takes nothing from the other.
+        of_voice = None if generator is None or not voice else generator.spawn(1)[0]
         phonemes, optional, frame_phonemes, mel_phonemes = self.timing(clip)
         mel = self.mel(clip, len(frame_phonemes))
         seen = None
         if generator is not None and lips is not None and generator.random() < self.changes.unseen:
             seen = unseen_spans(len(frame_phonemes), generator)
+        name, dropped = self._reference(clip, generator)
+        style = self.store.style(name)
         return DubbingExample(
             phonemes,
             optional,
@@ -277,9 +315,10 @@ class DubbingClips:
             mel_phonemes,
             lips,
             mel,
-            self.style(clip, generator),
+            np.zeros_like(style) if dropped else style,
             None if self.knowledge is None else self.knowledge(clip.id, generator),
             seen,
+            self.voice_mel(clip, name, of_voice) if voice and not dropped else None,
         )
 
 
@@ -390,7 +429,7 @@ def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, to
     Returns a dict with `input_ids`, `attention_mask`, `optional_mask` `(B, P)`, the true alignment as `path` `(B, P, 4F)`
     at the mel rate and as `frame_path` `(B, P, F)` at 25 fps, `lip_mask` and `seen_mask` `(B, F)`, `style` `(B, 256)`, and where the
     examples have them `lips` `(B, F, ...)`, `mel` `(B, 80, 4F)` with `mel_mask` `(B, 4F)`, `semantic_features`
-    `(B, L, D)` with `semantic_mask` `(B, L)` and the tokens of each phoneme, `owners` `(B, P, L)`, zeros where nobody knows
+    `(B, L, D)` with `semantic_mask` `(B, L)`, `voice_mel` `(B, 80, V)` with `voice_mask` `(B, V)`, and the tokens of each phoneme, `owners` `(B, P, L)`, zeros where nobody knows
     (an example without states has one zero state; `has_semantic` `(B,)` is False there and where the sound may not be made of
     them).
     """
@@ -415,6 +454,11 @@ def collate(examples: list[DubbingExample], num_frames: int = 0) -> dict[str, to
         mels = [example.mel.T for example in examples]
         batch["mel"] = _pad_frames(mels, longest * MEL_FRAMES_PER_VIDEO_FRAME).transpose(1, 2)
         batch["mel_mask"] = batch["lip_mask"].repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
+    heard = [example.voice_mel for example in examples]
+    if any(mel is not None for mel in heard):
+        rows = [torch.zeros(0, NUM_MELS) if mel is None else mel.T for mel in heard]
+        batch["voice_mel"] = _pad(rows).transpose(1, 2)
+        batch["voice_mask"] = _mask([len(row) for row in rows])
     known = [example.semantic for example in examples if example.semantic is not None]
     if known:
         nothing = KnownStates(np.zeros((1, known[0].states.shape[1]), dtype=np.float32), sounding=False)

@@ -16,6 +16,7 @@ from ..models.semantic import build_prompt, check_tokenizer, pad_prompts, spelle
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel, resample
 from ..processing.lips import FlowDubberLipFeatureExtractor
+from ..processing.references import level_voice, voice_pieces
 from ..processing.text import phonemize
 from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens
 
@@ -83,6 +84,29 @@ def try_style_encoder(bench: Bench) -> Iterator[Finding]:
     values = {"same_voice": round(same, 3), "other_voice": round(different, 3)}
     told = f"halves of one voice are {same:.2f} alike, another voice {different:.2f}"
     yield Finding("style_encoder", OK if different < 0.98 else NOTE, f"{told}.", values)
+
+
+def try_voice_encoder(bench: Bench) -> Iterator[Finding]:
+    """What a vector field that hears voices itself hears in the voice, in its halves and in another."""
+    field = bench.parts["vector_field"]
+    if field.voice_encoder is None:
+        return
+    half = len(bench.voice) // 2
+    heard = []
+    for sound in (bench.voice, bench.voice[:half], bench.voice[half:], bench.other_voice):
+        pieces = torch.from_numpy(voice_pieces(level_voice(sound.numpy()))).to(bench.device)
+        heard.append(field.hear(log_mel(pieces)).mean(0).float().cpu())
+    whole, first, second, other = heard
+    length = float(whole.norm())
+    if not all(torch.isfinite(vector).all() for vector in heard):
+        yield Finding("vector_field", WRONG, "its voice encoder hears values that are not finite.")
+    elif length == 0:
+        yield Finding("vector_field", NOTE, "its voice encoder is untrained: it adds nothing to the style.")
+    else:
+        same, different = (float(torch.cosine_similarity(*pair, dim=0)) for pair in ((first, second), (whole, other)))
+        told = f"its voice encoder adds {length:.2f} to a style of 1; halves of one voice are {same:.2f} alike, another {different:.2f}"
+        values = {"added": round(length, 3), "heard_same": round(same, 3), "heard_other": round(different, 3)}
+        yield Finding("vector_field", OK if different < 0.98 else NOTE, f"{told}.", values)
 
 
 def try_speech_tokenizer(bench: Bench) -> Iterator[Finding]:
@@ -276,6 +300,7 @@ def try_dub(bench: Bench, pipe: FlowDubberPipeline) -> Iterator[Finding]:
 # Trial and the parts that it needs.
 TRIALS: tuple[tuple[Callable[[Bench], Iterator[Finding]], tuple[str, ...]], ...] = (
     (try_style_encoder, ("style_encoder",)),
+    (try_voice_encoder, ("vector_field",)),
     (try_speech_tokenizer, ("speech_tokenizer",)),
     (try_language_model, ("semantic_model", "tokenizer", "speech_tokenizer")),
     (try_vocoder, ("vocoder",)),

@@ -16,6 +16,7 @@ from .sound import SAMPLING_RATE
 
 
 MIN_REFERENCE_SECONDS = 1.0
+VOICE_PIECE_SAMPLES = 4 * SAMPLING_RATE  # of a reference, as much as a vector field hears at a time
 
 _FRAME, _HOP, _FFT = 640, 160, 2048
 _CHUNK = 2000  # frames whose spectra are held at once
@@ -128,6 +129,20 @@ def level_voice(sound: np.ndarray) -> np.ndarray:
         return sound.astype(np.float32, copy=False)
     wanted = _USUAL_LEVEL + np.clip(level - _USUAL_LEVEL, -_USUAL_RANGE, _USUAL_RANGE)
     return (steady * 10 ** ((wanted - level) / 20)).astype(np.float32)
+
+
+def voice_pieces(sound: np.ndarray) -> np.ndarray:
+    """A recording in pieces of one length, at most 4 s, as few as that allows; less than a sample a piece is left out.
+
+    Args:
+        sound: `(samples,)`, not empty.
+
+    Returns:
+        `(pieces, samples)`.
+    """
+    count = -(-len(sound) // VOICE_PIECE_SAMPLES)
+    length = len(sound) // count
+    return sound[: count * length].reshape(count, length)
 
 
 def _level(sound: np.ndarray) -> float:

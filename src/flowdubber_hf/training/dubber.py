@@ -189,6 +189,13 @@ def take_segments(sequence: torch.Tensor, starts: torch.Tensor, length: int) -> 
     return sequence[torch.arange(len(sequence), device=starts.device)[:, None], index]
 
 
+def voices_of(vector_field: FlowDubberVectorField, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The voices `(B, style_size)` of a batch as prior and flow take them: style vectors, with what the vector field hears itself."""
+    if "voice_mel" not in batch:
+        return batch["style"]
+    return batch["style"] + vector_field.hear(batch["voice_mel"], batch["voice_mask"])
+
+
 def dubber_losses(
     aligner: FlowDubberAlignerModel,
     vector_field: FlowDubberVectorField,
@@ -243,9 +250,10 @@ def dubber_losses(
     # Clips shorter than the segment end inside it.
     ends = batch["mel_mask"].sum(1, keepdim=True)
     mask = starts[:, None] + torch.arange(length, device=starts.device) < ends
-    prior = vector_field.prior(fused, batch["style"], mask)
+    voices = voices_of(vector_field, batch)
+    prior = vector_field.prior(fused, voices, mask)
     losses["prior"] = prior_loss(mel, prior, mask)
-    velocity = vector_field(interpolate(noise, mel, time), time, prior, batch["style"], mask).sample
+    velocity = vector_field(interpolate(noise, mel, time), time, prior, voices, mask).sample
     losses["flow"] = flow_matching_loss(velocity, velocity_target(noise, mel), mask)
     losses["loss"] = sum(getattr(weights, name) * value for name, value in losses.items())
     return losses | figures

@@ -45,7 +45,7 @@ from .export import (
 from .few_steps import FewStepsModel, FewStepsStage, check_teacher_steps
 from .knowledge import ClipKnowledge
 from .loop import BEST_FOLDER, MODEL_FOLDER, train
-from .presets import VECTOR_FIELD_PRESETS
+from .presets import VECTOR_FIELD_PRESETS, VOICE_HIDDEN_SIZE
 from .semantic_features import SemanticCache, model_fingerprint
 from .vector_field_adapter import DEFAULT_MODULES, VectorFieldAdapter
 
@@ -71,6 +71,10 @@ class DubberArguments(TrainingArguments):
     init_from: str | None = field(
         default=None,
         metadata={"help": "pipeline (folder or bundled name) whose aligner and vector field to go on from"},
+    )
+    voice_encoder: bool = field(
+        default=False,
+        metadata={"help": "let the vector field hear the reference's mel too: a new voice encoder where it has none"},
     )
     preset: str = field(default="tiny", metadata={"help": "sizes of a new vector field: tiny or base"})
     semantic_features: str | None = field(
@@ -159,6 +163,10 @@ class DubberArguments(TrainingArguments):
                     "--distill_steps teaches the weights of a trained vector field: give it with --init_from or "
                     "--vector_field, and without --lora_rank."
                 )
+        if self.lora_rank and self.voice_encoder:
+            raise ValueError(
+                "--lora_rank leaves the vector field's weights as they are; train a --voice_encoder without it."
+            )
         make_adapter(self)
         if self.push_to_hub and self.base_pipeline == NONE:
             raise ValueError("--push_to_hub sends the pipeline folder, and --base_pipeline none writes none.")
@@ -256,6 +264,15 @@ def with_channel(aligner: FlowDubberAlignerModel, channel: str, width: int | Non
     return made
 
 
+def with_voice_encoder(vector_field: FlowDubberVectorField) -> FlowDubberVectorField:
+    """The vector field with a voice encoder, a new one where it had none, which changes nothing yet."""
+    if vector_field.voice_encoder is not None:
+        return vector_field
+    made = FlowDubberVectorField.from_config(vector_field.config, voice_hidden_size=VOICE_HIDDEN_SIZE)
+    made.load_state_dict({**made.state_dict(), **vector_field.state_dict()})
+    return made
+
+
 def make_model(
     arguments: DubberArguments,
     training: DubbingClips,
@@ -274,6 +291,8 @@ def make_model(
         vector_field = FlowDubberVectorField(
             **VECTOR_FIELD_PRESETS[arguments.preset], mel_mean=mean, mel_std=std, mel_settings=MEL_SETTINGS
         )
+    if arguments.voice_encoder:
+        vector_field = with_voice_encoder(vector_field)
     aligner = with_channel(aligner, arguments.semantic_channel or aligner.config.semantic_channel, width)
     aligner.lip_encoder.requires_grad_(False)
     if aligner.duration_predictor is not None:

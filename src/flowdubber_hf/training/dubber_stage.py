@@ -302,6 +302,7 @@ class DubberStage:
             knowledge_drop,
             true_path_share,
         )
+        self.hears = model.vector_field.voice_encoder is not None
         self.plan = _plan(groups, batch_size, seed)
 
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
@@ -313,7 +314,7 @@ class DubberStage:
             generator = row_generator(self.seed, step, row)
             index = int(chosen[row])
             lips = self.lips.get(clips.clips[index].id, generator) if clips.clips[index].num_frames else None
-            examples.append(clips.dubbing_example(index, generator, lips))
+            examples.append(clips.dubbing_example(index, generator, lips, self.hears))
             draws.append(self._draw(examples[-1], generator))
         return _with_draws(collate(examples), draws)
 
@@ -387,7 +388,7 @@ class DubberStage:
         examples, draws = [], []
         for index in part:
             lips = self.lips.get(self.held_out.clips[index].id, None)
-            examples.append(self.held_out.dubbing_example(index, None, lips))
+            examples.append(self.held_out.dubbing_example(index, None, lips, self.hears))
             generator = row_generator(_VALIDATION_SEED, 0, index)
             draws.append(
                 {

@@ -24,6 +24,9 @@ ALIGNER_PRESETS: dict[str, dict] = {
     "base": {},
 }
 
+#: Of a voice encoder that a vector field is given in training.
+VOICE_HIDDEN_SIZE = 96
+
 VECTOR_FIELD_PRESETS: dict[str, dict] = {
     "tiny": {
         "fused_size": 160,

@@ -28,6 +28,7 @@ from ..processing.audio import SAMPLING_RATE, log_mel
 from ..processing.text import PHONEMES
 from ..processing.video import write_wav
 from ..work.files import replace_folder
+from .dubber import voices_of
 
 
 SAMPLED_CLIPS, SAMPLED_SECONDS = 4, 5
@@ -151,7 +152,7 @@ def dubbing_samples(
     Raises:
         ImportError: matplotlib is missing.
     """
-    mel_mask, style = batch["mel_mask"].bool(), batch["style"]
+    mel_mask, style = batch["mel_mask"].bool(), voices_of(vector_field, batch)
     fused = aligner.fuse(encoding, batch.get("semantic_features"), batch.get("semantic_mask")).fused
     prior = vector_field.prior(fused, style, mel_mask)
     mels = sample_mels(vector_field, prior, style, mel_mask, num_inference_steps, seed)

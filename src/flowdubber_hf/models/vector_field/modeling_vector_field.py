@@ -1,9 +1,8 @@
-"""Flow-based voice enhancing: the SATL mel prior and the 1-D U-Net velocity."""
+"""Flow-based voice enhancing: the 1-D U-Net velocity, on the SATL mel prior and in the voice of the reference."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-import itertools
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +19,6 @@ from flowdubber_hf.checkpoints.sources import BundledNames
 from flowdubber_hf.models.layers import (
     AttentionPlan,
     ChannelsLastConv1d,
-    ConvFeedForward,
     StyleAdaptiveLayerNorm,
     TimeConv,
     mask_sequence,
@@ -29,6 +27,8 @@ from flowdubber_hf.models.layers import (
 )
 
 from .attention import FlowDubberFieldAttention
+from .prior import FlowDubberStylePrior
+from .voice_encoder import FlowDubberVoiceEncoder
 
 
 @dataclass
@@ -39,97 +39,6 @@ class FlowDubberVectorFieldOutput(BaseOutput):
     """
 
     sample: torch.Tensor
-
-
-class FlowDubberPriorLayer(nn.Module):
-    """FFT block of the SATL mel decoder: self-attention and convolutional feed-forward, SALN after each."""
-
-    def __init__(
-        self,
-        hidden_size: int,
-        num_heads: int,
-        intermediate_size: int,
-        kernel_size: int,
-        style_size: int,
-        dropout: float,
-        window: int | None,
-    ):
-        super().__init__()
-        self.attention = FlowDubberFieldAttention(hidden_size, num_heads, dropout, None, window)
-        self.attention_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
-        self.feed_forward = ConvFeedForward(hidden_size, intermediate_size, kernel_size, dropout)
-        self.feed_forward_norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(
-        self, states: torch.Tensor, mask: torch.Tensor | None, style: torch.Tensor, plan: AttentionPlan
-    ) -> torch.Tensor:
-        states = self.attention_norm(states + self.dropout(self.attention(states, plan)), style)
-        return self.feed_forward_norm(states + self.dropout(self.feed_forward(states, mask)), style)
-
-
-class FlowDubberPostNet(nn.Module):
-    """Five convolutions that refine the prior, with one SALN shared by the first four.
-
-    The sibling's BatchNorm is left out: SALN already normalises each frame, and batch statistics would let padding and
-    other rows into a row's result.
-    """
-
-    def __init__(self, num_mels: int, hidden_size: int, style_size: int, dropout: float, num_layers: int = 5):
-        super().__init__()
-        sizes = [num_mels] + [hidden_size] * (num_layers - 1) + [num_mels]
-        self.convs = nn.ModuleList([TimeConv(a, b, 5) for a, b in itertools.pairwise(sizes)])
-        self.norm = StyleAdaptiveLayerNorm(style_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, mel: torch.Tensor, mask: torch.Tensor | None, style: torch.Tensor) -> torch.Tensor:
-        states = mel
-        for conv in self.convs[:-1]:
-            states = self.dropout(torch.tanh(self.norm(conv(states, mask), style)))
-        return self.convs[-1](states, mask)
-
-
-class FlowDubberStylePrior(nn.Module):
-    """SATL: fused sequence and style vector to the mel prior mu_SATL."""
-
-    def __init__(
-        self,
-        num_mels: int,
-        fused_size: int,
-        hidden_size: int,
-        num_layers: int,
-        num_heads: int,
-        intermediate_size: int,
-        kernel_size: int,
-        style_size: int,
-        postnet_size: int,
-        dropout: float,
-        window: int | None,
-    ):
-        super().__init__()
-        self.input = nn.Linear(fused_size, hidden_size)
-        self.layers = nn.ModuleList(
-            [
-                FlowDubberPriorLayer(
-                    hidden_size, num_heads, intermediate_size, kernel_size, style_size, dropout, window
-                )
-                for _ in range(num_layers)
-            ]
-        )
-        self.gradient_checkpointing = False
-        self.mel_linear = nn.Linear(hidden_size, num_mels)
-        self.postnet = FlowDubberPostNet(num_mels, postnet_size, style_size, dropout)
-
-    def forward(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        states = self.input(fused)
-        plan = self.layers[0].attention.plan(states, mask) if self.layers else None
-        for layer in self.layers:
-            if torch.is_grad_enabled() and self.gradient_checkpointing:
-                states = self._gradient_checkpointing_func(layer, states, mask, style, plan)
-            else:
-                states = layer(states, mask, style, plan)
-        mel = self.mel_linear(states)
-        return mask_sequence(mel + self.postnet(mel, mask, style), mask)
 
 
 class FlowDubberResnetBlock(nn.Module):
@@ -263,6 +172,9 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         shortest_step (`float`, *optional*): the model knows how far a step of the solver goes, and from this length on (as a share of
             the whole way) it gives the mean velocity on the step in place of the velocity at its start, so that few steps
             suffice. Taught by `train_dubber.py --distill_steps`; without it every velocity is that of the start.
+        voice_hidden_size (`int`, defaults to 0): width of the voice encoder, which hears in the reference's mel what the style
+            vector does not say; 0 for none.
+        num_voice_layers, num_voice_heads (`int`): its convolutions and learned queries (3, 4).
 
     Source: the paper's flow-based voice enhancing. Both branches of the guidance use the same prior weights.
     """
@@ -297,6 +209,9 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_settings: dict | None = None,
         sampling_temperature: float = 0.667,
         shortest_step: float | None = None,
+        voice_hidden_size: int = 0,
+        num_voice_layers: int = 3,
+        num_voice_heads: int = 4,
     ):
         super().__init__()
         if shortest_step is not None and not 0 < shortest_step <= 1:
@@ -348,6 +263,10 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         self.final_conv = TimeConv(channels[0], channels[0], 3)
         self.final_norm = nn.LayerNorm(channels[0])
         self.projection = nn.Linear(channels[0], num_mels)
+        self.voice_encoder = None
+        if voice_hidden_size:
+            voice = (voice_hidden_size, num_voice_layers, num_voice_heads)
+            self.voice_encoder = FlowDubberVoiceEncoder(num_mels, *voice, style_size, dropout)
         self.gradient_checkpointing = False
 
     @property
@@ -362,6 +281,28 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
     def denormalize(self, mel: torch.Tensor) -> torch.Tensor:
         """The model's units to natural-log mel."""
         return mel * self.config.mel_std + self.config.mel_mean
+
+    @apply_forward_hook
+    def hear(self, voice_mel: torch.Tensor, voice_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """
+        What is to be added to a voice's style vector, before it goes to [`prior`] and to the velocity.
+
+        Args:
+            voice_mel (`torch.Tensor` of shape `(B, 80, T)`): natural-log mel of the reference.
+            voice_mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): True on real frames; a row without any is no voice in
+                particular, to which nothing is added.
+
+        Returns:
+            `torch.Tensor` of shape `(B, style_size)`.
+
+        Raises:
+            ValueError: the model has no voice encoder.
+        """
+        if self.voice_encoder is None:
+            raise ValueError(
+                "this vector field has no voice encoder (`voice_hidden_size` is 0); give it the style alone."
+            )
+        return self.voice_encoder(self.normalize(voice_mel), real_positions(voice_mask))
 
     @apply_forward_hook
     def prior(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:

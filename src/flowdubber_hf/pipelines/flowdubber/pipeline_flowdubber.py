@@ -314,6 +314,7 @@ class FlowDubberPipeline(
 
         ready = self._read(given, watch) if given.prepared is None else given.prepared
         clips, style = self._conditions(ready)
+        voices = self._voices_of(ready, style)
         # Drawn before the language model samples: how much that draws depends on the other rows of a batch.
         latents = self.prepare_latents(ready.num_mel_frames, temperature, generator, latents, style.device)
         passes = self._passes_of(ready, clips, style)
@@ -336,16 +337,16 @@ class FlowDubberPipeline(
                 aligned = self.align(passes, clips, style, ready.phoneme_frames, ready.cue, knowledge)
             else:
                 aligned = ready.timing.to(style.device)
-            prior = self.encode_prior(aligned, *knowledge, style, clips.mask)
+            prior = self.encode_prior(aligned, *knowledge, voices, clips.mask)
             prior_null = None
             if self.do_classifier_free_guidance:
-                prior_null = self._null_prior(ready, aligned, style, clips.mask)
+                prior_null = self._null_prior(ready, aligned, voices, clips.mask)
         with watch.stage("flow"):
             latents = self.sample_mel(
                 latents,
                 prior,
                 prior_null,
-                style,
+                voices,
                 clips.mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1),
                 flow_sigmas(num_inference_steps, self.scheduler.config.get("sway", 0.0)) if sigmas is None else sigmas,
                 callback_on_step_end,

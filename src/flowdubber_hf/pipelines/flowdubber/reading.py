@@ -16,17 +16,19 @@ import torch
 from ...models.aligner import FlowDubberAlignerModel
 from ...models.speech_tokenizer import FlowDubberSpeechTokenizer
 from ...models.style import FlowDubberStyleEncoder
+from ...models.vector_field import FlowDubberVectorField
 from ...processing.audio import (
     MEL_FRAMES_PER_VIDEO_FRAME,
     SAMPLING_RATE,
     VIDEO_FRAME_RATE,
     load_audio,
+    log_mel,
     pad_sounds,
 )
 from ...processing.clips import Frames
 from ...processing.held import HeldFile
 from ...processing.lips import FlowDubberLipFeatureExtractor
-from ...processing.references import check_reference, level_voice
+from ...processing.references import check_reference, level_voice, voice_pieces
 from ...processing.sound import Sound
 from ...processing.text import NO_WORDS, Lexicon, phonemize
 from .inputs import AudioInput, DubbingInputs, VideoInput, checked_clip, checked_mouths, checked_sound, each, naming
@@ -36,12 +38,16 @@ from .stopwatch import Stopwatch
 from .timing import check_room, checked_frames, even_frames
 
 
+_PIECES_TOGETHER = 16  # of a reference, 64 s: memory does not grow with longer ones
+
+
 class ReadingMixin:
     """What [`FlowDubberPipeline`] takes from a clip and from a voice."""
 
     style_encoder: FlowDubberStyleEncoder
     lip_feature_extractor: FlowDubberLipFeatureExtractor
     aligner: FlowDubberAlignerModel
+    vector_field: FlowDubberVectorField
     speech_tokenizer: FlowDubberSpeechTokenizer | None
 
     @torch.no_grad()
@@ -207,6 +213,23 @@ class ReadingMixin:
             style = torch.zeros_like(style)
         return pad_clips(ready.clips, not ready.cue and "lips" not in ready.without, device), style
 
+    def _voices_of(self, ready: PreparedDub, style: torch.Tensor) -> torch.Tensor:
+        """The voices `(B, 256)` as prior and flow take them: the style vectors, with what the vector field heard itself. The aligner
+        keeps to the style vectors, so that the timing does not depend on it."""
+        if "style" in ready.without or self.vector_field.voice_encoder is None:
+            return style
+        return style + torch.stack([self._timbre_of(voice) for voice in ready.voices]).to(style)
+
+    @staticmethod
+    def _timbre_of(voice: PreparedVoice) -> torch.Tensor:
+        """What the vector field heard in a voice."""
+        if voice.timbre is None:
+            raise ValueError(
+                "`reference_audio` was heard by a model whose vector field has no voice encoder; prepare the voice with "
+                "`prepare_voice` of this pipeline."
+            )
+        return voice.timbre
+
     def _passes_of(self, ready: PreparedDub, clips: Clips, style: torch.Tensor) -> list[Pass]:
         """What the aligner and the language model read at a time."""
         if ready.timing is not None:
@@ -231,18 +254,29 @@ class ReadingMixin:
                     "`reference_audio` was heard without the language model's tokens (without=['semantics'], or a model "
                     "that has none); prepare the voice with `prepare_voice` of this pipeline."
                 )
+            if self.vector_field.voice_encoder is not None:
+                self._timbre_of(source)
             return source
         sound = load_audio(source)
         remarks = check_reference(sound, f"the reference {source}" if isinstance(source, Path) else "the reference")
-        values, mask = (tensor.to(self._execution_device) for tensor in pad_sounds([level_voice(sound)]))
+        sound = level_voice(sound)
+        values, mask = (tensor.to(self._execution_device) for tensor in pad_sounds([sound]))
         encoder = self.style_encoder
         style = encoder(values.to(encoder.dtype), attention_mask=mask).style[0]
+        timbre = None if self.vector_field.voice_encoder is None else self._hear_timbre(sound)
         if not tokens:
-            return PreparedVoice(style, warnings=tuple(remarks))
+            return PreparedVoice(style, warnings=tuple(remarks), timbre=timbre)
         tokenizer = self.speech_tokenizer
         codes = tokenizer.encode(values.to(tokenizer.dtype), attention_mask=mask)
         spoken = codes.semantic_tokens[0][codes.semantic_mask[0].bool()]
-        return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks))
+        return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks), timbre=timbre)
+
+    def _hear_timbre(self, sound: np.ndarray) -> torch.Tensor:
+        """What the vector field hears in a reference `(samples,)`, the mean over its pieces, `(256,)` float32."""
+        field, heard = self.vector_field, []
+        for part in torch.from_numpy(voice_pieces(sound)).split(_PIECES_TOGETHER):
+            heard.append(field.hear(log_mel(part.to(self._execution_device)).to(field.dtype)).float())
+        return torch.cat(heard).mean(0)
 
     def _read_clips(self, given: DubbingInputs, look: bool, encode: bool) -> list[PreparedClip]:
         """Each clip of a call; what stands there several times is read once."""
