@@ -18,7 +18,7 @@ from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.diagnosis import Checkup, examine, files
 from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
-from support.tiny_models import tiny_aligner, tiny_hifigan, tiny_vector_field
+from support.tiny_models import hearing_vector_field, tiny_aligner, tiny_hifigan, tiny_vector_field
 
 
 pytestmark = pytest.mark.slow
@@ -184,6 +184,20 @@ def test_an_untrained_vocoder(tmp_path):
     wrong = told(checkup, "wrong", "vocoder")
     assert len(wrong) == 1 and "the vocoder is untrained, or was trained on another spectrogram" in wrong[0]
     assert any("do not say which mel spectrogram" in one for one in told(checkup, "note", "vocoder"))
+
+
+def test_a_vector_field_that_hears(tmp_path):
+    field = hearing_vector_field()
+    field.save_pretrained(tmp_path / "learned")
+    torch.nn.init.zeros_(field.voice_encoder.style.weight)
+    torch.nn.init.zeros_(field.voice_encoder.style.bias)
+    field.save_pretrained(tmp_path / "new")
+    (heard,) = (one for one in examine(tmp_path / "learned").findings if "added" in one.values)
+    assert heard.part == "vector_field" and heard.values["added"] > 0
+    assert heard.level == "note" and "another" in heard.text  # nobody taught it to tell voices apart
+    assert any(
+        "is untrained: it adds nothing" in one for one in told(examine(tmp_path / "new"), "note", "vector_field")
+    )
 
 
 def test_parts_side_by_side_are_compared(tmp_path):

@@ -10,16 +10,8 @@ from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.training.dubber_run import with_voice_encoder
 from flowdubber_hf.training.presets import VECTOR_FIELD_PRESETS
 from flowdubber_hf.training.vector_field_adapter import ADAPTABLE
+from support.tiny_models import hearing_vector_field as hearing
 from support.tiny_models import tiny_vector_field
-
-
-def hearing(seed: int = 0) -> FlowDubberVectorField:
-    """A vector field whose voice encoder has learned something."""
-    torch.manual_seed(seed)
-    field = tiny_vector_field(voice_hidden_size=8, num_voice_heads=2).eval()
-    torch.nn.init.normal_(field.voice_encoder.style.weight)
-    torch.nn.init.normal_(field.voice_encoder.style.bias)
-    return field
 
 
 def mel(frames: int, rows: int = 1, seed: int = 1) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from accelerate.hooks import ModelHook, add_hook_to_module
 
 from support.pipeline_calls import inputs
-from support.tiny_models import tiny_pipeline
+from support.tiny_models import hearing_vector_field, tiny_pipeline
 
 
 class Away(ModelHook):
@@ -53,7 +53,7 @@ def test_a_call_brings_every_part(form):
 
 
 def test_what_is_prepared_brings_its_parts():
-    pipe = tiny_pipeline()
+    pipe = tiny_pipeline(vector_field=hearing_vector_field())
     offloaded(pipe)
     given = inputs()
     voice = pipe.prepare_voice(given["reference_audio"], given["reference_sampling_rate"])

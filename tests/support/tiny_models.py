@@ -75,6 +75,15 @@ def tiny_vector_field(**changed: Any) -> FlowDubberVectorField:
     )
 
 
+def hearing_vector_field() -> FlowDubberVectorField:
+    """A vector field whose voice encoder has learned something."""
+    torch.manual_seed(0)
+    field = tiny_vector_field(voice_hidden_size=8, num_voice_heads=2).eval()
+    torch.nn.init.normal_(field.voice_encoder.style.weight)
+    torch.nn.init.normal_(field.voice_encoder.style.bias)
+    return field
+
+
 def tiny_vocoder() -> FlowDubberVocoder:
     config = FlowDubberVocoderConfig(hidden_size=16, dilations=[1], pitch_hidden_size=16, pitch_dilations=[1])
     return FlowDubberVocoder(config)

@@ -16,7 +16,7 @@ from flowdubber_hf.training.dubber_run import DubberArguments
 from flowdubber_hf.training.dubber_stage import VIDEO_NEEDS, LipFeatures
 from flowdubber_hf.training.few_steps import FewStepsModel, FewStepsStage, chosen_steps, solution, with_steps
 from support.dubbing_dataset import write_dubbing_dataset
-from support.tiny_models import tiny_aligner, tiny_vector_field
+from support.tiny_models import hearing_vector_field, tiny_aligner, tiny_vector_field
 
 
 pytestmark = pytest.mark.slow
@@ -151,3 +151,16 @@ def test_saved_and_loaded(stage, tmp_path):
 def test_options(options, message):
     with pytest.raises(ValueError, match=message):
         DubberArguments(dataset=["data"], output_dir="out", **options)
+
+
+def test_what_hears_voices_is_heard_and_not_moved(store):
+    torch.manual_seed(0)
+    model = FewStepsModel(tiny_aligner(), hearing_vector_field(), 8)
+    clips = DubbingClips(store, store.clips("train", "made-sound"))
+    stage = FewStepsStage(model, [(clips, 1.0)], clips, None, 4, 0, segment_frames=10)
+    batch = stage.batch(0, range(4))
+    model(batch)["loss"].backward()
+    assert all(weight.grad is None for weight in model.vector_field.voice_encoder.parameters())
+    assert model.vector_field.step_down.weight.grad.abs().sum() > 0
+    other = {**batch, "voice_mel": batch["voice_mel"].flip(0), "voice_mask": batch["voice_mask"].flip(0)}
+    assert model(other)["start"] != model(batch)["start"]

@@ -18,7 +18,7 @@ from torch import nn
 from ..models.aligner import FlowDubberAlignerModel
 from ..models.vector_field import FlowDubberVectorField, flow_matching_loss
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
-from .dubber import FlowDubberTrainingModel, searched_path, take_segments
+from .dubber import FlowDubberTrainingModel, searched_path, take_segments, voices_of
 from .dubber_stage import DubberStage
 
 
@@ -41,7 +41,7 @@ class FewStepsModel(FlowDubberTrainingModel):
 
     Args:
         aligner: frozen.
-        vector_field: to train, but for its prior.
+        vector_field: to train, but for its prior and what hears voices.
         teacher_steps: of the solution that it learns from, a multiple of the most steps taught.
 
     Raises:
@@ -54,6 +54,8 @@ class FewStepsModel(FlowDubberTrainingModel):
         self.teacher_steps = teacher_steps
         self.aligner.requires_grad_(False)
         self.vector_field.prior_decoder.requires_grad_(False)
+        if self.vector_field.voice_encoder is not None:
+            self.vector_field.voice_encoder.requires_grad_(False)
         # Not a submodule: it is neither trained nor saved.
         self._teacher = [copy.deepcopy(vector_field).requires_grad_(False).eval()]
 
@@ -82,9 +84,9 @@ def check_teacher_steps(steps: int) -> None:
 @torch.no_grad()
 def conditions(
     model: FlowDubberTrainingModel, batch: dict[str, torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Prior `(B, 80, T)`, noise of the temperature of a dub `(B, 80, T)` and mask `(B, T)` of a joint batch's segments (see
-    [`~training.dubber.dubber_losses`])."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Noise of the temperature of a dub `(B, 80, T)`, prior `(B, 80, T)`, voices `(B, style_size)` and mask `(B, T)` of a joint batch's
+    segments (see [`~training.dubber.dubber_losses`])."""
     aligner, field = model.aligner, model.vector_field
     encoding = aligner.encode(
         batch["input_ids"],
@@ -103,8 +105,9 @@ def conditions(
     starts, length = batch["segment_start"] * MEL_FRAMES_PER_VIDEO_FRAME, batch["noise"].shape[2]
     ends = batch["mel_mask"].sum(1, keepdim=True)
     mask = starts[:, None] + torch.arange(length, device=starts.device) < ends
-    prior = field.prior(take_segments(fused, starts, length), batch["style"], mask)
-    return prior, field.config.sampling_temperature * batch["noise"], mask
+    voices = voices_of(field, batch)
+    prior = field.prior(take_segments(fused, starts, length), voices, mask)
+    return field.config.sampling_temperature * batch["noise"], prior, voices, mask
 
 
 @torch.no_grad()
@@ -154,8 +157,8 @@ def few_step_losses(model: FewStepsModel, batch: dict[str, torch.Tensor]) -> dic
     Args:
         batch: of the joint stage (see [`~training.dubber.dubber_losses`]); `flow_time` draws the step.
     """
-    prior, noise, mask = conditions(model, batch)
-    style, total = batch["style"], model.teacher_steps
+    noise, prior, style, mask = conditions(model, batch)
+    total = model.teacher_steps
     states, velocities = solution(model.teacher, noise, prior, style, mask, total)
     first, size = chosen_steps(batch["flow_time"], total)
     rows = torch.arange(len(noise), device=noise.device)
@@ -190,8 +193,8 @@ class FewStepsStage(DubberStage):
         total = model.teacher_steps
         for part in self.validation_parts():
             batch = {name: value.to(model.vector_field.device) for name, value in self.validation_batch(part).items()}
-            prior, noise, mask = conditions(model, batch)
-            given = (noise, prior, batch["style"], mask)
+            given = conditions(model, batch)
+            mask = given[3]
             wanted = solution(model.teacher, *given, total)[0][-1]
             made = {"many_steps": solution(model.vector_field, *given, total)[0][-1]}
             for count in STEP_COUNTS:
