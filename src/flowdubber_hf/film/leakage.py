@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..processing.long_wav import BLOCK, RATE
 from .kept import Kept
 from .sound import Sound
 
 
 LEAKAGE_LIMIT = -40.0  # dB; what is more can be heard
 _LEAST_POWER = 1e-9  # -90 dB of full scale: the film is silent there
-_LONGEST = 60 * 48000  # samples of a window that are held at a time
+_LONGEST = 60 * RATE  # samples of a window that are looked at
 
 
 class Leak(NamedTuple):
@@ -36,6 +37,35 @@ class Leak(NamedTuple):
     heard: bool
 
 
+class _Fit:
+    """The mix explained by the dub and the film's speech, of which it takes piece after piece: a window may last a minute."""
+
+    def __init__(self) -> None:
+        self._power, self._known_in_mix = np.zeros((2, 2)), np.zeros(2)
+        self._film, self._samples = 0.0, 0
+
+    def add(self, film: np.ndarray, mix: np.ndarray, dub: np.ndarray, own: np.ndarray | None = None) -> None:
+        """Pieces as of [`leakage`]; each begins with the last sample of the one before it."""
+        speech, heard, voices = (
+            np.diff(sound.astype(np.float64)).ravel() for sound in (film if own is None else film - own, mix, dub)
+        )
+        known = np.stack([speech, voices])
+        self._power += known @ known.T
+        self._known_in_mix += known @ heard
+        self._film += float((film[:, 1:].astype(np.float64) ** 2).sum())
+        self._samples += speech.size
+
+    def level(self, has_own: bool) -> float | None:
+        if not self._samples or self._power[0, 0] / self._samples < _LEAST_POWER:
+            # A background that is the film's own sound hides nothing of it.
+            return 0.0 if has_own and self._samples and self._film / self._samples >= _LEAST_POWER else None
+        used = slice(0, 2 if self._power[1, 1] else 1)
+        part = np.linalg.lstsq(self._power[used, used], self._known_in_mix[used], rcond=1e-12)[0][0]
+        if has_own and part < 0:  # a background that the film does not have: it is what the film lacks
+            return None
+        return None if abs(part) < 1e-9 else 20 * math.log10(abs(part))
+
+
 def leakage(film: np.ndarray, mix: np.ndarray, dub: np.ndarray, own: np.ndarray | None = None) -> float | None:
     """The part of the film's speech in a mix, in decibels; `None` where the film is silent or there is no such part.
 
@@ -48,23 +78,9 @@ def leakage(film: np.ndarray, mix: np.ndarray, dub: np.ndarray, own: np.ndarray 
         dub: of all voices in the mix.
         own: of a background that did not come from gaps in the film's sound; then its speech is what the film has beside it.
     """
-    speech = np.diff((film if own is None else film - own).astype(np.float64)).ravel()
-    if not speech.size or np.mean(speech**2) < _LEAST_POWER:
-        return _same_sound(film, own)
-    heard, voices = (np.diff(sound.astype(np.float64)).ravel() for sound in (mix, dub))
-    known = np.stack([speech, voices]) if np.any(voices) else speech[None]
-    power = known @ known.T
-    part = np.linalg.lstsq(power, known @ heard, rcond=1e-12)[0][0]
-    if own is not None and part < 0:  # a background that the film does not have: it is what the film lacks
-        return None
-    return None if abs(part) < 1e-9 else 20 * math.log10(abs(part))
-
-
-def _same_sound(film: np.ndarray, own: np.ndarray | None) -> float | None:
-    """A background that is the film's own sound hides nothing of it."""
-    if own is None or np.mean(film.astype(np.float64) ** 2) < _LEAST_POWER:
-        return None
-    return 0.0
+    fit = _Fit()
+    fit.add(film, mix, dub, own)
+    return fit.level(own is not None)
 
 
 def find_leaks(
@@ -88,7 +104,10 @@ def find_leaks(
     sounds = [film, mix, dub, *([] if own is None else [own])]
 
     def measured(start: int, last: int) -> np.ndarray:
-        level = leakage(*(sound.read(start, last) for sound in sounds))
+        fit = _Fit()
+        for place in range(start, last, BLOCK):
+            fit.add(*(sound.read(max(start, place - 1), min(place + BLOCK, last)) for sound in sounds))
+        level = fit.level(own is not None)
         return np.array([-math.inf if level is None else level])
 
     found = []
