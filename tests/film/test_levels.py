@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from flowdubber_hf.film.kept import Kept
 from flowdubber_hf.film.levels import (
     BlockLevels,
     line_gains,
@@ -16,10 +17,14 @@ from flowdubber_hf.film.levels import (
     programme_gain,
     programme_loudness,
     take_loudness,
+    takes_loudness,
     true_peak,
     window_loudness,
 )
-from support.film_sounds import Array, tone
+from flowdubber_hf.processing.encoding import to_sound_rate
+from flowdubber_hf.processing.sound import load_audio
+from flowdubber_hf.processing.wav import write_wav
+from support.film_sounds import Array, tone, voice
 
 
 RATE = 48000
@@ -125,3 +130,40 @@ def test_gain_of_the_programme():
     )
     assert programme_gain("ebu", -27.0, -25.0) == 2
     assert programme_gain(-16.0, None, -25.0) == 9
+
+
+def test_takes_are_measured_once(tmp_path, monkeypatch):
+    files = [write_wav(tmp_path / f"{number}.wav", voice(2, 110 + 40 * number, number)) for number in range(3)]
+    files.append(write_wav(tmp_path / "silent.wav", np.zeros(16000, np.float32)))
+    levels = takes_loudness(files, tmp_path)
+    assert levels[3] is None
+    alone = [take_loudness(to_sound_rate(load_audio(file), 16000)) for file in files[:3]]
+    assert levels[:3] == pytest.approx(alone)
+    changed = write_wav(files[1], 0.5 * voice(2, 150, 1), overwrite=True)
+    measured = []
+    monkeypatch.setattr("flowdubber_hf.film.levels.take_loudness", lambda sound: measured.append(len(sound)) or -20.0)
+    again = takes_loudness(files, tmp_path)
+    assert len(measured) == 1 and again[1] == -20.0 and [again[0], again[2], again[3]] == [levels[0], levels[2], None]
+    assert changed == files[1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK damaged", None])
+def test_kept_numbers_that_are_damaged_are_measured_again(tmp_path, damage):
+    def row(value: float) -> np.ndarray:
+        return np.array([value, value])
+
+    file = tmp_path / "kept.npz"
+    for name in ("a", "b"):
+        kept = Kept(file)
+        assert kept.of(name, 2, lambda: row(1.0)).tolist() == [1, 1]
+        kept.save()
+    assert Kept(file).of("b", 2, lambda: row(2.0)).tolist() == [1, 1]
+    assert Kept(file).of("a", 2, lambda: row(2.0)).tolist() == [2, 2]  # it was not asked for, so it was forgotten
+    if damage is None:
+        np.savez(file, **{name: np.zeros(5) for name in np.load(file).files})
+    else:
+        file.write_bytes(damage)
+    kept = Kept(file)
+    assert kept.of("b", 2, lambda: row(3.0)).tolist() == [3, 3]
+    kept.save()
+    assert Kept(file).of("b", 2, lambda: row(4.0)).tolist() == [3, 3]

@@ -164,8 +164,7 @@ class _Line:
         """Begin and end of each span that gets words, and its first word and one behind its last; `None` where no way fits."""
         count = len(self._first)
         tempo = sum(stop - start for start, stop in room) / self._length(0, count)
-        usual = float(np.log(np.clip(tempo, _OPENS, _CLOSES = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
-_FASTEST, _SLOWEST)))
+        usual = float(np.log(np.clip(tempo, _FASTEST, _SLOWEST)))
         costs, ways = [[0.0] + [np.inf] * count], []
         for number, (start, stop) in enumerate(room):
             limit = room[number + 1][0] if number + 1 < len(room) else total
@@ -198,7 +197,6 @@ _FASTEST, _SLOWEST)))
             return float("inf")
         nature = self._length(begin, end)
         idle, short = max(0.0, length - _SLOWEST * nature), max(0.0, _FASTEST * nature - length)
-        uneven = float(np.log(np.clip(length / nature, _OPENS, _CLOSES = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
-_FASTEST, _SLOWEST))) - usual
+        uneven = float(np.log(np.clip(length / nature, _FASTEST, _SLOWEST))) - usual
         pause = self._breaks[end - 1] if end < len(self._first) else 0.0
         return idle + _HURRY * short + nature * uneven**2 + float(pause)
