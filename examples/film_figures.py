@@ -21,7 +21,7 @@ from flowdubber_hf.film.background import FADE, joined
 from flowdubber_hf.film.levels import momentary_loudness, programme_loudness
 from flowdubber_hf.film.mix import blocks_of
 from flowdubber_hf.film.sound import FilmClock, decoded_sound, film_clock, store_sound
-from flowdubber_hf.film.streams import TITLE, track_peak
+from flowdubber_hf.film.streams import track_peak
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.pipelines.flowdubber import FlowDubberPipeline
 from flowdubber_hf.processing.encoding import to_sound_rate
@@ -234,7 +234,8 @@ def changed_outside(dubbed: Dubbed) -> int:
             other[max(0, first - FADE - place) : max(0, last + FADE - place)] = False
         changed += int(other.sum())
         place = stop
-    return changed + abs(background.samples - place)
+    rest = background.read(place, background.samples)  # the film's sound may end before its pictures
+    return changed + int(rest.any(0).sum())
 
 
 def loudness(path: Path) -> tuple[float, str]:
@@ -251,38 +252,35 @@ def what_is_kept(dubbed: Dubbed) -> dict[str, bool]:
     """Of the film's own tracks, whether each is in the dubbed one as it was, packet by packet; and how players show it."""
     found = {}
     with open_media(dubbed.film) as film, open_media(dubbed.output) as output:
-        sounds, texts = output.streams.audio, output.streams.subtitles
-        first = sounds[0]
-        found["dub first and default"] = first.disposition == Disposition.default and first.metadata["title"] == TITLE
-        for kind, ours, theirs in (
-            ("sound track", sounds, film.streams.audio),
-            ("subtitles", texts, film.streams.subtitles),
-        ):
-            for number, stream in enumerate(theirs, 1):
-                language = stream.metadata.get("language")
-                copies = [one for one in ours if one.metadata.get("title") != TITLE]
-                copy = copies[number - 1] if len(copies) >= number else None
-                same = copy is not None and copy.metadata.get("language") == language
-                found[f"{kind} {number} ({language})"] = same and _packets(dubbed.output, copy) == _packets(
-                    dubbed.film, stream
-                )
-        pictures = (
-            _packets(path, one.streams.video[0]) for path, one in ((dubbed.output, output), (dubbed.film, film))
+        for kind, name in (("video", "pictures"), ("audio", "sound"), ("subtitle", "subtitles")):
+            written = [_packets(dubbed.output, stream) for stream in output.streams if stream.type == kind]
+            for stream in film.streams:
+                if stream.type == kind:
+                    language, content = _packets(dubbed.film, stream)
+                    is_there = any(language == other and _is_inside(copy, content) for other, copy in written)
+                    found[" ".join(filter(None, (name, language)))] = is_there
+        first, *others = output.streams.audio
+        found["dub first and default"] = bool(first.disposition & Disposition.default) and not any(
+            other.disposition & Disposition.default for other in others
         )
-        found["pictures"] = len(set(pictures)) == 1
         found["chapters"] = _chapters(output) == _chapters(film) != []
         turns = {metadata_rotation(next(one.decode(video=0))) for one in (output, film)}
         found["rotation"] = len(turns) == 1 and turns != {0}
     return found
 
 
-def _packets(path: Path, stream: av.stream.Stream) -> str:
-    """Hash of a track's contents."""
+def _packets(path: Path, stream: av.stream.Stream) -> tuple[str | None, list[bytes]]:
+    """A track's language, and a hash of each of its packets."""
     with open_media(path) as container:
-        content = hashlib.sha256()
-        for packet in container.demux(container.streams[stream.index]):
-            content.update(bytes(packet))
-    return content.hexdigest()
+        packets = container.demux(container.streams[stream.index])
+        content = [hashlib.sha256(bytes(packet)).digest() for packet in packets if packet.size]
+    return stream.metadata.get("language") if stream.type != "video" else None, content
+
+
+def _is_inside(copy: Sequence[bytes], content: Sequence[bytes]) -> bool:
+    """Whether a copy is the whole; of sound, a packet before the first picture and one behind the last may be left out."""
+    starts = [place for place in range(2) if content[place : place + len(copy)] == copy]
+    return bool(starts) and len(content) - len(copy) <= 2
 
 
 def _chapters(container: av.container.InputContainer) -> list[tuple[float, str]]:

@@ -75,6 +75,7 @@ def test_files_of_the_plan(plan: FilmPlan) -> None:
         "plan.json",
         "shots",
         "shots.json",
+        "sync.npz",
     ]
     assert (work / "cues.jsonl").read_text().count("\n") == 5
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from flowdubber_hf.film.faces import (
 )
 from flowdubber_hf.film.shots import Shot
 from flowdubber_hf.film.speaker import (
+    MAX_OFFSET,
     STILL,
     Candidate,
     Judge,
@@ -29,6 +31,7 @@ from flowdubber_hf.film.speaker import (
     only,
 )
 from flowdubber_hf.film.stretches import MOST_PICTURES, Stretch, group_spans
+from flowdubber_hf.metrics.sync import frames_needed, load_syncnet
 from support.films import beside, elsewhere, speech, still_head
 from support.video_files import head_frames
 
@@ -94,12 +97,20 @@ def test_movement_tells_speech_from_rest(two: list[FaceTrack]) -> None:
     assert movement(two[0].crops, np.zeros(75, bool)) == 0.0
 
 
-def test_the_film_s_sound_tells_the_speaker(two: list[FaceTrack]) -> None:
-    judge = Judge()
-    quiet, speaks = (judge(one.crops, speech()) for one in two)
-    assert speaks > quiet + 0.1
-    assert judge(two[0].crops[: judge.needed - 1], speech()) is None
-    assert judge(two[0].crops, speech()[:6400]) is None
+def test_the_film_s_sound_tells_the_speaker(
+    two: list[FaceTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(judge: Judge) -> list[float | None]:
+        few = frames_needed(load_syncnet(), MAX_OFFSET) - 1
+        asked = [(two[0].crops, speech()), (two[1].crops, speech()), (two[0].crops[:few], speech())]
+        return [judge(*one) for one in (*asked, (two[0].crops, speech()[:6400]))]
+
+    judge = Judge(tmp_path / "sync.npz")
+    quiet, speaks, *short = found = answers(judge)
+    assert speaks > quiet + 0.1 and short == [None, None]
+    judge.save()
+    monkeypatch.setattr("flowdubber_hf.film.speaker.sync_score", None)  # it is not asked again
+    assert answers(Judge(tmp_path / "sync.npz")) == found
 
 
 def test_candidates_are_seen_in_half_of_the_cue() -> None:

@@ -35,6 +35,7 @@ from .windows import mouths_in
 
 
 _KEPT = 4  # stretches in memory; a window touches two or three
+SYNC_NAME = "sync.npz"  # the judge's answers
 _JOIN = "+"  # between the names of a face's tracks in several shots
 #: A cue, what is said of it, its own pictures and those of its window, as places of the grid.
 Asked = tuple[Cue, str, tuple[int, int], tuple[int, int]]
@@ -139,11 +140,12 @@ class Mouths:
         self, asked: Sequence[Asked], path_score: PathScore | None, progress: Callable[[float], None]
     ) -> list[Choice]:
         """Who says each cue: first those that are clear, then the others with what these tell of places."""
-        judge, places = Judge(), Places(self._source.height)
+        judge, places = Judge(self._folder / SYNC_NAME), Places(self._source.height)
         found: list[tuple[Sequence[Candidate], str] | Choice] = []
         for number, one in enumerate(asked, 1):
             found.append(self._weigh(one, judge, path_score))
             progress(number / len(asked))
+        judge.save()
         choices = [one if isinstance(one, Choice) else decide(*one, {}) for one in found]
         for one, choice in zip(asked, choices, strict=True):
             if choice.track is not None and choice.by != "given" and not choice.unsure and one[0].speaker:

@@ -2,14 +2,21 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..checkpoints.sources import bundled_checkpoints
 from ..processing.sound import SAMPLES_PER_VIDEO_FRAME
+from ..work.hashing import hash_checkpoint
 from .faces import FaceTrack
+from .kept import Kept
 
 
 #: How well the script of a cue goes with a mouth, greater is better: `(text, crops (F, 96, 96), seen (F,)) -> float`.
@@ -30,6 +37,7 @@ HARDLY_MOVES, LEAST_EVIDENCE = 0.09, 0.2
 _PRIOR = 0.15
 _SAME_PLACE, _SAME_SIZE = 0.12, 1.35  # of the picture's height; ratio
 _RECENT_SHOTS = 12
+_JUDGE = "syncnet-grid-tiny"
 _SILENCE = 1e-3  # of full scale
 
 
@@ -95,21 +103,38 @@ def sync_score(crops: np.ndarray, sound: np.ndarray, model: object) -> float:
 
 
 class Judge:
-    """The bundled judge of lip-sync, loaded at the first question; cues too short for it have no answer."""
+    """The bundled judge of lip-sync, loaded at the first question that was not asked before; cues too short for it have no answer.
 
-    def __init__(self) -> None:
+    Args:
+        path (*optional*): of a file that keeps its answers.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._kept = Kept(path)
         self._model: object | None = None
-        self.needed = 0
+        self._name: str | None = None
 
     def __call__(self, crops: np.ndarray, sound: np.ndarray) -> float | None:
-        if self._model is None:
-            from ..metrics.sync import frames_needed, load_syncnet
+        self._name = self._name or hash_checkpoint(bundled_checkpoints()[_JUDGE])
+        content = hashlib.sha256(np.ascontiguousarray(crops))
+        content.update(np.ascontiguousarray(sound))
+        key = f"{self._name} {crops.shape} {content.hexdigest()}"
+        (score,) = self._kept.of(key, 1, partial(self._ask, crops, sound)).tolist()
+        return score if math.isfinite(score) else None
 
-            self._model = load_syncnet()
-            self.needed = frames_needed(self._model, MAX_OFFSET)
-        if len(crops) < self.needed or len(sound) < self.needed * SAMPLES_PER_VIDEO_FRAME:
-            return None
-        return sync_score(crops, sound, self._model)
+    def save(self) -> None:
+        """Keeps what was asked, and nothing else."""
+        self._kept.save()
+
+    def _ask(self, crops: np.ndarray, sound: np.ndarray) -> np.ndarray:
+        from ..metrics.sync import frames_needed, load_syncnet
+
+        if self._model is None:
+            self._model = load_syncnet(_JUDGE)
+        needed = frames_needed(self._model, MAX_OFFSET)
+        if len(crops) < needed or len(sound) < needed * SAMPLES_PER_VIDEO_FRAME:
+            return np.array([math.nan])
+        return np.array([sync_score(crops, sound, self._model)])
 
 
 def candidates_of(
