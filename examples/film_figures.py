@@ -257,7 +257,8 @@ def what_is_kept(dubbed: Dubbed) -> dict[str, bool]:
             for stream in film.streams:
                 if stream.type == kind:
                     language, content = _packets(dubbed.film, stream)
-                    is_there = any(language == other and _is_inside(copy, content) for other, copy in written)
+                    same = _is_inside if kind == "audio" else list.__eq__
+                    is_there = any(language == other and same(copy, content) for other, copy in written)
                     found[" ".join(filter(None, (name, language)))] = is_there
         first, *others = output.streams.audio
         found["dub first and default"] = bool(first.disposition & Disposition.default) and not any(
