@@ -248,7 +248,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--short-cues", type=int, help="processes and kills on a film of so many cues (default: the same film)"
     )
     parser.add_argument("--remark", default="", help="a sentence of the machine for the table")
-    parser.add_argument("--steps", nargs="+", choices=tuple(STEPS), default=list(STEPS), help="(default: all)")
+    parser.add_argument(
+        "--steps", nargs="*", choices=tuple(STEPS), default=list(STEPS), help="(default: all; none: only the table)"
+    )
     parser.add_argument("--docs", type=Path, help="folder of the repository whose docs/benchmarks.md gets the table")
     options = parser.parse_args(argv)
     bench = Bench(options.output.absolute(), options)

@@ -24,6 +24,7 @@ from flowdubber_hf.work.hashing import hash_file
 
 FIGURES = "figures.json"
 _FEW_CUES = 10
+_REORDERED = 10  # packets that may be shown later than those behind them
 _COMMAND = (sys.executable, "-m", "flowdubber_hf", "film")
 
 
@@ -185,17 +186,19 @@ def without_sound(film: Path, target: Path) -> None:
 def repeated(film: Path, target: Path, times: int, seconds: float) -> None:
     """A film so many times in a row, its packets as they are; `seconds` is its length."""
     with create_media(target) as copy:
-        streams: dict[int, av.stream.Stream] = {}
+        streams: list[av.stream.Stream] = []
+        latest: dict[int, int] = {}
         for turn in range(times):
             with open_media(film) as source:
+                streams = streams or [copy.add_stream_from_template(one, opaque=True) for one in source.streams]
                 for packet in source.demux():
                     if not packet.size:
                         continue
-                    if packet.stream_index not in streams:
-                        streams[packet.stream_index] = copy.add_stream_from_template(packet.stream, opaque=True)
                     later = round(turn * seconds / packet.time_base)
-                    packet.pts = packet.pts + later
-                    packet.dts = packet.pts if packet.dts is None else packet.dts + later
+                    packet.pts += later
+                    before = latest.get(packet.stream_index, -_REORDERED)  # Matroska tells no dts of its first pictures
+                    packet.dts = before + 1 if packet.dts is None else packet.dts + later
+                    latest[packet.stream_index] = packet.dts
                     packet.stream = streams[packet.stream_index]
                     copy.mux(packet)
 
