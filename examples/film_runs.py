@@ -196,7 +196,9 @@ def repeated(film: Path, target: Path, times: int, seconds: float) -> None:
                         continue
                     later = round(turn * seconds / packet.time_base)
                     packet.pts += later
-                    before = latest.get(packet.stream_index, -_REORDERED)  # Matroska tells no dts of its first pictures
+                    before = latest.get(
+                        packet.stream_index, -_REORDERED
+                    )  # Matroska tells no dts of its first pictures
                     packet.dts = before + 1 if packet.dts is None else packet.dts + later
                     latest[packet.stream_index] = packet.dts
                     packet.stream = streams[packet.stream_index]
