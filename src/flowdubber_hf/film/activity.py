@@ -17,7 +17,7 @@ _SMOOTH = 5  # pictures over which the movement is averaged
 _MOST = 0.15  # movement from one picture to the next that counts: a cut is no speech
 _ENDS = 0.04  # movement below which a mouth that spoke has stopped: last syllables move it little
 _CLOSED, _SHORT = 6, 7  # pictures: pauses that are bridged, stretches that are left out
-_OPENS, _CLOSES = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
+_BEFORE, _AFTER = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
 _FASTEST, _SLOWEST = 0.8, 1.5  # times as long as by nature
 _HURRY = 3.0  # mel frames of a moving mouth without words that one of words without room is worth
 _BREAKS = {"sentence": 0.0, "clause": 5.0, "word": 15.0}  # the same for a pause behind each of these
@@ -62,7 +62,7 @@ def _runs(movement: np.ndarray) -> list[tuple[int, int]]:
         elif start is not None and place - last > _CLOSED:
             found.append((start, last + 1))
             start = None
-    return [(first + _OPENS, stop - _CLOSES) for first, stop in found if stop - first >= _SHORT]
+    return [(first + _BEFORE, stop - _AFTER) for first, stop in found if stop - first >= _SHORT]
 
 
 def spread(
@@ -164,8 +164,7 @@ class _Line:
         """Begin and end of each span that gets words, and its first word and one behind its last; `None` where no way fits."""
         count = len(self._first)
         tempo = sum(stop - start for start, stop in room) / self._length(0, count)
-        usual = float(np.log(np.clip(tempo, _OPENS, _CLOSES = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
-_FASTEST, _SLOWEST)))
+        usual = float(np.log(np.clip(tempo, _FASTEST, _SLOWEST)))
         costs, ways = [[0.0] + [np.inf] * count], []
         for number, (start, stop) in enumerate(room):
             limit = room[number + 1][0] if number + 1 < len(room) else total
@@ -198,7 +197,6 @@ _FASTEST, _SLOWEST)))
             return float("inf")
         nature = self._length(begin, end)
         idle, short = max(0.0, length - _SLOWEST * nature), max(0.0, _FASTEST * nature - length)
-        uneven = float(np.log(np.clip(length / nature, _OPENS, _CLOSES = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
-_FASTEST, _SLOWEST))) - usual
+        uneven = float(np.log(np.clip(length / nature, _FASTEST, _SLOWEST))) - usual
         pause = self._breaks[end - 1] if end < len(self._first) else 0.0
         return idle + _HURRY * short + nature * uneven**2 + float(pause)
