@@ -251,6 +251,17 @@ def test_what_is_decoded_stays_under_the_ceiling(films, tmp_path):
     assert track_peak(quiet) == pytest.approx(-6.02, abs=0.02)
 
 
+@pytest.mark.parametrize("codec", ["aac", "opus", "ac3", "eac3"])
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1"])
+def test_noise_at_full_level_stays_under_the_ceiling(films, tmp_path, codec, layout):
+    random = np.random.default_rng(0)
+    channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+    loud = Array(random.standard_normal((channels, SAMPLES)).astype(np.float32))
+    output = tmp_path / "noise.mkv"
+    write_film(films[".mkv"], Finished(loud, Finish(0.0, ceiling_for(codec))), output, OutputTracks(codec), layout)
+    assert track_peak(output) <= -1
+
+
 def test_the_same_film_is_the_same_bytes(films, tmp_path):
     for suffix in SUFFIXES:
         one, other = (

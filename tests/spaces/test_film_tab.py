@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,8 +42,8 @@ def films():
     return FilmDubber(SimpleNamespace(max_takes=1), MODEL, FilmFolders(3600))
 
 
-def row(text="Place blue at f two now.", start=0.4, end=2.6, speaker="Anna", timing="auto", skip=False):
-    return (1, start, end, speaker, text, timing, skip, "")
+def row(text="Place blue at f two now.", start=0.4, end=2.6, speaker="Anna", timing="auto", skip=False, more=""):
+    return (1, start, end, speaker, text, timing, skip, more, "")
 
 
 def asked(given: Path, *rows, **changed) -> FilmRequest:
@@ -92,6 +93,10 @@ def test_all_mistakes_are_told_at_once_by_field_and_by_cue(films, short):
         ({"takes": 2}, "film-settings", "Takes must be"),
         ({"steps": 2.5}, "film-settings", "Steps must be"),
         ({"redo": (7,)}, "cues", "Cue 7 is not spoken"),
+        ({"earlier": (7,)}, "cues", "Cue 7 is not spoken"),
+        ({"rows": (row(more="loud"),)}, "cues", "column More takes face, mouth_box, seed, gain_db as JSON"),
+        ({"rows": (row(more='{"best_of": 9}'),)}, "cues", "column More takes"),
+        ({"rows": (row(more='{"gain_db": "loud"}'),)}, "cues", "gain_db"),
     ],
 )
 def test_limits_and_mistakes(films, short, changed, name, text):
@@ -119,12 +124,22 @@ def test_a_sheet_becomes_the_table(tmp_path):
     )
     (tmp_path / "film.srt").write_text(text)
     rows, wrong, note = film_events.take_sheet(str(tmp_path / "film.srt"))
-    assert rows[0] == [1, 1.0, 2.5, "anna", "Set red.", "auto", False, ""]
+    assert rows[0] == [1, 1.0, 2.5, "anna", "Set red.", "auto", False, "", ""]
     assert rows[1][4:7] == ["[door slams]", "auto", True] and rows[2][3:6] == ["ben", "Who is there?", "cue"]
     assert wrong.startswith("cue 3 (line 10") and note == "2 of 3 cues are spoken."
     assert film_events.take_typed(text)[0] == rows
     assert film_events.take_typed(" ")[1].startswith("Type cues first")
     assert "not SRT" in film_events.take_typed("hello")[1]
+
+
+def test_what_lines_of_json_say_beyond_the_columns(films, short, tmp_path):
+    line = {"start": 400_000, "end": 2_600_000, "text": "Place blue.", "speaker": "anna", "gain_db": -3, "seed": 0}
+    (tmp_path / "cues.jsonl").write_text(json.dumps(line | {"mouth_box": [120, 180, 240, 250], "best_of": 3}) + "\n")
+    (found,), _ = film_limits.read_sheet(tmp_path / "cues.jsonl")
+    assert json.loads(found[7]) == {"mouth_box": [120, 180, 240, 250], "seed": 0, "gain_db": -3}
+    assert films.check(asked(short, tuple(found))).cues == 1
+    sheet, _ = film_limits.cue_lines(film_limits.filled([found]), film_limits.Found())
+    assert json.loads(sheet)["gain_db"] == -3 and json.loads(sheet)["seed"] == 0
 
 
 def test_speakers_keep_the_places_of_their_voices():
@@ -139,8 +154,9 @@ def test_speakers_keep_the_places_of_their_voices():
 
 
 def test_a_row_that_is_selected_can_be_done_again():
-    number, button = film_events.choose_cue(SimpleNamespace(row_value=[3, 0.1, 0.2]))
-    assert number == 3 and button.visible and button.value == "Do cue 3 again"
+    number, again, earlier = film_events.choose_cue(SimpleNamespace(row_value=[3, 0.1, 0.2]))
+    assert number == 3 and again.visible and again.value == "Do cue 3 again"
+    assert earlier.visible and earlier.value == "Cue 3: the take before"
     assert film_events.choose_cue(SimpleNamespace(row_value=["x"]))[0] is None
 
 
@@ -159,7 +175,9 @@ def test_buttons_check_first_and_ask_only_for_what_passes(films, short):
     *_, (number, request), stop = pressed(films, short, "dub")
     assert number == 5 and request.redo == () and stop.visible
     *_, (number, request), _ = pressed(films, short, "redo", chosen=1)
-    assert request.redo == (1,)
+    assert request.redo == (1,) and request.earlier == ()
+    *_, (number, request), _ = pressed(films, short, "earlier", chosen=1)
+    assert request.earlier == (1,) and request.redo == ()
     *lines, table, _, wanted, stop = pressed(films, short, "dub", rows=[list(row(start=2.0, end=1.0))])
     assert "ends before it begins" in "".join(lines) and "Ends before" in table[0][-1] and wanted == gr.skip()
 
@@ -244,6 +262,10 @@ def test_a_film_is_dubbed_and_one_cue_done_again(dubber, whole, tmp_path, monkey
     second, remarks, _, files = run(replace(whole, redo=(2,)))
     assert "4 cues dubbed, 1 of them now" in remarks and not files["stems"].visible
     assert Path(first).read_bytes() != Path(second).read_bytes()
+    back, remarks, _, _ = run(replace(whole, earlier=(2,)))
+    assert "0 of them now" in remarks and Path(back).read_bytes() == Path(first).read_bytes()
+    ((*told,),) = handler((1, replace(whole, earlier=(1,))), told_nothing)
+    assert "Cue 1 has no other take" in told[film_limits.FILM_FIELDS.index("cues")] and told[-1] == gr.skip()
     # The same film without stems and with nothing to be done again is there at once
     assert "0 of them now" in run(whole)[1]
 

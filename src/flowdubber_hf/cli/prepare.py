@@ -33,6 +33,10 @@ def add_prepare(commands: Any) -> None:
                 "Two processes, word and phone times of the Montreal Forced Aligner",
                 "flowdubber prepare my_clips outputs/data/my_clips --textgrids aligned --num-proc 2",
             ),
+            (
+                "The lines of a film whose speakers are seen, by its own subtitles",
+                "flowdubber prepare film.mkv outputs/data/film --corpus film --cues film.srt",
+            ),
         ],
         report={
             "output": "folder of the dataset",
@@ -49,9 +53,11 @@ def add_prepare(commands: Any) -> None:
         group.add_argument(*names, dest=name, **settings)
 
     folders = prepare.add_argument_group("input and output")
-    folders.add_argument("input", type=Path, metavar="INPUT", help="folder with metadata.jsonl or .csv, or a corpus")
+    folders.add_argument(
+        "input", type=Path, metavar="INPUT", help="folder with metadata.jsonl or .csv, a corpus, or a film"
+    )
     folders.add_argument("output", type=Path, metavar="OUTPUT", help="folder of the dataset, created if missing")
-    corpora = ("auto", "metadata", "grid", "chem", "v2c", "lrs")
+    corpora = ("auto", "metadata", "grid", "chem", "v2c", "lrs", "film")
     option(folders, "corpus", default="auto", choices=corpora, help="layout of INPUT (default %(default)s)")
     option(
         folders, "name", help="of the source, first part of the clips' names (default: the corpus, or INPUT's name)"
@@ -67,6 +73,14 @@ def add_prepare(commands: Any) -> None:
     )
     option(folders, "follow_links", action="store_true", help="read links that lead out of INPUT too")
     option(folders, "limit", type=int, metavar="N", help="only the first N clips, to try it out")
+
+    film = prepare.add_argument_group(
+        "a film", "With --corpus film. Its clips are written beside OUTPUT, into OUTPUT.clips."
+    )
+    option(
+        film, "cues", type=Path, metavar="FILE", help="subtitles of what is said: SRT, VTT, ASS, TTML or lines of JSON"
+    )
+    option(film, "rttm", type=Path, metavar="FILE", help="speakers of cues that name none, by a diarizer")
 
     content = prepare.add_argument_group("what is made of a clip")
     option(
@@ -149,6 +163,10 @@ def _prepare(arguments: argparse.Namespace) -> Result:
     from ..work.workers import available_cores
 
     chosen = {name: value for name, value in vars(arguments).items() if value is not None}
+    if arguments.corpus == "film":
+        chosen |= _film_clips(arguments)
+    elif arguments.cues is not None or arguments.rttm is not None:
+        raise ValueError("--cues and --rttm belong to --corpus film.")
     known = {name: chosen[name] for name in PrepareSettings.__dataclass_fields__ if name in chosen}
     settings = PrepareSettings(**{"num_proc": available_cores(), **known})
     try:
@@ -174,3 +192,34 @@ def _prepare(arguments: argparse.Namespace) -> Result:
             "processor_seconds": done.work_seconds,
         }
     )
+
+
+def _film_clips(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Writes the clips of a film; what `prepare` is told instead of the film."""
+    from ..data.corpora import slug
+    from ..film.plan import plan_film
+    from ..film.progress import Bars
+    from ..film.settings import FilmSettings
+    from ..film.training_clips import write_training_clips
+    from ..libraries import quiet_libraries
+
+    if arguments.cues is None:
+        raise ValueError("--corpus film needs --cues, the subtitles of what is said in it.")
+    quiet_libraries()
+    folder = arguments.output.with_name(f"{arguments.output.name}.clips")
+    settings = FilmSettings(
+        film=arguments.input,
+        cues=arguments.cues,
+        voices=None,
+        output=folder / "film.mkv",
+        work=folder / "work",
+        rttm=arguments.rttm,
+    )
+    with Bars(disable=arguments.quiet) as bars:
+        plan = plan_film(settings, progress=bars)
+        rows, left_out = write_training_clips(plan, folder, lambda share: bars("clips", share))
+    if not arguments.quiet:
+        print(f"{len(rows)} clips of {arguments.input} in {folder}")
+        for number, reason in left_out.items():
+            print(f"cue {number} is left out: {reason}")
+    return {"input": folder, "corpus": "metadata", "name": arguments.name or slug(arguments.input.stem)}

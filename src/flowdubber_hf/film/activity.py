@@ -17,7 +17,7 @@ _SMOOTH = 5  # pictures over which the movement is averaged
 _MOST = 0.15  # movement from one picture to the next that counts: a cut is no speech
 _ENDS = 0.04  # movement below which a mouth that spoke has stopped: last syllables move it little
 _CLOSED, _SHORT = 6, 7  # pictures: pauses that are bridged, stretches that are left out
-_OPENS, _CLOSES = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
+_BEFORE, _AFTER = 3, 2  # pictures that it moves before it is heard, and after: the medians of 18 GRID clips
 _FASTEST, _SLOWEST = 0.8, 1.5  # times as long as by nature
 _HURRY = 3.0  # mel frames of a moving mouth without words that one of words without room is worth
 _BREAKS = {"sentence": 0.0, "clause": 5.0, "word": 15.0}  # the same for a pause behind each of these
@@ -62,7 +62,7 @@ def _runs(movement: np.ndarray) -> list[tuple[int, int]]:
         elif start is not None and place - last > _CLOSED:
             found.append((start, last + 1))
             start = None
-    return [(first + _OPENS, stop - _CLOSES) for first, stop in found if stop - first >= _SHORT]
+    return [(first + _BEFORE, stop - _AFTER) for first, stop in found if stop - first >= _SHORT]
 
 
 def spread(

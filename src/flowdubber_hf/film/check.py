@@ -72,7 +72,8 @@ def check_film(settings: FilmSettings) -> FilmCheck:
 
     accent = model_accent(settings.model)
     source = read("film", probe_film, settings.film)
-    table = read("voices", read_voices, settings.voices)
+    needs_voices = settings.voices is not None
+    table = read("voices", read_voices, settings.voices) if needs_voices else VoiceTable({})
     sheet = read(
         "cues",
         read_cues,
@@ -95,7 +96,7 @@ def check_film(settings: FilmSettings) -> FilmCheck:
     problems += [*sheet.problems, *(table.problems if table else ())]
     if source is not None and table is not None:
         limits = (settings.max_phonemes_per_second, settings.borrow)
-        problems += check_cues(sheet.cues, source.duration, table, accent, *limits)
+        problems += check_cues(sheet.cues, source.duration, table if needs_voices else None, accent, *limits)
         problems += _face_problems(sheet.cues, faces, source, settings)
         used = [voice.name for cue in sheet.cues if not cue.skip and (voice := table.find(cue.voice_name))]
         problems += check_voices(table, used, str(settings.voices), source.duration, source.has_sound)

@@ -21,14 +21,14 @@ _SMALL_OVERHANG = MICROSECONDS  # that a last subtitle may stand after the film
 
 
 def check_cues(
-    cues: Sequence[Cue], duration: int, table: VoiceTable, accent: str, most: float, borrow: float = 0.0
+    cues: Sequence[Cue], duration: int, table: VoiceTable | None, accent: str, most: float, borrow: float = 0.0
 ) -> Iterator[FilmProblem]:
     """All that is wrong with a sheet's cues.
 
     Args:
         cues: in the order of their times.
         duration: of the film, microseconds.
-        table: of voices.
+        table: of voices; `None` where none are needed.
         accent: `us` or `gb`, of the model.
         most: phonemes a second above which a cue is told of.
         borrow: seconds that a cue may take of the silence behind it.
@@ -41,7 +41,7 @@ def check_cues(
     for cue in spoken:
         if drift is None:
             yield from _end_problems(cue, duration)
-        if table.find(cue.voice_name) is None and (cue.voice_name or "") not in table.named:
+        if table and table.find(cue.voice_name) is None and (cue.voice_name or "") not in table.named:
             yield cue.problem(_no_voice(cue, table))
         following = bisect_left(starts, cue.end)
         following = starts[following] if following < len(starts) else duration

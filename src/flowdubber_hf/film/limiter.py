@@ -16,8 +16,8 @@ from ..processing.long_wav import RATE
 
 CEILING = -1.0  # dBTP that nothing may pass
 _MARGIN = 0.3  # decibels: meters' filters differ near half the sampling rate, and a moving gain moves peaks
-# Lossy encoders add peaks of their own.
-LOSSY_MARGIN = 1.0
+# Decibels of room for the peaks that lossy encoders add: what they add to white noise at full level, which is the most.
+LOSSY_MARGINS = {"aac": 1.4, "opus": 2.3, "ac3": 1.8, "eac3": 1.8}
 _PHASES = 4  # points that are looked at for each sample
 _HALF = 16  # samples to each side that a point between two of them is made of
 _PART = RATE // 10  # samples that are looked at together

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..processing.encoding import LOSSLESS, SoundTrack, TrackParts
+from ..processing.encoding import SoundTrack, TrackParts
 from ..processing.long_wav import BLOCK, write_long_wav
 from .levels import BlockLevels, programme_gain, programme_loudness
-from .limiter import CEILING, CONTEXT, LOSSY_MARGIN, limit
+from .limiter import CEILING, CONTEXT, LOSSY_MARGINS, limit
 from .sound import Sound
 
 
@@ -121,7 +121,7 @@ class MixLevels:
 
 def ceiling_for(codec: str) -> float:
     """dBTP for the sound that an encoder gets, so that what is decoded stays under -1."""
-    return CEILING if codec in LOSSLESS else CEILING - LOSSY_MARGIN
+    return CEILING - LOSSY_MARGINS.get(codec, 0.0)
 
 
 def finish_mix(

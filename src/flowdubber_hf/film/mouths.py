@@ -113,12 +113,20 @@ class Mouths:
     def track(self, name: str | None) -> FaceTrack | None:
         return None if name is None else self._joined(self.stretch_of(name), name)
 
+    def face(self, stretch: str, name: str) -> FaceTrack:
+        """A track by the files that it is in, see [`stretch_of`]."""
+        return self._joined(stretch, name)
+
     def _joined(self, homes: str, name: str) -> FaceTrack:
         parts = zip(homes.split(_JOIN), name.split(_JOIN), strict=True)
         return join_tracks([self._load(home)[part] for home, part in parts])
 
     def seen_share(self, name: str, window: tuple[int, int]) -> float:
         return float(mouths_in(self.track(name), window)[1].mean())
+
+    def around(self, name: str | None, place: int, reach: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """The mouths of so many pictures to both sides of a place, as [`of_window`]; `None` for no track."""
+        return None if name is None else mouths_in(self.track(name), (place - reach, place + reach))
 
     def hash_of(self, name: str, window: tuple[int, int]) -> str:
         """24 hexadecimal digits of the mouths of a window."""

@@ -5,6 +5,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from ..work.files import replace_file
 from .check import FilmCheck, check_film
 from .cues import Cue, write_cues
 from .mouths import Mouths
+from .part_borders import REACH, moved_borders
 from .planned import CuePlan, PlannedSpan
 from .problems import FilmProblem, in_order, raise_errors
-from .script import num_phonemes, rate_of, read_script, split_cue, too_fast
+from .script import LONGEST_PART, num_phonemes, rate_of, read_script, split_cue, too_fast
 from .settings import FASTEST_RATE, PLAN_NAME, FilmSettings
 from .shots import Shot, find_shots, one_shot, read_shots
 from .source import GRID_STEP, FilmSource
@@ -28,6 +30,7 @@ from .windows import Span, choose_timing, cue_window, find_windows
 
 CUES_NAME, SHOTS_NAME = "cues.jsonl", "shots.json"
 _SHOTS_FORM = 1  # of the file of shots; another rule for cuts is another form
+_LEAST_PART = 50  # pictures of a part of a long cue
 _AROUND = 12  # pictures before and behind a window that are decoded with it
 
 Progress = Callable[[str, float], None]
@@ -109,6 +112,7 @@ class _Unit:
     end: int
     extra: int = 0
     window: tuple[int, int] = (0, 1)
+    is_part: bool = False
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -141,7 +145,7 @@ class _Planner:
             self._source,
             self._folder,
             shots,
-            [(max(0, unit.window[0] - _AROUND), unit.window[1] + _AROUND) for unit in units if unit.reads_lips],
+            [self._looked_at(unit) for unit in units if unit.reads_lips],
             self._checked.own_faces,
             {unit.cue.id: (unit.window, unit.cue.mouth_box) for unit in units if unit.cue.mouth_box is not None},
             lambda share: self._progress("faces", share),
@@ -151,6 +155,7 @@ class _Planner:
             self._path_score,
             lambda share: self._progress("speakers", share),
         )
+        units, choices = self._at_rests(units, choices, mouths)
         spans = [self._planned(unit, choice, shots, mouths) for unit, choice in zip(units, choices, strict=True)]
         plan = FilmPlan(
             settings=self._settings,
@@ -173,9 +178,33 @@ class _Planner:
             if cue.skip:
                 continue
             timed = replace(cue, timing=self._settings.timing if cue.timing == "auto" else cue.timing)
-            for part in split_cue(cue.text, cue.start, cue.end, self._checked.accent):
-                found.append(_Unit(timed, part.text, part.start, part.end))
+            parts = split_cue(cue.text, cue.start, cue.end, self._checked.accent)
+            found += [_Unit(timed, part.text, part.start, part.end, is_part=len(parts) > 1) for part in parts]
         return sorted(found, key=lambda unit: (unit.start, unit.cue.number))
+
+    def _looked_at(self, unit: _Unit) -> tuple[int, int]:
+        """The pictures in which faces are looked for; parts may still be moved."""
+        around = REACH + _AROUND if unit.is_part else _AROUND
+        return max(0, unit.window[0] - around), unit.window[1] + around
+
+    def _at_rests(self, units: list[_Unit], choices: list[Choice], mouths: Mouths) -> tuple[list[_Unit], list[Choice]]:
+        """The parts of long cues, meeting where the mouth rests."""
+        parts: dict[str, list[int]] = {}
+        for place, unit in enumerate(units):
+            if unit.is_part:
+                parts.setdefault(unit.cue.id, []).append(place)
+        found = list(units)
+        for places in parts.values():
+            edges = [units[place].start // GRID_STEP for place in places] + [units[places[-1]].end // GRID_STEP]
+            tracks = [choices[a].track or choices[b].track for a, b in pairwise(places)]
+            around = [mouths.around(track, edge, REACH) for track, edge in zip(tracks, edges[1:], strict=False)]
+            borders = moved_borders(edges, around, LONGEST_PART // GRID_STEP, _LEAST_PART)[1:-1]
+            for (a, b), border, edge in zip(pairwise(places), borders, edges[1:], strict=False):
+                if border != edge:
+                    found[a] = replace(found[a], end=border * GRID_STEP)
+                    found[b] = replace(found[b], start=border * GRID_STEP)
+        order = sorted(range(len(found)), key=lambda place: (found[place].start, found[place].cue.number))
+        return self._windows([found[place] for place in order]), [choices[place] for place in order]
 
     def _windows(self, units: list[_Unit]) -> list[_Unit]:
         spans = [Span(unit.start, unit.end, unit.cue.speaker) for unit in units]

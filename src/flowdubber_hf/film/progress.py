@@ -16,6 +16,7 @@ _NAMES = {
     "separate": "separating",
     "mix": "mixing",
     "film": "writing",
+    "clips": "clips",
 }
 
 

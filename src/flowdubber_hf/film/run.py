@@ -131,6 +131,8 @@ def run_film(
         raise ValueError(
             "a pipeline that is loaded works in this process alone: leave num_proc at 1, or give no pipe."
         )
+    if plan.settings.voices is None:
+        raise ValueError("the plan was made without a table of voices; make it with one.")
     tell = on_progress or (lambda stage, share: None)
     start = time.monotonic()
     settings = replace(settings, device=choose_device(settings.device) if pipe is None else str(pipe.device))
@@ -304,6 +306,22 @@ class _Run:
         )
 
 
+def seeds_made(plan: FilmPlan, settings: RunSettings, name: str) -> tuple[list[int], int | None]:
+    """The seeds of the takes that a cue has as it is now, which `accept` of [`run_film`] takes, and that of the one in use.
+
+    Args:
+        plan, settings: of the runs that made them.
+        name: number or id of the cue.
+
+    Raises:
+        ValueError: there is no such cue.
+    """
+    run = _Run(plan, settings)
+    (cue,) = find_cues(plan, [name])
+    seeds = sorted({row["seeds"][0] for _, row in run._takes(cue)})
+    return seeds, run.outcome(cue, set()).seed
+
+
 @lru_cache(maxsize=1)
 def _pipeline(model: str, device: str) -> FlowDubberPipeline:
     pipe = load_pipeline(model, device)
@@ -355,4 +373,4 @@ def _work_on(
     return task.piece.attempt(make)
 
 
-__all__ = ["DubbedCue", "DubbedFilm", "RunSettings", "run_film"]
+__all__ = ["DubbedCue", "DubbedFilm", "RunSettings", "run_film", "seeds_made"]

@@ -22,7 +22,7 @@ class FilmSettings:
     Attributes:
         film: the file.
         cues: sheet: SRT, VTT, ASS, SSA, TTML or lines of JSON.
-        voices: table of voices, TOML.
+        voices: table of voices, TOML; `None` for a plan that is not dubbed.
         output: file of the dubbed film.
         work: folder of plan, mouths, takes; `OUTPUT.film` beside the output by default.
         rttm: file of a diarizer for cues that name no speaker.
@@ -39,7 +39,7 @@ class FilmSettings:
 
     film: str | Path
     cues: str | Path
-    voices: str | Path
+    voices: str | Path | None
     output: str | Path
     work: str | Path | None = None
     rttm: str | Path | None = None

@@ -110,7 +110,7 @@ def write_film(
 def track_peak(path: str | Path) -> float:
     """True peak of the track that players take, as it is decoded, dBTP; `-inf` is silence.
 
-    Lossy encoders add peaks: the mix has a decibel of room for them, which most sound does not use up; noise may.
+    Lossy encoders add peaks, for which the mix has room.
     """
     layout = sound_layout(path) or "mono"
     return true_peak(decoded_sound(path, layout), layout)

@@ -18,7 +18,7 @@ from ..film.check import check_film
 from ..film.plan import FilmPlan, plan_film
 from ..film.problems import BadFilm
 from ..film.report import film_report, write_report
-from ..film.run import DubbedFilm, run_film
+from ..film.run import DubbedFilm, run_film, seeds_made
 from ..film.run_settings import RunSettings
 from ..film.settings import FilmSettings
 from ..film.streams import OutputTracks, check_film_output
@@ -152,9 +152,9 @@ class FilmDubber:
         voices = check_request_fields(request, self.dubber.max_takes, found)
         cues, numbers = cue_lines(rows, found)
         absent = [name for name in speakers_of(rows) if name not in voices and name.isprintable()]
-        for number in request.redo:
+        for number in (*request.redo, *request.earlier):
             if not 1 <= number <= len(rows) or rows[number - 1][6] is True:
-                found.add("cues", f"Cue {number} is not spoken; choose another one to do again.")
+                found.add("cues", f"Cue {number} is not spoken; choose another one.")
         settings = self._settings(request, folder)
         replace_file(Path(settings.cues), cues.encode())
         _write_voices(folder, voices, absent)
@@ -197,7 +197,7 @@ class FilmDubber:
                 embed_subtitles=True,
                 overwrite=True,
             )
-            made = self._make_takes(plan, how, request.redo, report)
+            made = self._make_takes(plan, how, request, report)
             done = run_film(plan, how, only=(), on_progress=tell, pipe=self.dubber.pipe)
         except BadFilm as error:
             raise Problems({"film": for_visitors(without_paths(str(error), folder))}) from error
@@ -209,10 +209,12 @@ class FilmDubber:
         report(STAGES["film"][2], desc=WRITING)
         return self._written(done, checked, folder, made)
 
-    def _make_takes(self, plan: FilmPlan, how: RunSettings, redo: Sequence[int], report: Report) -> int:
+    def _make_takes(self, plan: FilmPlan, how: RunSettings, request: FilmRequest, report: Report) -> int:
         """Makes the takes that are due, as many at a time as a lent card has time for."""
         pipe = self.dubber.pipe
-        there = run_film(plan, how, only=(), redo=[str(number) for number in redo], stop_after="dub", pipe=pipe)
+        redo = [str(number) for number in request.redo]
+        accept = {str(number): _seed_before(plan, how, number) for number in request.earlier}
+        there = run_film(plan, how, only=(), redo=redo, accept=accept, stop_after="dub", pipe=pipe)
         due = [cue.plan.id for cue in there.cues if cue.file is None and cue.plan.error is None]
         size = max(1, GPU_SECONDS // (TAKE_SECONDS * how.best_of)) if self._is_lent else max(1, len(due))
         text, first, last = STAGES["dub"]
@@ -260,6 +262,18 @@ class FilmDubber:
             takes=report["totals"]["dubbed"],
             made=made,
         )
+
+
+def _seed_before(plan: FilmPlan, how: RunSettings, number: int) -> int:
+    """Of the take before the one that a cue has; before the first one lies the last.
+
+    Raises:
+        Problems: there is no other.
+    """
+    seeds, used = seeds_made(plan, how, str(number))
+    if used is None or len(seeds) < 2:
+        raise Problems({"cues": f"Cue {number} has no other take; do it again first."})
+    return seeds[seeds.index(used) - 1]
 
 
 class _Part:

@@ -112,7 +112,8 @@ class _Tab:
         self.parts.buttons["take"].click(take_typed, self.parts.typed, **into)
         places = [part for place in self.parts.voices for part in (place.group, place.recording)]
         table.change(place_voices, [table, self.names], [self.names, *places], **self.quietly)
-        table.select(choose_cue, None, [self.chosen, self.parts.buttons["redo"]], **self.quietly)
+        chosen = [self.chosen, self.parts.buttons["redo"], self.parts.buttons["earlier"]]
+        table.select(choose_cue, None, chosen, **self.quietly)
 
     def clear_messages(self) -> None:
         """A field's message goes as soon as the field is corrected."""
@@ -135,7 +136,7 @@ class _Tab:
             self.wanted, self.chosen, self.names, parts.film, parts.table, parts.consent, *parts.settings.values(), *voices
         ]  # fmt: skip
         outputs = [*self.lines, parts.table, parts.cues_note, self.wanted, buttons["stop"]]
-        for name in ("check", "dub", "redo"):
+        for name in ("check", "dub", "redo", "earlier"):
             pressed = buttons[name].click(
                 film_check_handler(self.films, name), inputs, outputs, show_progress="hidden", **self.looking
             )
@@ -208,12 +209,13 @@ def place_voices(rows: list[Row], names: list[str]) -> tuple[Any, ...]:
     return (names, *updates)
 
 
-def choose_cue(event: gr.SelectData) -> tuple[int | None, Any]:
-    """The cue of the row that is selected, and the button that does it again."""
+def choose_cue(event: gr.SelectData) -> tuple[int | None, Any, Any]:
+    """The cue of the row that is selected, and the buttons that do it again and take its take before."""
     number = (event.row_value or [None])[0]
     if not isinstance(number, (int, float)) or isinstance(number, bool):
-        return None, gr.Button(visible=False)
-    return int(number), gr.Button(f"Do cue {int(number)} again", visible=True)
+        return None, gr.Button(visible=False), gr.Button(visible=False)
+    again, earlier = f"Do cue {int(number)} again", f"Cue {int(number)}: the take before"
+    return int(number), gr.Button(again, visible=True), gr.Button(earlier, visible=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -240,14 +242,15 @@ def film_check_handler(films: FilmDubber, button: str) -> Callable[..., tuple]:
     """The function of a button: what is wrong, field by field and cue by cue, or a request that may wait for the models.
 
     Args:
-        button: `check` asks for nothing, `dub` for the film, `redo` for another take of the cue that is selected.
+        button: `check` asks for nothing, `dub` for the film, `redo` for another take of the cue that is selected, `earlier` for the one
+            that it had before.
     """
 
     def check(wanted: Wanted, chosen: int | None, names: list[str], film: str | None, rows: list[Row], consent: bool,
               background: str, takes: int, steps: int, stems: bool, *voices: Any) -> tuple:  # fmt: skip
         request = film_request(film, rows, consent, background, takes, steps, stems, names, voices)
-        if button == "redo" and chosen is not None:
-            request = replace(request, redo=(chosen,))
+        if button in ("redo", "earlier") and chosen is not None:
+            request = replace(request, **{button: (chosen,)})
         try:
             checked = films.check(request)
         except FilmProblems as found:

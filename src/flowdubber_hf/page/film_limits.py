@@ -21,6 +21,7 @@ from ..film.source import FilmSource, probe_film
 from ..film.speech import speaker_key
 from ..film.voices import DEFAULT
 from ..processing.long_wav import RATE
+from ..work.reading import parse_json
 from .limits import (
     MAX_PICTURE_SIDE,
     MAX_SCRIPT_CHARACTERS,
@@ -49,7 +50,9 @@ BACKGROUNDS = {
 }
 
 #: Columns of the table of cues; the first and the last are the page's own.
-COLUMNS = ("Cue", "Start", "End", "Speaker", "Text", "Timing", "Skip", "To look at")
+COLUMNS = ("Cue", "Start", "End", "Speaker", "Text", "Timing", "Skip", "More", "To look at")
+#: Fields of lines of JSON that stand in the column "More", as JSON.
+MORE = ("face", "mouth_box", "seed", "gain_db")
 Row = list[Any]
 NOT_SPOKEN = "Not spoken."
 
@@ -85,6 +88,7 @@ class FilmRequest:
         steps: of the flow.
         stems: write a file a speaker too.
         redo: numbers of cues of which another take is made.
+        earlier: numbers of cues of which the take before the one in use is taken back, after the first one the last.
     """
 
     film: str | None
@@ -96,6 +100,7 @@ class FilmRequest:
     steps: int = 10
     stems: bool = False
     redo: tuple[int, ...] = ()
+    earlier: tuple[int, ...] = ()
 
 
 class FilmProblems(Problems):
@@ -206,7 +211,11 @@ def _row(number: int, cue: Cue) -> Row:
     """Of a cue that is said by nobody who is seen the timing is `cue`."""
     timing = "cue" if cue.face == "none" else cue.timing
     start, end = (round(time / MICROSECONDS, 3) for time in (cue.start, cue.end))
-    return [number, start, end, cue.voice_name or "", cue.text, timing, cue.skip, cue.note if cue.skip else ""]
+    face = None if cue.face == "none" else cue.face
+    given = {"face": face, "mouth_box": cue.mouth_box, "seed": cue.seed, "gain_db": cue.gain_db or None}
+    more = {name: value for name, value in given.items() if value is not None}
+    told = json.dumps(more, ensure_ascii=False) if more else ""
+    return [number, start, end, cue.voice_name or "", cue.text, timing, cue.skip, told, cue.note if cue.skip else ""]
 
 
 def filled(rows: Iterable[Sequence[Any]]) -> list[Row]:
@@ -236,6 +245,7 @@ def cue_lines(rows: Sequence[Row], found: Found) -> tuple[str, list[int]]:
         if _text(row[3]):
             cue["speaker"] = _text(row[3])
         try:
+            cue |= _more(_text(row[7]))
             for name, value in (("start", row[1]), ("end", row[2])):
                 cue[name] = _time(name, value)
             if len(text) > MAX_SCRIPT_CHARACTERS:
@@ -252,6 +262,21 @@ def cue_lines(rows: Sequence[Row], found: Found) -> tuple[str, list[int]]:
             lines.append(line)
             numbers.append(number)
     return "\n".join(lines) + "\n", numbers
+
+
+def _more(text: str) -> dict[str, Any]:
+    """What a row says beyond its columns; the reader of lines of JSON looks at the values."""
+    if not text:
+        return {}
+    try:
+        given = parse_json(text, "more", finite=True) if len(text) <= MAX_SCRIPT_CHARACTERS else None
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or not given.keys() <= set(MORE):
+        raise ValueError(
+            f'its column More takes {", ".join(MORE)} as JSON, such as {{"gain_db": -3}}, got {text!r:.60}.'
+        )
+    return given
 
 
 def _time(name: str, value: Any) -> int:

@@ -67,7 +67,7 @@ class FilmParts:
         voices: places for `MAX_SPEAKERS`.
         problems: the line for what is wrong with each of `FILM_FIELDS`.
         film_note, cues_note: lines that are no mistakes.
-        buttons: `take`, `check`, `dub`, `stop`, `redo`.
+        buttons: `take`, `check`, `dub`, `stop`, `redo`, `earlier`.
         shown: the dubbed film.
         remarks: on it.
         downloads: by kind of file.
@@ -182,11 +182,11 @@ def _voice(number: int) -> VoicePlace:
 
 def _table(buttons: dict[str, gr.Button], problems: dict[str, gr.HTML]) -> tuple[gr.Dataframe, gr.HTML]:
     table = gr.Dataframe(
-        [[1, "", "", "", "", "auto", False, ""]],
+        [[1, "", "", "", "", "auto", False, "", ""]],
         headers=list(COLUMNS),
-        datatype=["number", "str", "str", "str", "str", "str", "bool", "str"],
+        datatype=["number", "str", "str", "str", "str", "str", "bool", "str", "str"],
         column_count=len(COLUMNS),
-        column_widths=[65, 85, 85, 110, 350, 95, 90, 330],
+        column_widths=[65, 85, 85, 110, 350, 95, 90, 130, 330],
         static_columns=[0, len(COLUMNS) - 1],
         type="array",
         wrap=True,
@@ -198,7 +198,9 @@ def _table(buttons: dict[str, gr.Button], problems: dict[str, gr.HTML]) -> tuple
     )
     problems["cues"] = problem_line("cues")
     cues_note = note_line("cues")
-    buttons["redo"] = gr.Button("Do this cue again", size="md", elem_id="film-redo", visible=False)
+    with gr.Row(elem_id="film-again"):
+        buttons["redo"] = gr.Button("Do this cue again", size="md", elem_id="film-redo", visible=False)
+        buttons["earlier"] = gr.Button("Take before", size="md", elem_id="film-earlier", visible=False)
     return table, cues_note
 
 
