@@ -20,7 +20,7 @@ PACKAGE = "flowdubber_hf"
 SPLIT = "models"  # a folder whose content are rooms, one by one
 # From the ground up. A room may import those of the floors below it, and none beside it or above.
 FLOORS = (
-    ("extras", "libraries", "sampling", "schedulers", "version"),
+    ("extras", "lean", "libraries", "sampling", "schedulers", "version"),
     ("work",),
     ("checkpoints", "models.attention", "processing"),
     (

@@ -104,7 +104,7 @@ def build_parser() -> MainParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code, one of `EXIT_CODES`."""
-    call = _Call(list(sys.argv[1:] if argv is None else argv))
+    call = _Call(list(sys.argv[1:] if argv is None else argv), own_process=argv is None)
     with ending_at_second_interrupt():
         return _run(call)
 
@@ -130,8 +130,9 @@ def _run(call: "_Call") -> int:
 class _Call:
     """One run of the command, and its report if one was asked for."""
 
-    def __init__(self, argv: Sequence[str]):
+    def __init__(self, argv: Sequence[str], own_process: bool):
         self.argv = argv
+        self.own_process = own_process  # it ends with the command, and nobody else imports anything in it
         self.arguments: argparse.Namespace | None = None
         named = option_value(argv, "--json")  # so that a command line that cannot be parsed is reported too
         self.target = None if named is None else Path(named)
@@ -144,6 +145,7 @@ class _Call:
             return EXIT_DONE
         apply_config(parser, self.argv)
         self.arguments = parser.parse_args(self.argv)
+        self.arguments.own_process = self.own_process
         self.target = self.arguments.json
         if self.target is not None:
             check_report_target(self.target, self.arguments)

@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ..dubbing.jobs import (
     script_warnings,
 )
 from ..extras import pip_line
+from ..lean import lean_imports
 from ..processing.outputs import check_target
 from ..sampling import TIMINGS
 from .common import (
@@ -248,12 +250,13 @@ def _dub_here(arguments: argparse.Namespace) -> Result:
         return _checked(arguments, [*script_warnings(job, facts), *copy_warnings(job)])
 
     say(f"loading {arguments.model}")
-    from ..dubbing.loading import load_pipeline
-    from ..dubbing.making import describe, do_job
-    from ..work.workers import use_free_cores
+    with lean_imports() if arguments.own_process else nullcontext():
+        from ..dubbing.loading import load_pipeline
+        from ..dubbing.making import describe, do_job
+        from ..work.workers import use_free_cores
 
-    use_free_cores()
-    pipe = load_pipeline(arguments.model, arguments.device)
+        use_free_cores()
+        pipe = load_pipeline(arguments.model, arguments.device)
     pipe.set_progress_bar_config(disable=arguments.quiet, desc="dubbing", unit="step")
     loading = time.perf_counter() - start
     say(f"loaded in {loading:.1f} s; reading the lips, then dubbing")
