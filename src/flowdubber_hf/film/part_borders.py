@@ -11,7 +11,7 @@ from .activity import speaking_spans
 
 #: Pictures by which a border may move: a tenth of the longest part.
 REACH = 75
-_LONG_REST = 25  # pictures; longer rests are no better ones
+_LEAST_REST, _LONG_REST = 6, 25  # pictures; shorter ones are none, longer ones no better
 _REST_WORTH = 2.0  # pictures further away for each picture that a rest is longer
 
 
@@ -30,7 +30,8 @@ def resting_place(crops: np.ndarray, seen: np.ndarray, wanted: int) -> int:
     if spans == [(0, len(crops))]:
         return wanted
     edges = [0, *(edge for span in spans for edge in span), len(crops)]
-    rests = [(first, stop) for first, stop in list(pairwise(edges))[::2] if stop > first and seen[first:stop].all()]
+    still = [(first, stop) for first, stop in list(pairwise(edges))[::2] if stop - first >= _LEAST_REST]
+    rests = [(first, stop) for first, stop in still if seen[first:stop].all()]
     if not rests:
         return wanted
 
