@@ -29,7 +29,7 @@ from flowdubber_hf.libraries import quiet_libraries
 from flowdubber_hf.pipelines.flowdubber.loading import choose_device
 from flowdubber_hf.pipelines.flowdubber.parts import build_pipeline
 from flowdubber_hf.processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, load_audio
-from flowdubber_hf.training.untrained import PRESETS, byte_tokenizer, untrained_models
+from flowdubber_hf.training.untrained import PRESETS, byte_tokenizer, untrained_family, untrained_models
 from flowdubber_hf.work.machine import processor_name
 
 
@@ -44,11 +44,16 @@ CALLS = {
 }
 
 
-def untrained_pipeline(preset: str) -> FlowDubberPipeline:
-    """A pipeline at a preset's sizes with random weights."""
+LANGUAGE_PARTS = ("speech_tokenizer", "semantic_model")
+
+
+def untrained_pipeline(preset: str, family: bool = False, language: bool = True) -> FlowDubberPipeline:
+    """A pipeline at a preset's sizes with random weights, with the family's own lips and vocoder if so wanted, with or without the
+    language model."""
     torch.manual_seed(0)
-    models = untrained_models(preset)
-    return build_pipeline(models | {"tokenizer": byte_tokenizer(models["semantic_model"].config)})
+    models = untrained_models(preset, () if language else LANGUAGE_PARTS) | (untrained_family() if family else {})
+    tokenizer = {"tokenizer": byte_tokenizer(models["semantic_model"].config)} if language else {}
+    return build_pipeline(models | tokenizer)
 
 
 def peak_memory(device: torch.device) -> int:
@@ -130,6 +135,10 @@ def table(pipe: FlowDubberPipeline, found: dict) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="base", help="sizes of the random models")
+    parser.add_argument(
+        "--family", action="store_true", help="base with the lips and the HiFi-GAN that public weights are of"
+    )
+    parser.add_argument("--no_language_model", action="store_true", help="without it, and so without guidance")
     parser.add_argument("--model", help="a real model (bundled name, folder, Hub id) in place of random ones")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps or auto")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
@@ -145,6 +154,8 @@ def main() -> None:
     named = [arguments.video, arguments.script, arguments.reference]
     if any(named) and not all(named):
         parser.error("--video, --script and --reference go together.")
+    if arguments.family and (arguments.model or arguments.preset != "base"):
+        parser.error("--family is for --preset base.")
     if arguments.repeats < 0 or arguments.steps < 1:
         parser.error("--repeats must not be negative and --steps at least 1.")
     if arguments.threads:
@@ -162,7 +173,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.model:
         pipe = FlowDubberPipeline.from_pretrained(arguments.model)
     else:
-        pipe = untrained_pipeline(arguments.preset)
+        pipe = untrained_pipeline(arguments.preset, arguments.family, not arguments.no_language_model)
     pipe.to(device=device, dtype=getattr(torch, arguments.dtype))
     pipe.set_progress_bar_config(disable=True)
     loading = time.perf_counter() - start

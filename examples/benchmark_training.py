@@ -55,7 +55,7 @@ from flowdubber_hf.models.style import FlowDubberStyleEncoder, FlowDubberStyleEn
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
 from flowdubber_hf.processing.audio import SAMPLES_PER_VIDEO_FRAME, SAMPLING_RATE, VIDEO_FRAME_RATE
-from flowdubber_hf.training.presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS
+from flowdubber_hf.training.presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS, VOCODER_PRESETS
 from flowdubber_hf.training.semantic_features import SemanticCache
 from flowdubber_hf.work.machine import describe_machine
 from pages import insert, save_json
@@ -180,7 +180,7 @@ def make_part(name: str, preset: str) -> torch.nn.Module:
     if name == "vector_field":
         return FlowDubberVectorField(**VECTOR_FIELD_PRESETS[preset])
     if name == "vocoder":
-        return FlowDubberVocoder(FlowDubberVocoderConfig())
+        return FlowDubberVocoder(FlowDubberVocoderConfig(**VOCODER_PRESETS[preset]))
     if name == "speech_tokenizer":
         return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[preset]))
     if name == "semantic_model":

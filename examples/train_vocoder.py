@@ -19,9 +19,10 @@ from accelerate import Accelerator
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.parts import load_part
 from flowdubber_hf.models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
-from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments, run_script
+from flowdubber_hf.training.arguments import TrainingArguments, choose_from, parse_arguments, run_script
 from flowdubber_hf.training.clip_choice import clips_of
 from flowdubber_hf.training.loop import make_accelerator, train
+from flowdubber_hf.training.presets import VOCODER_PRESETS
 from flowdubber_hf.training.vocoder_stage import VocoderSettings, VocoderStage
 
 
@@ -29,6 +30,7 @@ from flowdubber_hf.training.vocoder_stage import VocoderSettings, VocoderStage
 class VocoderArguments(TrainingArguments):
     """What to train on, how long and where to."""
 
+    preset: str = field(default="tiny", metadata={"help": "sizes of a new vocoder: tiny or base"})
     init_from: str | None = field(
         default=None, metadata={"help": "vocoder to start from: its folder or Hub id, or a pipeline that has one"}
     )
@@ -47,6 +49,7 @@ class VocoderArguments(TrainingArguments):
 
     def __post_init__(self):
         super().__post_init__()
+        choose_from("--preset", self.preset, tuple(VOCODER_PRESETS))
         if not 0 <= self.soften_from <= 1:
             raise ValueError(f"--soften_from is a part of the steps and must lie in 0 .. 1, got {self.soften_from}.")
 
@@ -55,7 +58,7 @@ def load_vocoder(arguments: VocoderArguments) -> FlowDubberVocoder:
     """The vocoder to start from."""
     if arguments.init_from:
         return load_part("vocoder", arguments.init_from, training=True)
-    return FlowDubberVocoder(FlowDubberVocoderConfig())
+    return FlowDubberVocoder(FlowDubberVocoderConfig(**VOCODER_PRESETS[arguments.preset]))
 
 
 def make_stage(arguments: VocoderArguments, accelerator: Accelerator) -> VocoderStage:

@@ -1,4 +1,5 @@
-"""Sizes of the aligner and the vector field: `tiny` (bundled, made for CPUs) and `base` (the paper family's)."""
+"""Sizes of the aligner, the vector field and the vocoder: `tiny` (bundled, made for CPUs) and `base` (the paper family's, but for lips
+and vocoder, which cost most of a dub there: public weights of the family's own bring their sizes with them)."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
@@ -21,7 +22,8 @@ ALIGNER_PRESETS: dict[str, dict] = {
         "fusion_feedforward_ratio": 2,
         "fusion_attention_window": 25,
     },
-    "base": {},
+    # ResNet-18's depth at three quarters of its width, behind a stem that sees every fourth pixel: half the multiplications
+    "base": {"lip_stem_size": 48, "lip_stem_stride": 4, "lip_stage_sizes": [48, 96, 192, 384]},
 }
 
 #: Of a voice encoder that a vector field is given in training.
@@ -44,4 +46,15 @@ VECTOR_FIELD_PRESETS: dict[str, dict] = {
         "sampling_temperature": 0.4,  # of 0.3, 0.4, 0.5 and 0.667 the fewest words wrong on the held-out clips
     },
     "base": {},
+}
+
+VOCODER_PRESETS: dict[str, dict] = {
+    "tiny": {},
+    # about as many weights as the family's HiFi-GAN, but the network runs once a mel frame and not once a sample
+    "base": {
+        "hidden_size": 512,
+        "dilations": [1, 2, 4, 1, 2, 4, 1, 2, 4],
+        "pitch_hidden_size": 256,
+        "pitch_dilations": [1, 2, 4, 8, 1],
+    },
 }

@@ -3,13 +3,14 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, SpeechT5HifiGan
 
 from ..models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
+from ..models.lip_reader import FlowDubberLipReaderConfig
 from ..models.semantic import (
     FlowDubberSemanticConfig,
     FlowDubberSemanticForConditionalGeneration,
@@ -24,7 +25,7 @@ from ..models.vector_field import FlowDubberVectorField
 from ..models.vocoder import FlowDubberVocoder, FlowDubberVocoderConfig
 from ..models.vocoder.conversion import FAMILY_SETTINGS, hifigan_config
 from ..processing.audio import MEL_SETTINGS
-from .presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS
+from .presets import ALIGNER_PRESETS, VECTOR_FIELD_PRESETS, VOCODER_PRESETS
 
 
 PRESETS = ("tiny", "base")
@@ -32,11 +33,14 @@ PRESETS = ("tiny", "base")
 MEL_MEAN, MEL_STD = -5.5, 2.2
 
 
-def untrained_models(preset: str = "base", **changes: Mapping[str, Any]) -> dict[str, Any]:
+def untrained_models(
+    preset: str = "base", without: Collection[str] = (), **changes: Mapping[str, Any]
+) -> dict[str, Any]:
     """
     Args:
         preset: `tiny` (bundled) or `base`, the paper's: Qwen2.5-0.5B with Spark-TTS's vocabulary, BiCodec behind
-            wav2vec2-large, the LRW lip-reading ResNet-18 in the aligner, the family's 16 kHz HiFi-GAN.
+            wav2vec2-large; lips and vocoder of this package (see [`untrained_family`]).
+        without: parts that are not made.
         changes: part to settings of its config in place of the preset's.
 
     Returns:
@@ -49,28 +53,29 @@ def untrained_models(preset: str = "base", **changes: Mapping[str, Any]) -> dict
     if preset not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
 
-    def settings(part: str, **sizes: Any) -> dict[str, Any]:
-        return {**sizes, **changes.get(part, {})}
-
-    if preset == "base":
-        vocoder = SpeechT5HifiGan(hifigan_config(settings("vocoder", **FAMILY_SETTINGS)))
-    else:
-        vocoder = FlowDubberVocoder(FlowDubberVocoderConfig(**settings("vocoder")))
-    speech_tokenizer = FlowDubberSpeechTokenizerConfig(
-        **settings("speech_tokenizer", **SPEECH_TOKENIZER_PRESETS[preset])
-    )
     mel = {"mel_mean": MEL_MEAN, "mel_std": MEL_STD, "mel_settings": dict(MEL_SETTINGS)}
-    parts = {
-        "style_encoder": FlowDubberStyleEncoder(FlowDubberStyleEncoderConfig(**settings("style_encoder"))),
-        "aligner": FlowDubberAlignerModel(FlowDubberAlignerConfig(**settings("aligner", **ALIGNER_PRESETS[preset]))),
-        "vector_field": FlowDubberVectorField(**settings("vector_field", **VECTOR_FIELD_PRESETS[preset], **mel)),
-        "vocoder": vocoder,
-        "speech_tokenizer": FlowDubberSpeechTokenizer(speech_tokenizer),
-        "semantic_model": FlowDubberSemanticForConditionalGeneration(
-            semantic_config(preset, **settings("semantic_model"))
+    makers = {
+        "style_encoder": lambda sizes: FlowDubberStyleEncoder(FlowDubberStyleEncoderConfig(**sizes)),
+        "aligner": lambda sizes: FlowDubberAlignerModel(FlowDubberAlignerConfig(**ALIGNER_PRESETS[preset] | sizes)),
+        "vector_field": lambda sizes: FlowDubberVectorField(**VECTOR_FIELD_PRESETS[preset] | mel | sizes),
+        "vocoder": lambda sizes: FlowDubberVocoder(FlowDubberVocoderConfig(**VOCODER_PRESETS[preset] | sizes)),
+        "speech_tokenizer": lambda sizes: FlowDubberSpeechTokenizer(
+            FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[preset] | sizes)
         ),
+        "semantic_model": lambda sizes: FlowDubberSemanticForConditionalGeneration(semantic_config(preset, **sizes)),
     }
-    return {name: model.eval() for name, model in parts.items()}
+    return {name: make(dict(changes.get(name, {}))).eval() for name, make in makers.items() if name not in without}
+
+
+def untrained_family(**changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The two parts of `base` whose public weights have other sizes: an aligner that can take the LRW lip-reading ResNet-18, and the
+    family's 16 kHz HiFi-GAN. Arguments and result as those of [`untrained_models`]."""
+    lips = FlowDubberAlignerConfig.lip_reader_settings(FlowDubberLipReaderConfig())
+    sizes = {**ALIGNER_PRESETS["base"], **lips, **changes.get("aligner", {})}
+    return {
+        "aligner": FlowDubberAlignerModel(FlowDubberAlignerConfig(**sizes)).eval(),
+        "vocoder": SpeechT5HifiGan(hifigan_config({**FAMILY_SETTINGS, **changes.get("vocoder", {})})).eval(),
+    }
 
 
 def byte_tokenizer(config: FlowDubberSemanticConfig) -> PreTrainedTokenizerFast:
@@ -87,4 +92,4 @@ def byte_tokenizer(config: FlowDubberSemanticConfig) -> PreTrainedTokenizerFast:
     return build_tokenizer("base", text_tokenizer=text, config=config)
 
 
-__all__ = ["byte_tokenizer", "untrained_models"]
+__all__ = ["byte_tokenizer", "untrained_family", "untrained_models"]
