@@ -5,10 +5,12 @@
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..extras import pip_line
+from ..lean import lean_imports
 from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS
 from .common import DEFAULT_MODEL, EXIT_DONE, EXIT_FAILED, Result, add_command, add_running_options
 
@@ -181,14 +183,15 @@ def _film(arguments: argparse.Namespace) -> Result:
 
 
 def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
-    from ..film.exporting import export_film
-    from ..film.own_files import begin_own, note_own
-    from ..film.progress import Bars
-    from ..film.report import REPORT_NAME, film_report, write_report
-    from ..film.run import run_film
-    from ..film.separation import SeparationFailed
-    from ..libraries import quiet_libraries
-    from ..work.workers import world
+    with lean_imports() if arguments.own_process else nullcontext():
+        from ..film.exporting import export_film
+        from ..film.own_files import begin_own, note_own
+        from ..film.progress import Bars
+        from ..film.report import REPORT_NAME, film_report, write_report
+        from ..film.run import run_film
+        from ..film.separation import SeparationFailed
+        from ..libraries import quiet_libraries
+        from ..work.workers import world
 
     quiet_libraries()  # the judge that tells who speaks is loaded long before the model
     run = _run_settings(arguments)
