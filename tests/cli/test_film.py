@@ -30,11 +30,24 @@ def arguments(folder: Path):
     return given
 
 
+def refuse(*_, **__):
+    pytest.fail("the plan was begun")
+
+
 def test_a_dry_run_checks_and_writes_nothing(arguments, folder, capsys, monkeypatch):
     monkeypatch.setattr("flowdubber_hf.film.run.load_pipeline", None)
     assert main(arguments("--dry-run", output="dry.mkv")) == 0
     assert "4 of 5 cues are to be dubbed; nothing was loaded or written." in capsys.readouterr().out
     assert not (folder / "dry.mkv.film").exists()
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_a_file_of_somebody_else_is_seen_before_a_face_is(arguments, folder, capsys, monkeypatch, more):
+    (folder / "mine.mkv").write_text("precious")
+    monkeypatch.setattr("flowdubber_hf.film.plan.plan_film", refuse)
+    assert main(arguments(*more, output="mine.mkv")) == 2
+    assert "mine.mkv exists" in capsys.readouterr().err
+    assert (folder / "mine.mkv").read_text() == "precious"
 
 
 def test_all_mistakes_are_told_at_once(arguments, folder, tmp_path, capsys):

@@ -167,6 +167,7 @@ def add_film(commands: Any) -> None:
 def _film(arguments: argparse.Namespace) -> Result:
     from ..film.check import check_film
     from ..film.problems import raise_errors
+    from ..film.run_settings import check_outputs
 
     settings = _settings(arguments)
     _check_reports(arguments, settings.work_folder)
@@ -175,6 +176,7 @@ def _film(arguments: argparse.Namespace) -> Result:
         _warn(problem for problem in checked.problems if not problem.is_error)
         raise_errors(checked.problems)
         _check_tracks(arguments)
+        check_outputs(settings, _run_settings(arguments))
         spoken = sum(not cue.skip for cue in checked.cues)
         if not arguments.quiet:
             print(f"{spoken} of {len(checked.cues)} cues are to be dubbed; nothing was loaded or written.")
@@ -189,6 +191,7 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
         from ..film.progress import Bars
         from ..film.report import REPORT_NAME, film_report, write_report
         from ..film.run import run_film
+        from ..film.run_settings import check_outputs
         from ..film.separation import SeparationFailed
         from ..libraries import quiet_libraries
         from ..work.workers import world
@@ -196,6 +199,8 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     quiet_libraries()  # the judge that tells who speaks is loaded long before the model
     run = _run_settings(arguments)
     _check_tracks(arguments)
+    if arguments.stop_after is None:
+        check_outputs(settings, run)
     first = world()[0] == 0
     with Bars(disable=arguments.quiet or not first) as bars:
         plan = _plan(arguments, settings, bars)
