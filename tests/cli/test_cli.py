@@ -19,6 +19,7 @@ from flowdubber_hf.demo import make_demo
 from flowdubber_hf.processing import outputs
 from flowdubber_hf.processing.audio import SAMPLING_RATE, load_audio
 from flowdubber_hf.processing.video import probe_video, write_wav
+from support.pipeline_calls import demo_voice
 from support.tiny_models import tiny_pipeline
 from support.video_files import head_frames, write_clip
 
@@ -534,6 +535,19 @@ def test_a_clip_on_its_side_in_a_file_whose_name_begins_with_a_hyphen(arguments,
     assert "--turn" not in capsys.readouterr().err
     assert probe_video(output).rotation == 270
     refused(capsys, arguments(video="--lead"), "--video=VALUE")
+
+
+def test_the_clips_own_sound_stays_where_it_is_wanted(arguments, tmp_path):
+    output = tmp_path / "kept.mkv"
+    clip = write_clip(tmp_path / "a.mp4", head_frames(), sound=demo_voice(3.0))
+    for kept in (False, True):
+        more = {"keep_sound": True} if kept else {}
+        assert cli.main(arguments(video=clip, output=output, quiet=True, overwrite=True, **more)) == 0
+        with av.open(str(output)) as container:
+            tracks = container.streams.audio
+            assert len(tracks) == 1 + kept
+            # The dub comes first and is the one that players take.
+            assert bool(tracks[0].disposition & av.stream.Disposition.default)
 
 
 def test_a_voice_that_is_none_is_refused_and_a_bad_one_told(arguments, demo, capsys, tmp_path):

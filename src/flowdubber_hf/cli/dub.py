@@ -104,7 +104,7 @@ def add_dub(commands: Any) -> None:
             "samples": "of the dub",
             "words": "word, start and end in seconds of each word",
             "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, seed, best_of, turn, "
-            "timing, transcode, model, device",
+            "timing, transcode, keep_sound, model, device",
             "warnings": "what you should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
             "seconds": "loading (with --server, waiting for it), dubbing and stages (seconds of each); with --batch, in all",
@@ -119,7 +119,7 @@ def add_dub(commands: Any) -> None:
         notes="A listing has lines of JSON, or rows of CSV below a header:\n"
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
         "Paths are relative to the listing; more fields: output, reference_text, lexicon, mouth_box, steps, guidance_scale, temperature, "
-        "seed, best_of, turn, timing, transcode. Options given here are for lines without them.\n\n"
+        "seed, best_of, turn, timing, transcode, keep_sound. Options given here are for lines without them.\n\n"
         f"The words are English.\n\n--best-of needs an extra, installed in the folder of the repository:\n    {pip_line('eval')}\n\n"
         "More: docs/cli.md.",
     )
@@ -172,6 +172,7 @@ def add_dub(commands: Any) -> None:
         action="store_true",
         help="encode pictures again as H.264 if the output cannot hold them as they are",
     )
+    output("--keep-sound", action="store_true", help="keep the clip's own sound as the second track")
     output("--srt", type=Path, metavar="FILE", help="also write subtitles of what was spoken, with its times")
     output("--overwrite", action="store_true", help="replace files that exist")
     sampling = dub.add_argument_group("model and sampling").add_argument

@@ -120,4 +120,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "timing": _text,
     "turn": _whole,
     "transcode": _yes_or_no,
+    "keep_sound": _yes_or_no,
 }

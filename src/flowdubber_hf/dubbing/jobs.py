@@ -52,6 +52,7 @@ class DubJob:
         turn: degrees counter-clockwise, 0, 90, 180 or 270, by which the picture lies beside what its metadata says; the lips are
             read from it turned so, and players are asked to turn it. `None` looks for a face upright first.
         transcode: pictures that the output cannot hold are encoded anew.
+        keep_sound: the clip's own sound stays in the output, as its second track.
     """
 
     video: Path
@@ -69,6 +70,7 @@ class DubJob:
     turn: int | None = None
     timing: str = "lips"
     transcode: bool = False
+    keep_sound: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,9 @@ def copy_warnings(job: DubJob) -> tuple[str, ...]:
     """
     from ..processing.video import check_copy
 
-    return () if job.output.suffix.lower() == ".wav" else check_copy(job.video, job.output.suffix, job.transcode)
+    if job.output.suffix.lower() == ".wav":
+        return ()
+    return check_copy(job.video, job.output.suffix, job.transcode, job.keep_sound)
 
 
 def check_clip(job: DubJob, facts: "ModelFacts") -> Iterator[Problem]:

@@ -47,7 +47,9 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False, progr
     )
     options = {"guidance_scale": job.guidance_scale, "temperature": job.temperature}
     chosen = best_take(pipe, ready, range(job.seed, job.seed + job.best_of), job.steps, progress, **options)
-    pipe.save_video(chosen.dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn)
+    pipe.save_video(
+        chosen.dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn, keep_sound=job.keep_sound
+    )
     return Dubbed(chosen.dub, chosen.takes, time.perf_counter() - start)
 
 

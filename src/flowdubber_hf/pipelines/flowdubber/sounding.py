@@ -57,6 +57,7 @@ class SoundingMixin:
         comment: str | None = SYNTHETIC_SPEECH_NOTICE,
         transcode: bool = False,
         turn: int | None = None,
+        keep_sound: bool = False,
     ) -> Path:
         """Writes the clip's own video packets with the dub as its sound; what the file cannot hold is added to `dub.warnings`.
 
@@ -68,6 +69,7 @@ class SoundingMixin:
             comment (`str`, *optional*): goes into the file's metadata, by default that the speech is synthetic.
             transcode (`bool`, *optional*, defaults to `False`): encode pictures that the file cannot hold again, as H.264.
             turn (`int`, *optional*): degrees counter-clockwise by which players should turn the picture.
+            keep_sound (`bool`, *optional*, defaults to `False`): the clip's own sound stays, as the second track.
 
         Returns:
             `path` as `Path`.
@@ -96,5 +98,6 @@ class SoundingMixin:
                 transcode=transcode,
                 turn=turn or 0,
                 on_warning=dub.warnings[index].append,
+                keep_sound=keep_sound,
             )
         return path
