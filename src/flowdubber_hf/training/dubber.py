@@ -140,6 +140,24 @@ def searched_path(
     )
 
 
+def encoded(aligner: FlowDubberAlignerModel, batch: dict[str, torch.Tensor]) -> FlowDubberAlignerEncoding:
+    """Script and lips of a joint batch (see [`dubber_losses`]), with the searched path in rows that use it and the true one in others."""
+    encoding = aligner.encode(
+        batch["input_ids"],
+        batch["attention_mask"],
+        lip_mask=batch["lip_mask"],
+        lip_features=batch.get("lips"),
+        style=batch["style"],
+        path=batch["path"],
+        seen_mask=batch.get("seen_mask") if "lips" in batch else None,
+        optional_mask=batch["optional_mask"],
+    )
+    if encoding.alignment is not None:
+        found = searched_path(aligner, encoding, batch)
+        encoding.path = torch.where(batch["use_found_path"][:, None, None], found, encoding.path)
+    return encoding
+
+
 def semantic_losses(
     knowledge: SemanticKnowledge, batch: dict[str, torch.Tensor], tau: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -216,21 +234,10 @@ def dubber_losses(
         `contrastive` (with lips), `semantic` (with states, by the path), `ctc`, `prior`, `flow`, their weighted sum `loss`, and by the
         path the figure `own_word`, how much of a phoneme's attention lies on its own word.
     """
-    encoding = aligner.encode(
-        batch["input_ids"],
-        batch["attention_mask"],
-        lip_mask=batch["lip_mask"],
-        lip_features=batch.get("lips"),
-        style=batch["style"],
-        path=batch["path"],
-        seen_mask=batch.get("seen_mask") if "lips" in batch else None,
-        optional_mask=batch["optional_mask"],
-    )
+    encoding = encoded(aligner, batch)
     losses, figures = {}, {}
     if encoding.alignment is not None:
         losses["contrastive"] = contrastive(encoding, batch["frame_path"], aligner.config.alignment_temperature)
-        found = searched_path(aligner, encoding, batch)
-        encoding.path = torch.where(batch["use_found_path"][:, None, None], found, encoding.path)
     output = aligner.fuse(
         encoding,
         batch.get("semantic_features"),

@@ -18,7 +18,7 @@ from torch import nn
 from ..models.aligner import FlowDubberAlignerModel
 from ..models.vector_field import FlowDubberVectorField, flow_matching_loss
 from ..processing.audio import MEL_FRAMES_PER_VIDEO_FRAME
-from .dubber import FlowDubberTrainingModel, searched_path, take_segments, voices_of
+from .dubber import FlowDubberTrainingModel, encoded, take_segments, voices_of
 from .dubber_stage import DubberStage
 
 
@@ -88,18 +88,7 @@ def conditions(
     """Noise of the temperature of a dub `(B, 80, T)`, prior `(B, 80, T)`, voices `(B, style_size)` and mask `(B, T)` of a joint batch's
     segments (see [`~training.dubber.dubber_losses`])."""
     aligner, field = model.aligner, model.vector_field
-    encoding = aligner.encode(
-        batch["input_ids"],
-        batch["attention_mask"],
-        lip_mask=batch["lip_mask"],
-        lip_features=batch.get("lips"),
-        style=batch["style"],
-        path=batch["path"],
-        optional_mask=batch["optional_mask"],
-    )
-    if encoding.alignment is not None:
-        found = searched_path(aligner, encoding, batch)
-        encoding.path = torch.where(batch["use_found_path"][:, None, None], found, encoding.path)
+    encoding = encoded(aligner, batch)
     states = (batch.get("semantic_features"), batch.get("semantic_mask"), batch["knowledge_drop"])
     fused = aligner.fuse(encoding, *states).fused
     starts, length = batch["segment_start"] * MEL_FRAMES_PER_VIDEO_FRAME, batch["noise"].shape[2]
