@@ -19,6 +19,7 @@ from typing import Any
 
 # What the libraries do without where it is not installed: adapters, and other models' losses and schedulers.
 OPTIONAL = ("peft", "scipy")
+LIBRARIES = ("transformers", "diffusers", "accelerate")
 COMPILER = "torch._dynamo"
 # A module inside of it that transformers' masks are built with, and that needs nothing of the compiler.
 USED = f"{COMPILER}._trace_wrapped_higher_order_op"
@@ -100,7 +101,9 @@ def lean_imports() -> Iterator[None]:
 
     Only for a process that is the command's own: the libraries remember to its end that the packages are absent.
     """
-    hidden = [name for name in OPTIONAL if name not in sys.modules]
+    # Libraries that were imported before remember what they found then.
+    settled = any(name in sys.modules for name in LIBRARIES)
+    hidden = [] if settled else [name for name in OPTIONAL if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # None is how Python itself marks a module that is not to be had
     compiler = _put_off_the_compiler()
     collecting = gc.isenabled()

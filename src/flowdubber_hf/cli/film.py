@@ -166,8 +166,8 @@ def add_film(commands: Any) -> None:
 
 def _film(arguments: argparse.Namespace) -> Result:
     from ..film.check import check_film
+    from ..film.own_files import check_outputs
     from ..film.problems import raise_errors
-    from ..film.run_settings import check_outputs
 
     settings = _settings(arguments)
     _check_reports(arguments, settings.work_folder)
@@ -176,7 +176,7 @@ def _film(arguments: argparse.Namespace) -> Result:
         _warn(problem for problem in checked.problems if not problem.is_error)
         raise_errors(checked.problems)
         _check_tracks(arguments)
-        check_outputs(settings, _run_settings(arguments))
+        check_outputs(settings.work_folder, settings.output, arguments.subtitles, arguments.overwrite)
         spoken = sum(not cue.skip for cue in checked.cues)
         if not arguments.quiet:
             print(f"{spoken} of {len(checked.cues)} cues are to be dubbed; nothing was loaded or written.")
@@ -187,11 +187,10 @@ def _film(arguments: argparse.Namespace) -> Result:
 def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     with lean_imports() if arguments.own_process else nullcontext():
         from ..film.exporting import export_film
-        from ..film.own_files import begin_own, note_own
+        from ..film.own_files import begin_own, check_outputs, note_own
         from ..film.progress import Bars
         from ..film.report import REPORT_NAME, film_report, write_report
         from ..film.run import run_film
-        from ..film.run_settings import check_outputs
         from ..film.separation import SeparationFailed
         from ..libraries import quiet_libraries
         from ..work.workers import world
@@ -200,7 +199,7 @@ def _dub_film(arguments: argparse.Namespace, settings: Any) -> Result:
     run = _run_settings(arguments)
     _check_tracks(arguments)
     if arguments.stop_after is None:
-        check_outputs(settings, run)
+        check_outputs(settings.work_folder, settings.output, arguments.subtitles, arguments.overwrite)
     first = world()[0] == 0
     with Bars(disable=arguments.quiet or not first) as bars:
         plan = _plan(arguments, settings, bars)

@@ -92,7 +92,7 @@ def best_take(
     chosen, takes, heard = 0, [], None
     if len(seeds) > 1:
         sounds = [np.asarray(sound, dtype=np.float32) for one in made for sound in one.audios]
-        chosen, judged, heard = _choose(pipe, sounds, ready.voices[0], ready.scripts[0])
+        chosen, judged, heard = choose_sound(pipe, sounds, ready.voices[0], ready.scripts[0])
         takes = [{"seed": one, "kept": row == chosen, **judged[row]} for row, one in enumerate(seeds)]
     stages = {name: sum(one.timings.get(name, 0.0) for one in made) for name in made[-1].timings}
     stages = {name: ready.seconds.get(name, 0.0) + stages.get(name, 0.0) for name in {**ready.seconds, **stages}}
@@ -139,7 +139,7 @@ def choose_take(similarities: Sequence[float], count_wrong_words: Callable[[int]
 
 def choose_sound(
     pipe: FlowDubberPipeline, sounds: Sequence[np.ndarray], voice: PreparedVoice, script: str
-) -> tuple[int, list[dict[str, float | int | None]]]:
+) -> tuple[int, list[dict[str, float | int | None]], str | None]:
     """The take that [`choose_take`] keeps: likeness by [`voice_likeness`], words by PocketSphinx.
 
     Args:
@@ -149,18 +149,12 @@ def choose_sound(
         script: what they should say.
 
     Returns:
-        Index of the take, and `similarity` and `wrong_words` of each, the latter `None` where they did not matter.
+        Index of the take; `similarity` and `wrong_words` of each, the latter `None` where they did not matter; and what was heard in the
+        take that is kept, `None` where the recogniser was not asked.
 
     Raises:
         ValueError: no take, or a silent one.
     """
-    return _choose(pipe, sounds, voice, script)[:2]
-
-
-def _choose(
-    pipe: FlowDubberPipeline, sounds: Sequence[np.ndarray], voice: PreparedVoice, script: str
-) -> tuple[int, list[dict[str, float | int | None]], str | None]:
-    """As [`choose_sound`], and what was heard in the take that is kept, where the recogniser was asked."""
     similarities = voice_likeness(pipe, sounds, voice)
     heard: dict[int, str] = {}
     wrong: dict[int, int] = {}

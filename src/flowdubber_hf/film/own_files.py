@@ -19,6 +19,17 @@ def is_own(folder: Path, file: str | Path) -> bool:
     return noted == _BEGUN or noted == _stamp(Path(file))
 
 
+def check_outputs(folder: Path, output: str | Path, subtitles: str | Path | None, overwrite: bool) -> None:
+    """Refuses to write over a file that no earlier run of this work folder wrote, unless that is allowed.
+
+    Raises:
+        ValueError: naming the file.
+    """
+    for name, file in (("output", output), ("subtitles", subtitles)):
+        if file is not None and not overwrite and Path(file).exists() and not is_own(folder, file):
+            raise ValueError(f"{name}: {file} exists; allow overwriting, or choose another name.")
+
+
 def begin_own(folder: Path, files: Iterable[str | Path]) -> None:
     """Remembers what is about to be written."""
     _note(folder, {str(Path(file).resolve()): _BEGUN for file in files})

@@ -10,10 +10,9 @@ from pathlib import Path
 from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS, MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TAKES, check_takes
 from .background import check_own_background, parse_background
 from .levels import parse_loudness
-from .own_files import is_own
+from .own_files import check_outputs
 from .plan import FilmPlan
 from .separation import parse_separator
-from .settings import FilmSettings
 from .sound import FilmClock, channel_names
 from .streams import OutputTracks, check_film_output, output_layout
 from .subtitles import SUFFIXES
@@ -85,25 +84,12 @@ def check_run(plan: FilmPlan, settings: RunSettings, clock: FilmClock) -> tuple[
     if background.kind == "file":
         check_own_background(background.file, clock)
     output = Path(plan.settings.output)
-    check_outputs(plan.settings, settings)
+    check_outputs(plan.settings.work_folder, output, settings.subtitles, settings.overwrite)
     if settings.subtitles is not None and Path(settings.subtitles).suffix.lower() not in SUFFIXES:
         raise ValueError(f"subtitles: {settings.subtitles} must end in one of {', '.join(SUFFIXES)}.")
     remarks = check_film_output(plan.source.path, output, settings.tracks)
     _check_room(plan, settings, clock)
     return remarks
-
-
-def check_outputs(film: FilmSettings, settings: RunSettings) -> None:
-    """Refuses to write over a file that is no earlier run's own, unless that is allowed; needs no plan.
-
-    Raises:
-        ValueError: naming the file.
-    """
-    for name, file in (("output", film.output), ("subtitles", settings.subtitles)):
-        if file is None or settings.overwrite or not Path(file).exists():
-            continue
-        if not is_own(film.work_folder, file):
-            raise ValueError(f"{name}: {file} exists; allow overwriting, or choose another name.")
 
 
 def stored_sound(plan: FilmPlan, layout: str) -> Path:
