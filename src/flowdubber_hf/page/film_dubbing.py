@@ -199,6 +199,8 @@ class FilmDubber:
             )
             made = self._make_takes(plan, how, request, report)
             done = run_film(plan, how, only=(), on_progress=tell, pipe=self.dubber.pipe)
+        except Problems:
+            raise  # they say themselves where they belong
         except BadFilm as error:
             raise Problems({"film": for_visitors(without_paths(str(error), folder))}) from error
         except ValueError as error:
