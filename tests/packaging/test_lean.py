@@ -19,7 +19,7 @@ def run(code: str) -> str:
 
 
 def test_hidden_packages_are_there_again(monkeypatch):
-    for name in lean.OPTIONAL:
+    for name in (*lean.OPTIONAL, *lean.LIBRARIES):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, lean.COMPILER, sys.modules.get(lean.COMPILER) or types.ModuleType(lean.COMPILER))
     with lean.lean_imports():
@@ -35,6 +35,15 @@ def test_what_is_loaded_already_stays(monkeypatch):
     monkeypatch.setitem(sys.modules, lean.COMPILER, types.ModuleType(lean.COMPILER))
     with lean.lean_imports():
         assert [sys.modules[name] for name in lean.OPTIONAL] == loaded
+    gc.unfreeze()
+
+
+def test_nothing_is_hidden_from_libraries_that_have_looked(monkeypatch):
+    monkeypatch.delitem(sys.modules, "scipy", raising=False)
+    monkeypatch.setitem(sys.modules, "transformers", types.ModuleType("transformers"))
+    monkeypatch.setitem(sys.modules, lean.COMPILER, types.ModuleType(lean.COMPILER))
+    with lean.lean_imports():
+        assert "scipy" not in sys.modules
     gc.unfreeze()
 
 
