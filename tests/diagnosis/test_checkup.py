@@ -18,6 +18,7 @@ from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.diagnosis import Checkup, examine, files
 from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
+from flowdubber_hf.models.parts import load_part
 from support.tiny_models import hearing_vector_field, tiny_aligner, tiny_hifigan, tiny_vector_field
 
 
@@ -91,6 +92,17 @@ def test_sizes_sounds_and_tokens_are_told(healthy):
     assert values["aligner"]["word_start_error_ms"] < 150
     assert sorted(healthy.sounds) == ["dub", "semantic_model", "speech_tokenizer", "vocoder"]
     assert healthy.sounds["dub"].shape == (48000,)
+
+
+def test_a_speech_tokenizer_without_its_sound(copied):
+    tokenizer = load_part("speech_tokenizer", copied)
+    tokenizer.drop_sound()
+    shutil.rmtree(copied / "speech_tokenizer")
+    tokenizer.save_pretrained(copied / "speech_tokenizer")
+    checkup = examine(copied)
+    assert checkup.healthy and sorted(checkup.sounds) == ["dub", "vocoder"]
+    assert any("only reads sound" in one for one in told(checkup, "note", "speech_tokenizer"))
+    assert any("cannot be heard" in one for one in told(checkup, "note", "semantic_model"))
 
 
 # Broken models

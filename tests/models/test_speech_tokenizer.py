@@ -292,6 +292,23 @@ class TestModel:
         with pytest.raises(ValueError, match="published without its postnet"):
             loaded(sound)
 
+    def test_published_without_its_sound(self, tmp_path: Path):
+        model = make_model()
+        sound = make_sound(1, 9000)
+        before = model.encode(sound)
+        model.drop_sound()
+        model.save_pretrained(tmp_path)
+        loaded = FlowDubberSpeechTokenizer.from_pretrained(tmp_path)
+        assert not loaded.makes_sound
+        assert not [name for name in loaded.state_dict() if name.startswith(("prenet", "decoder", "postnet"))]
+        after = loaded.encode(sound)
+        assert torch.equal(after.semantic_tokens, before.semantic_tokens)
+        assert torch.equal(after.global_tokens, before.global_tokens)
+        with pytest.raises(ValueError, match="only reads sound"):
+            loaded.decode(after.semantic_tokens, after.global_tokens)
+        with pytest.raises(ValueError, match="only reads sound"):
+            loaded(sound)
+
     def test_save_and_load(self, model, tmp_path: Path):
         model.save_pretrained(tmp_path)
         assert [path.suffix for path in tmp_path.glob("model*")] == [".safetensors"]
@@ -431,6 +448,7 @@ class TestErrors:
             ({"sample_ratios": [2]}, "sample_ratios"),
             ({"mel_settings": {"num_mels": 100}}, "another mel spectrogram"),
             ({"codebook_size": "many"}, "codebook_size"),
+            ({"num_prenet_layers": 0}, "a postnet needs a prenet"),
         ],
     )
     def test_config(self, change: dict, message: str):

@@ -122,6 +122,11 @@ def try_speech_tokenizer(bench: Bench) -> Iterator[Finding]:
     values = {"changed": changed, "of": len(voice)}
     told = f"{changed} of {len(voice)} global tokens change with the voice"
     yield Finding("speech_tokenizer", OK if changed else WRONG, f"{told}.", values)
+    if not tokenizer.makes_sound:
+        yield Finding(
+            "speech_tokenizer", NOTE, "it only reads sound: it was published without what makes sound of its tokens."
+        )
+        return
     sound = tokenizer.decode(codes.semantic_tokens, codes.global_tokens)[0].float().cpu()
     bench.sounds["speech_tokenizer"] = sound
     samples = len(semantic) * config.hop_length
@@ -185,6 +190,13 @@ def try_language_model(bench: Bench) -> Iterator[Finding]:
         yield Finding("semantic_model", NOTE, told, {"tokens": len(tokens)})
     size = model.config.semantic_codebook_size
     yield judge_tokens("semantic_model", f"speech tokens for {DEMO_SCRIPT!r}", tokens.tolist(), size)
+    if not speech_tokenizer.makes_sound:
+        yield Finding(
+            "semantic_model",
+            NOTE,
+            "what it says cannot be heard: the speech tokenizer was published without its sound.",
+        )
+        return
     sound = speech_tokenizer.decode(tokens[None], voice)[0].float().cpu()
     bench.sounds["semantic_model"] = sound
     samples = len(tokens) * speech_tokenizer.config.hop_length

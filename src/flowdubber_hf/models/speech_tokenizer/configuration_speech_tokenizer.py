@@ -89,7 +89,8 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
         latent_size (`int`, *optional*, defaults to 1024):
             Width of the encoder's output, the quantised vectors and the d-vector.
         num_encoder_layers, num_prenet_layers, num_postnet_layers (`int`, *optional*, defaults to 12, 12 and 6):
-            ConvNeXt blocks of each; 0 leaves the postnet, which only training needs, out.
+            ConvNeXt blocks of each. No postnet layers leave the postnet, which only training needs, out; no prenet layers
+            leave out all that makes sound of tokens (prenet, wave generator and postnet): sound is still read.
         sample_ratios (`list[int]`, *optional*, defaults to `[1, 1]`):
             One further stage of two ConvNeXt blocks each in encoder, prenet and postnet; only the ratio 1 (50 Hz) is
             supported, as in BiCodec's checkpoint.
@@ -271,6 +272,8 @@ class FlowDubberSpeechTokenizerConfig(PreTrainedConfig):
             raise ValueError("each of `upsample_kernel_sizes` must exceed its rate by an even number.")
         if self.decoder_channels % 2 ** len(self.upsample_rates):
             raise ValueError(f"`decoder_channels` must be divisible by {2 ** len(self.upsample_rates)}.")
+        if self.num_postnet_layers and not self.num_prenet_layers:
+            raise ValueError("a postnet needs a prenet: give `num_prenet_layers`, or 0 for both.")
         if any(ratio != 1 for ratio in self.sample_ratios):
             raise ValueError(f"`sample_ratios` other than 1 are not supported, got {list(self.sample_ratios)}.")
         if any(level < 2 for level in self.fsq_levels):

@@ -207,15 +207,18 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             config.dead_code_threshold,
         )
         self.speaker_encoder = FlowDubberSpeakerEncoder(config)
-        self.prenet = FlowDubberFeatureDecoder(latent, *widths, config.num_prenet_layers, latent, stages, latent)
+        self.prenet: FlowDubberFeatureDecoder | None = None
+        self.decoder: FlowDubberWaveGenerator | None = None
+        if config.num_prenet_layers:
+            self.prenet = FlowDubberFeatureDecoder(latent, *widths, config.num_prenet_layers, latent, stages, latent)
+            self.decoder = FlowDubberWaveGenerator(
+                latent, config.decoder_channels, config.upsample_rates, config.upsample_kernel_sizes
+            )
         self.postnet: FlowDubberFeatureDecoder | None = None
         if config.num_postnet_layers:
             self.postnet = FlowDubberFeatureDecoder(
                 latent, *widths, config.num_postnet_layers, config.feature_size, stages
             )
-        self.decoder = FlowDubberWaveGenerator(
-            latent, config.decoder_channels, config.upsample_rates, config.upsample_kernel_sizes
-        )
         self.wav2vec2: Wav2Vec2Model | None = None
         if config.feature_type == "wav2vec2":
             self.wav2vec2 = Wav2Vec2Model(config.wav2vec2_config)
@@ -226,6 +229,27 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         """Takes the training-only postnet out, so that a published model need not carry it."""
         self.postnet = None
         self.config.num_postnet_layers = 0
+
+    def drop_sound(self) -> None:
+        """Takes out what makes sound of tokens (prenet, wave generator, postnet): a dub only reads its reference with this model."""
+        self.drop_postnet()
+        self.prenet = self.decoder = None
+        self.config.num_prenet_layers = 0
+
+    @property
+    def makes_sound(self) -> bool:
+        """Whether tokens can be made sound again, see [`drop_sound`]."""
+        return self.prenet is not None
+
+    def _predict_latents(
+        self, quantized: torch.Tensor, mask: torch.Tensor | None, voice: torch.Tensor
+    ) -> torch.Tensor:
+        if not self.makes_sound:
+            raise ValueError(
+                "this speech tokenizer was published without what makes sound of its tokens: it only reads sound. Load the "
+                "training run's own folder, or set `num_prenet_layers` and train it."
+            )
+        return self.prenet(quantized, mask, voice)
 
     def _predict_features(self, latents: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         if self.postnet is None:
@@ -343,7 +367,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         self._check_tokens(semantic_tokens, global_tokens)
         mask = None if semantic_mask is None else semantic_mask.bool()[:, None]
         voice = self.speaker_encoder.detokenize(global_tokens)
-        return self.prenet(self.quantizer.detokenize(semantic_tokens), mask, voice), voice, mask
+        return self._predict_latents(self.quantizer.detokenize(semantic_tokens), mask, voice), voice, mask
 
     @torch.no_grad()
     def decode(
@@ -363,7 +387,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
             `torch.FloatTensor` of shape `(batch, 320 * tokens)` in [-1, 1], silent at padding.
 
         Raises:
-            ValueError: tokens out of range or of a wrong shape.
+            ValueError: tokens out of range or of a wrong shape, or a model without its sound, see [`drop_sound`].
         """
         latents, voice, mask = self._decode_latents(semantic_tokens, global_tokens, semantic_mask)
         return self.decoder(latents + voice[..., None], mask)
@@ -421,7 +445,7 @@ class FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerPreTrainedModel):
         quantizer_output: QuantizerOutput = self.quantizer(
             self.encoder(features, mask[:, None]), mask, code_priorities
         )
-        latents = self.prenet(quantizer_output.quantized, mask[:, None], d_vector)
+        latents = self._predict_latents(quantizer_output.quantized, mask[:, None], d_vector)
         predicted = self._predict_features(latents, mask[:, None])
         cells = mask.sum().clamp(min=1) * self.config.feature_size
         feature_loss = ((predicted - features).abs() * mask[:, None]).sum() / cells

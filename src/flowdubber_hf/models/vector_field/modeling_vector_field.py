@@ -238,8 +238,10 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         self.time_up = nn.Linear(self.time_input_size, time_size)
         self.time_down = nn.Linear(time_size, time_size)
         if shortest_step is not None:
-            self.step_up = nn.Linear(self.time_input_size, time_size)
-            self.step_down = nn.Linear(time_size, time_size)
+            # Narrower than the time's: only a few lengths are to be told apart.
+            step_size = max(1, channels[0] // 2)
+            self.step_up = nn.Linear(self.time_input_size, step_size)
+            self.step_down = nn.Linear(step_size, time_size)
             # A model that goes on from one without steps starts where that ended.
             nn.init.zeros_(self.step_down.weight)
             nn.init.zeros_(self.step_down.bias)
