@@ -161,7 +161,7 @@ def draw(
         arrow((540, 244), (540, 274)),
         arrow((540, 394), (540, 374)),
         # what makes the sound
-        box(690, 12, 180, 232, "flow", "flow matching", ["ten steps from noise, led", "by the language model"]),
+        box(690, 12, 180, 232, "flow", "flow matching", ["few steps from noise, led", "by the language model"]),
         *[picture(coloured(mel), 706, 40 + 54 * index, 148, 44, smooth=True) for index, mel in enumerate(flow)],
         arrow((640, 324), (664, 324), (664, 128), (686, 128)),
         box(690, 278, 180, 164, "output", "dubbed clip", ["by a vocoder, as long as", "the clip, to the sample"]),

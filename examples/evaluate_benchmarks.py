@@ -25,6 +25,7 @@ the README and the model card (`hub_cards/figures.json`, `render_cards.py`); not
 | `steps` | 1, 2, 4, 8, 10, 16 and 32 Euler steps |
 | `solvers` | Euler, Heun and midpoint at like numbers of network evaluations |
 | `grids` | uniform and sway grids |
+| `style` | how much the voice is stressed |
 | `temperature` | of the initial noise |
 | `takes` | the best of 1, 2, 4 and 8 takes |
 """
@@ -53,6 +54,7 @@ from flowdubber_hf.evaluation.summary import ARROWS, format_figure
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.audio import VIDEO_FRAME_RATE
 from flowdubber_hf.processing.video import iter_frames
+from flowdubber_hf.sampling import DEFAULT_STEPS
 from flowdubber_hf.training.arguments import run_script
 from flowdubber_hf.work.files import replace_file
 from made_clips import MADE, make_clips
@@ -212,28 +214,38 @@ def make_groups(data: Path) -> dict[str, Group]:
         "steps": Group(
             "Steps",
             tuple(
-                Condition(f"{steps} Euler step{'s' * (steps > 1)}", {} if steps == 10 else {"steps": steps})
+                Condition(f"{steps} Euler step{'s' * (steps > 1)}", {} if steps == DEFAULT_STEPS else {"steps": steps})
                 for steps in (1, 2, 4, 8, 10, 16, 32)
             ),
         ),
         "solvers": Group(
             "Solvers",
             (
-                Condition("Euler, 10 steps (10 evaluations)"),
+                Condition("Euler, 4 steps (4 evaluations)"),
+                Condition("Euler, 10 steps (10 evaluations)", {"steps": 10}),
                 Condition("Heun, 5 steps (9 evaluations)", {"solver": "heun", "steps": 5}),
-                Condition("Heun, 10 steps (19 evaluations)", {"solver": "heun"}),
+                Condition("Heun, 10 steps (19 evaluations)", {"solver": "heun", "steps": 10}),
                 Condition("midpoint, 5 steps (10 evaluations)", {"solver": "midpoint", "steps": 5}),
-                Condition("midpoint, 10 steps (20 evaluations)", {"solver": "midpoint"}),
+                Condition("midpoint, 10 steps (20 evaluations)", {"solver": "midpoint", "steps": 10}),
             ),
         ),
         "grids": Group(
             "Grids",
             (
-                Condition("uniform, 10 steps"),
-                Condition("sway -1, 10 steps", {"sway": -1.0}),
-                Condition("uniform, 4 steps", {"steps": 4}),
-                Condition("sway -1, 4 steps", {"sway": -1.0, "steps": 4}),
+                Condition("uniform, 10 steps", {"steps": 10}),
+                Condition("sway -1, 10 steps", {"sway": -1.0, "steps": 10}),
+                Condition("uniform, 4 steps"),
+                Condition("sway -1, 4 steps", {"sway": -1.0}),
             ),
+        ),
+        "style": Group(
+            "Style guidance",
+            tuple(
+                Condition(f"{name}, {scale:g}", {**voices, "style_guidance_scale": scale})
+                for name, voices in (("own voice", {}), ("voices of zero_shot", voices))
+                for scale in (1.0, 1.5, 2.0, 3.0)
+            ),
+            intervals=True,
         ),
         "temperature": Group(
             "Temperature",

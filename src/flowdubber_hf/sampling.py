@@ -14,8 +14,8 @@ TURNS = (0, 90, 180, 270)
 #: the prior that conditions it, which takes one.
 GUIDANCE_FORMS = ("velocity", "prior")
 #: Of a dub: steps of the solver, and w = 1 + alpha of the guidance.
-DEFAULT_STEPS, DEFAULT_GUIDANCE_SCALE = 10, 1.4
-MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 10
+DEFAULT_STEPS, DEFAULT_GUIDANCE_SCALE = 4, 1.4
+MAX_STEPS, MAX_GUIDANCE_SCALE, MAX_STYLE_GUIDANCE_SCALE, MAX_TEMPERATURE = 1000, 20, 5, 10
 #: Takes of which one is kept.
 MAX_TAKES = 64
 

@@ -239,6 +239,7 @@ def test_wrong_command_line(capsys, argv):
         ("steps", "many", ["--steps", "many"]),
         ("guidance_scale", "nan", ["--guidance-scale"]),
         ("guidance_scale", "strong", ["--guidance-scale"]),
+        ("style_guidance_scale", 6, ["--style-guidance-scale"]),
         ("temperature", -1, ["temperature"]),
         ("seed", -1, ["--seed"]),
         ("device", "abacus", ["--device abacus"]),

@@ -53,7 +53,7 @@ def test_the_defaults_and_a_third_setting_are_fine():
         ({"name": "ours"}, "ours"),
         ({"outputs": DATA / "theirs"}, "theirs"),
         ({"sound": "truth"}, "true sound"),
-        ({"sound": "true_times", "steps": 4}, "flowdubber-grid-tiny, true times, steps 4"),
+        ({"sound": "true_times", "steps": 8}, "flowdubber-grid-tiny, true times, steps 8"),
         ({"without": ("lips",), "best_of": 3}, "flowdubber-grid-tiny, without lips, best of 3"),
         ({"guidance_scale": 1.0, "voices": DATA}, "flowdubber-grid-tiny, guidance scale 1.0, voices of clips"),
     ],

@@ -18,7 +18,7 @@ def settings(**changed):
 
 def test_options_of_the_dub_reach_the_pipeline():
     plain = call_arguments(settings())
-    assert plain == {"guidance_scale": 1.4, "temperature": None}
+    assert plain == {"guidance_scale": 1.4, "style_guidance_scale": None, "temperature": None}
     full = call_arguments(settings(steps=2, sway=-1.0, temperature=0.5))
     assert full["sigmas"] == pytest.approx([1.0, 1 - (0.5 - (2**-0.5 - 0.5))])
     with pytest.raises(ValueError, match="sway"):
@@ -52,6 +52,6 @@ def test_settings_that_cannot_be(changed, message):
 def test_the_title_says_what_is_not_the_default():
     assert settings().title == "flowdubber-grid-tiny"
     assert settings(sound="truth").title == "true sound"
-    changed = settings(without=("lips",), steps=4, best_of=8, sound="true_times")
-    assert changed.title == "flowdubber-grid-tiny, true times, without lips, steps 4, best of 8"
-    assert settings(steps=4, name="mine").title == "mine"
+    changed = settings(without=("lips",), steps=8, best_of=8, sound="true_times")
+    assert changed.title == "flowdubber-grid-tiny, true times, without lips, steps 8, best of 8"
+    assert settings(steps=8, name="mine").title == "mine"

@@ -45,7 +45,7 @@ def test_different_conditions_have_different_folders(groups):
 def test_what_the_method_is_asked_for_is_there(groups):
     scales = [condition.changes.get("guidance_scale", 1.4) for condition in groups["guidance"].conditions]
     assert scales == pytest.approx([1.0, 1.2, 1.4, 1.8, 2.2])
-    assert [condition.changes.get("steps", 10) for condition in groups["steps"].conditions] == [1, 2, 4, 8, 10, 16, 32]
+    assert [condition.changes.get("steps", 4) for condition in groups["steps"].conditions] == [1, 2, 4, 8, 10, 16, 32]
     assert {part for condition in groups["parts"].conditions for part in condition.changes.get("without", ())} == {
         "semantics",
         "lips",

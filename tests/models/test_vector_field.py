@@ -77,6 +77,21 @@ def test_guidance_by_hand():
     assert guide(v, null, 0.4).item() == pytest.approx(3.8)  # the usual form: null + 1.4 (v - null)
 
 
+@torch.no_grad()
+def test_a_guided_prior_stresses_the_colour_of_its_voice():
+    model = make_model()
+    fused, style = torch.randn(2, 20, model.config.fused_size), torch.randn(2, model.config.style_size)
+    mask = (torch.arange(20) < 16).expand(2, -1)
+    prior, null = model.prior(fused, style, mask), model.prior(fused, torch.zeros_like(style), mask)
+    torch.testing.assert_close(model.guided_prior(fused, style, mask), prior)
+    colour = (prior - null)[:, :, :16].mean(2, keepdim=True)
+    guided = model.guided_prior(fused, style, mask, scale=1.5)
+    torch.testing.assert_close(guided[:, :, :16], (prior + 0.5 * colour)[:, :, :16])
+    assert guided[:, :, 16:].abs().max() == 0
+    alone = model.guided_prior(fused[:1, :16], style[:1], scale=1.5)
+    torch.testing.assert_close(alone, guided[:1, :, :16], atol=1e-5, rtol=1e-4)
+
+
 class TestContracts(ModelContracts):
     output = "sample"
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 PINNED = Path(__file__).with_name("pinned_dub.npz")
 TAKES = 2
-# Processors round in their own ways, which ten steps of the flow carry on; another token or another border of a phoneme
+# Processors round in their own ways, which the steps of the flow carry on; another token or another border of a phoneme
 # moves the mel by more than a hundredth.
 TOLERANCE = 3e-3
 

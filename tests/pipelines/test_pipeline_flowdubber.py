@@ -76,8 +76,8 @@ def test_call_signature():
         "callback_on_stage",
     }  # fmt: skip
     assert expected <= set(parameters)
-    assert (parameters["num_inference_steps"].default, parameters["guidance_scale"].default) == (10, 1.4)
-    assert parameters["temperature"].default is None
+    assert (parameters["num_inference_steps"].default, parameters["guidance_scale"].default) == (4, 1.4)
+    assert parameters["temperature"].default is parameters["style_guidance_scale"].default is None
 
 
 def test_output(reference_output):
@@ -248,6 +248,16 @@ def test_the_models_own_temperature_is_the_default():
     by_default = pipe(**inputs(guidance_scale=1.0)).audios[0]
     torch.testing.assert_close(by_default, pipe(**inputs(guidance_scale=1.0, temperature=0.25)).audios[0])
     assert not torch.allclose(by_default, pipe(**inputs(guidance_scale=1.0, temperature=0.9)).audios[0])
+
+
+def test_the_models_own_style_guidance_is_the_default():
+    pipe = tiny_pipeline(language_model=False)
+    plain = pipe(**inputs(guidance_scale=1.0)).audios[0]
+    pipe.vector_field.register_to_config(sampling_style_guidance_scale=2.0)
+    by_default = pipe(**inputs(guidance_scale=1.0)).audios[0]
+    torch.testing.assert_close(by_default, pipe(**inputs(guidance_scale=1.0, style_guidance_scale=2.0)).audios[0])
+    torch.testing.assert_close(plain, pipe(**inputs(guidance_scale=1.0, style_guidance_scale=1.0)).audios[0])
+    assert not torch.allclose(by_default, plain)
 
 
 @pytest.mark.parametrize(
@@ -422,6 +432,8 @@ def test_progress_bar(capfd):
         ({"sigmas": []}, "fall strictly"),
         ({"guidance_scale": float("nan")}, "guidance_scale"),
         ({"guidance_scale": -1.0}, "guidance_scale"),
+        ({"style_guidance_scale": 6}, "style_guidance_scale"),
+        ({"style_guidance_scale": float("nan")}, "style_guidance_scale"),
         ({"temperature": -0.1}, "temperature"),
         ({"semantic_temperature": -1.0}, "semantic_temperature"),
         ({"semantic_top_k": -1}, "semantic_top_k"),

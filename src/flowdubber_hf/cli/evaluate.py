@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluation.settings import SETTINGS, SOLVERS, SOUNDS, EvaluateSettings, check_settings
 from ..extras import pip_line
-from ..sampling import PARTS
+from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS, PARTS
 from .common import DEFAULT_MODEL, Result, add_command, add_running_options
 
 
@@ -124,8 +124,20 @@ def _add_measures(group: Any) -> None:
 def _add_sampling(group: Any) -> None:
     add = group.add_argument
     add("--model", help=f"bundled name, folder or Hub id (default {DEFAULT_MODEL})")
-    add("--steps", type=int, default=10, metavar="N", help="steps of the flow (default %(default)s)")
-    add("--guidance-scale", type=float, default=1.4, metavar="W", help="1 is none (default %(default)s)")
+    add("--steps", type=int, default=DEFAULT_STEPS, metavar="N", help="steps of the flow (default %(default)s)")
+    add(
+        "--guidance-scale",
+        type=float,
+        default=DEFAULT_GUIDANCE_SCALE,
+        metavar="W",
+        help="1 is none (default %(default)s)",
+    )
+    add(
+        "--style-guidance-scale",
+        type=float,
+        metavar="W",
+        help="how much the voice is stressed, 1 is not at all (default: the model's own)",
+    )
     add("--temperature", type=float, metavar="T", help="of the initial noise (default: the model's own)")
     add("--solver", choices=SOLVERS, help="of the flow (default: the model's own)")
     add(

@@ -114,6 +114,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "mouth_box": _box,
     "steps": _whole,
     "guidance_scale": _number,
+    "style_guidance_scale": _number,
     "temperature": _number,
     "seed": _whole,
     "best_of": _whole,

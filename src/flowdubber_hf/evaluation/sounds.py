@@ -76,6 +76,7 @@ def call_arguments(settings: EvaluateSettings) -> dict[str, Any]:
     """How every clip is sampled, beside the number of steps."""
     arguments: dict[str, Any] = {
         "guidance_scale": settings.guidance_scale,
+        "style_guidance_scale": settings.style_guidance_scale,
         "temperature": settings.temperature,
     }
     if settings.sway is not None:

@@ -42,6 +42,7 @@ DUB_OPTIONS = (
     "sound",
     "steps",
     "guidance_scale",
+    "style_guidance_scale",
     "temperature",
     "solver",
     "sway",

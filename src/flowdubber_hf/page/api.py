@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..sampling import DEFAULT_STEPS
 from .dubbing import Dubber
 from .limits import Problems, Request
 
@@ -46,7 +47,7 @@ def api_handler(dubber: Dubber):
         voice: str | None = None,
         own_sound: bool = False,
         consent: bool = False,
-        steps: int = 10,
+        steps: int = DEFAULT_STEPS,
         guidance_scale: float = 1.4,
         seed: int = 0,
         takes: int = 1,

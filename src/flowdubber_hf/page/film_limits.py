@@ -21,6 +21,7 @@ from ..film.source import FilmSource, probe_film
 from ..film.speech import speaker_key
 from ..film.voices import DEFAULT
 from ..processing.long_wav import RATE
+from ..sampling import DEFAULT_STEPS
 from ..work.reading import parse_json
 from .limits import (
     MAX_PICTURE_SIDE,
@@ -97,7 +98,7 @@ class FilmRequest:
     consent: bool = False
     background: str = "gaps"
     takes: int = 1
-    steps: int = 10
+    steps: int = DEFAULT_STEPS
     stems: bool = False
     redo: tuple[int, ...] = ()
     earlier: tuple[int, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..film.voices import DEFAULT
+from ..sampling import DEFAULT_STEPS
 from .film_limits import (
     BACKGROUNDS,
     COLUMNS,
@@ -222,7 +223,12 @@ def _settings(max_takes: int) -> dict[str, Any]:
             elem_id="film-takes",
         ),
         "steps": gr.Slider(
-            *STEPS, value=10, step=1, label="Steps", info="More are slower and rarely better.", elem_id="film-steps"
+            *STEPS,
+            value=DEFAULT_STEPS,
+            step=1,
+            label="Steps",
+            info="More are slower and rarely better.",
+            elem_id="film-steps",
         ),
         "stems": gr.Checkbox(
             label="Stems too: a wav file a speaker, the background and their sum", elem_id="film-stems"

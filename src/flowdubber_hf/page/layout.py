@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..sampling import DEFAULT_STEPS
 from .draft import can_draft
 from .dubbing import Dubber
 from .history import Take, keep
@@ -274,7 +275,9 @@ def _clip(seconds: float) -> gr.Video:
 
 def _settings(dubber: Dubber) -> dict[str, Any]:
     return {
-        "steps": gr.Slider(*STEPS, value=10, step=1, label="Steps", info="More are slower and rarely better."),
+        "steps": gr.Slider(
+            *STEPS, value=DEFAULT_STEPS, step=1, label="Steps", info="More are slower and rarely better."
+        ),
         "guidance_scale": gr.Slider(
             *GUIDANCE,
             value=1.4 if dubber.can_guide else 1.0,

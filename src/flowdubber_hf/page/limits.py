@@ -14,6 +14,7 @@ from ..processing.audio import SAMPLING_RATE, load_audio
 from ..processing.references import check_reference
 from ..processing.text import Phonemization, phonemize
 from ..processing.video import MAX_VIDEO_SECONDS, VideoInfo, probe_video
+from ..sampling import DEFAULT_STEPS
 
 
 MIN_CLIP_SECONDS, MAX_CLIP_SECONDS = 0.4, 20.0  # the latter where nothing else is asked for
@@ -85,7 +86,7 @@ class Request:
     voice: str | None = None
     own_sound: bool = False
     consent: bool = False
-    steps: int = 10
+    steps: int = DEFAULT_STEPS
     guidance_scale: float = 1.4
     seed: int = 0
     takes: int = 1

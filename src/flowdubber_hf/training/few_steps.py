@@ -95,7 +95,7 @@ def conditions(
     ends = batch["mel_mask"].sum(1, keepdim=True)
     mask = starts[:, None] + torch.arange(length, device=starts.device) < ends
     voices = voices_of(field, batch)
-    prior = field.prior(take_segments(fused, starts, length), voices, mask)
+    prior = field.guided_prior(take_segments(fused, starts, length), voices, mask)
     return field.config.sampling_temperature * batch["noise"], prior, voices, mask
 
 

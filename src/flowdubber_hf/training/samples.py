@@ -27,6 +27,7 @@ from ..models.vector_field.sampling import sample_mels
 from ..processing.audio import SAMPLING_RATE, log_mel
 from ..processing.text import PHONEMES
 from ..processing.video import write_wav
+from ..sampling import DEFAULT_STEPS
 from ..work.files import replace_folder
 from .dubber import voices_of
 
@@ -128,7 +129,7 @@ def dubbing_samples(
     encoding: FlowDubberAlignerEncoding,
     batch: dict[str, torch.Tensor],
     names: Sequence[str],
-    num_inference_steps: int = 10,
+    num_inference_steps: int = DEFAULT_STEPS,
     seed: int = 0,
 ) -> Samples:
     """

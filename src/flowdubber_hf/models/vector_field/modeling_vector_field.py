@@ -169,6 +169,8 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_settings (`dict`, *optional*): the log-mel's settings, compared when a pipeline is put together.
         sampling_temperature (`float`, defaults to 0.667): standard deviation of the noise that sampling starts from, where
             the caller names none; a trained model carries the value that was best on held-out clips.
+        sampling_style_guidance_scale (`float`, defaults to 1): how much the voice's colour is stressed where the caller names nothing, see
+            [`guided_prior`].
         shortest_step (`float`, *optional*): the model knows how far a step of the solver goes, and from this length on (as a share of
             the whole way) it gives the mean velocity on the step in place of the velocity at its start, so that few steps
             suffice. Taught by `train_dubber.py --distill_steps`; without it every velocity is that of the start.
@@ -208,6 +210,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_std: float = 1.0,
         mel_settings: dict | None = None,
         sampling_temperature: float = 0.667,
+        sampling_style_guidance_scale: float = 1.0,
         shortest_step: float | None = None,
         voice_hidden_size: int = 0,
         num_voice_layers: int = 3,
@@ -320,6 +323,38 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
         """
         return self.prior_decoder(fused, style, real_positions(mask)).transpose(1, 2)
+
+    def guided_prior(
+        self,
+        fused: torch.Tensor,
+        style: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        scale: float | None = None,
+    ) -> torch.Tensor:
+        """
+        The prior with this voice's colour stressed: moved, everywhere alike, by `scale - 1` times the mean over time of its difference
+        from the prior of a zero style vector. Needs a model that was trained with the style vector dropped at times (`--style_drop`).
+
+        Args:
+            fused, style, mask: those of [`prior`].
+            scale (`float`, *optional*): 1 is the prior itself; the model's own `sampling_style_guidance_scale` by default.
+
+        Returns:
+            `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
+
+        Source: classifier-free guidance (Ho and Salimans 2022, equation 6) of the voice. Of the difference only the mean over time: guided
+        frame by frame, words of voices that are known well become less clear (docs/benchmarks.md).
+        """
+        scale = self.config.sampling_style_guidance_scale if scale is None else scale
+        prior = self.prior(fused, style, mask)
+        if scale == 1:
+            return prior
+        difference = prior - self.prior(fused, torch.zeros_like(style), mask)
+        if mask is None:
+            return prior + (scale - 1) * difference.mean(2, keepdim=True)
+        real = mask[:, None].to(prior.dtype)
+        colour = (difference * real).sum(2, keepdim=True) / real.sum(2, keepdim=True)
+        return (prior + (scale - 1) * colour) * real
 
     @property
     def _stages(self) -> list[tuple[FlowDubberUNetStage, StyleAdaptiveLayerNorm]]:

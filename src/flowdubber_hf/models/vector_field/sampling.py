@@ -11,6 +11,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 
+from ...sampling import DEFAULT_STEPS
 from ...schedulers.flow_convention import flow_sigmas, flow_time, scheduler_output, set_flow_timesteps
 from ..layers import real_positions
 from .flow_matching import guide
@@ -180,7 +181,7 @@ def sample_mels(
     prior: torch.Tensor,
     style: torch.Tensor,
     mel_mask: torch.Tensor,
-    num_inference_steps: int = 10,
+    num_inference_steps: int = DEFAULT_STEPS,
     seed: int = 0,
 ) -> torch.Tensor:
     """Solves the flow without guidance by Euler's method from noise that depends on the seed and the row alone.

@@ -161,8 +161,10 @@ class AligningMixin:
         semantic_mask: torch.Tensor | None,
         style: torch.Tensor,
         frame_mask: torch.Tensor,
+        style_guidance_scale: float | None = None,
     ) -> torch.Tensor:
-        """The mel prior mu `(B, 80, T)`; without semantic features, a row a pass, mu', where the learned null stands for them."""
+        """The mel prior mu `(B, 80, T)`, guided by its voice (see [`FlowDubberVectorField.guided_prior`]); without semantic features, a row
+        a pass, mu', where the learned null stands for them."""
         aligner = self.aligner
         expanded, first = [], 0
         for passes, encoding in timing.groups:
@@ -178,4 +180,4 @@ class AligningMixin:
         )
         field = self.vector_field
         mel_mask = frame_mask.repeat_interleave(MEL_FRAMES_PER_VIDEO_FRAME, dim=1)
-        return field.prior(fused.to(field.dtype), style.to(field.dtype), mel_mask)
+        return field.guided_prior(fused.to(field.dtype), style.to(field.dtype), mel_mask, style_guidance_scale)

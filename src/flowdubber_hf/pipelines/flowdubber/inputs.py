@@ -30,6 +30,7 @@ from ...sampling import (
     GUIDANCE_FORMS,
     MAX_GUIDANCE_SCALE,
     MAX_STEPS,
+    MAX_STYLE_GUIDANCE_SCALE,
     MAX_TEMPERATURE,
     PARTS,
     TIMINGS,
@@ -89,6 +90,7 @@ class DubbingOptions(TypedDict, total=False):
     num_inference_steps: int
     guidance_scale: float
     guidance_form: str
+    style_guidance_scale: float | None
     temperature: float | None
     generator: torch.Generator | list[torch.Generator] | None
     latents: torch.Tensor | None
@@ -165,6 +167,7 @@ class DubbingInputs:
     sigmas: Sequence[float] | None = None
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     guidance_form: str = GUIDANCE_FORMS[0]
+    style_guidance_scale: float | None = None
     temperature: float | None = None
     generator: Any = None
     latents: torch.Tensor | None = None
@@ -284,6 +287,11 @@ class DubbingInputs:
             raise ValueError(
                 f"guidance drops the language model's knowledge, but this pipeline has no language model; set "
                 f"`guidance_scale` to 1 (got {guidance})."
+            )
+        of_style = self.style_guidance_scale
+        if of_style is not None and not 0 <= of_style <= MAX_STYLE_GUIDANCE_SCALE:
+            raise ValueError(
+                f"`style_guidance_scale` must lie between 0 and {MAX_STYLE_GUIDANCE_SCALE} (1 is no guidance), got {of_style}."
             )
         if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
             raise ValueError(f"`temperature` must lie between 0 and {MAX_TEMPERATURE}, got {temperature}.")

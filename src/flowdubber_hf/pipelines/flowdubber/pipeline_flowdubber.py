@@ -204,6 +204,7 @@ class FlowDubberPipeline(
         sigmas: Sequence[float] | None = None,
         guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
         guidance_form: str = GUIDANCE_FORMS[0],
+        style_guidance_scale: float | None = None,
         temperature: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: torch.Tensor | None = None,
@@ -247,12 +248,15 @@ class FlowDubberPipeline(
                 null replaces the language model's knowledge, and there is no guidance, which sharpens it; neither the
                 language model nor the speech tokenizer is run, and `timings` has no `"semantics"`),
                 `"lips"` (no picture: phonemes of natural length, or `phoneme_frames`), `"style"` (zeros as the style vector).
-            num_inference_steps (`int`, *optional*, defaults to 10): steps of the solver.
+            num_inference_steps (`int`, *optional*, defaults to 4): steps of the solver.
             sigmas (`list[float]`, *optional*): your own grid, 1 - t falling from 1, without the end point (`flow_sigmas`).
             guidance_scale (`float`, *optional*, defaults to 1.4): w = 1 + alpha; 1 is the plain conditional model, which costs half.
             guidance_form (`str`, *optional*, defaults to `"velocity"`): `"velocity"` guides each step's velocity, as the paper does;
                 `"prior"` guides the prior that conditions it, once, which halves the flow's cost. They differ little where the knowledge
                 moves the prior little, as in the bundled model (docs/benchmarks.md).
+            style_guidance_scale (`float`, *optional*): how much the voice is stressed against no voice in particular, in the prior; 1 is
+                not at all. The vector field's own `config.sampling_style_guidance_scale` by default; see
+                [`FlowDubberVectorField.guided_prior`].
             temperature (`float`, *optional*): standard deviation of the initial noise; the vector field's own
                 `config.sampling_temperature` by default.
             generator (`torch.Generator` or a list of one for each clip, *optional*): the only source of randomness.
@@ -294,6 +298,7 @@ class FlowDubberPipeline(
             sigmas=sigmas,
             guidance_scale=guidance_scale,
             guidance_form=guidance_form,
+            style_guidance_scale=style_guidance_scale,
             temperature=temperature,
             generator=generator,
             latents=latents,
@@ -337,10 +342,10 @@ class FlowDubberPipeline(
                 aligned = self.align(passes, clips, style, ready.phoneme_frames, ready.cue, knowledge)
             else:
                 aligned = ready.timing.to(style.device)
-            prior = self.encode_prior(aligned, *knowledge, voices, clips.mask)
+            prior = self.encode_prior(aligned, *knowledge, voices, clips.mask, style_guidance_scale)
             prior_null = None
             if self.do_classifier_free_guidance:
-                prior_null = self._null_prior(ready, aligned, voices, clips.mask)
+                prior_null = self._null_prior(ready, aligned, voices, clips.mask, style_guidance_scale)
         with watch.stage("flow"):
             latents = self.sample_mel(
                 latents,

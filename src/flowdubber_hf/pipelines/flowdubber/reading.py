@@ -237,13 +237,19 @@ class ReadingMixin:
         return self.plan_passes(ready.phonemizations, clips, style, ready.phoneme_frames, ready.cue)
 
     def _null_prior(
-        self, ready: PreparedDub, aligned: Timing, style: torch.Tensor, frame_mask: torch.Tensor
+        self,
+        ready: PreparedDub,
+        aligned: Timing,
+        style: torch.Tensor,
+        frame_mask: torch.Tensor,
+        style_guidance_scale: float | None,
     ) -> torch.Tensor:
         """mu' `(B, 80, T)`, which is the same for takes of one dub and made once for them."""
         copies = 1 if ready.timing is None else ready.copies
         rows = len(ready) // copies
         once = Timing(aligned.groups[: len(aligned.groups) // copies])
-        return self.encode_prior(once, None, None, style[:rows], frame_mask[:rows]).repeat(copies, 1, 1)
+        prior = self.encode_prior(once, None, None, style[:rows], frame_mask[:rows], style_guidance_scale)
+        return prior.repeat(copies, 1, 1)
 
     def _hear_voice(self, source: Path | HeldFile | Sound | PreparedVoice, tokens: bool = True) -> PreparedVoice:
         """Style and, where the pipeline has a language model and `tokens` asks for them, what its prompts need."""
