@@ -8,7 +8,7 @@ harder than another falls out, so pairs show differences that the intervals of t
 # SPDX-License-Identifier: Apache-2.0
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -212,10 +212,10 @@ def _paired_figure(column: Column, pairs: Sequence[tuple[Row, Row]]) -> dict[str
     }
 
 
-def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """What was chosen otherwise, as far as both say it; weights only where the model's name does not tell them apart."""
 
-    def told(summary: dict[str, Any]) -> dict[str, Any]:
+    def told(summary: Mapping[str, Any]) -> dict[str, Any]:
         named = {name: summary.get(name) for name in ("model", "weights", "split", "setting")}
         return {**named, **summary["settings"]}
 
@@ -236,13 +236,13 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def format_difference(figure: dict[str, Any]) -> str:
+def format_difference(figure: Mapping[str, Any]) -> str:
     """A difference with its sign and unit, one digit finer than the figure; of percentages in points."""
     unit = {"": "", "%": " points"}.get(figure["unit"], f" {figure['unit']}")
     return f"{figure['difference']:+z.{figure['digits'] + 1}f}{unit}"
 
 
-def format_bounds(figure: dict[str, Any]) -> str:
+def format_bounds(figure: Mapping[str, Any]) -> str:
     """The interval of a difference."""
     return " to ".join(f"{figure[name]:+z.{figure['digits'] + 1}f}" for name in ("low", "high"))
 
@@ -252,7 +252,7 @@ def format_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def paired_table(pair: dict[str, Any]) -> list[str]:
+def paired_table(pair: Mapping[str, Any]) -> list[str]:
     """What [`pair_evaluations`] returned, as Markdown lines: what was paired, and a row a figure."""
     apart = [(pair["only_baseline"], "the baseline"), (pair["only_here"], "this one")]
     counts = [f"{len(clips)} only in {whose}" for clips, whose in apart if clips]
@@ -274,7 +274,7 @@ def paired_table(pair: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _line(figure: dict[str, Any]) -> str:
+def _line(figure: Mapping[str, Any]) -> str:
     unit = f" {figure['unit']}" if figure["unit"] else ""
     values = [f"{figure[name]:.{figure['digits']}f}{unit}" for name in ("baseline", "value")]
     difference, interval, p = format_difference(figure), format_bounds(figure), format_p(figure["p"])
