@@ -23,6 +23,7 @@ the README and the model card (`hub_cards/figures.json`, `render_cards.py`); not
 | `parts` | without the language model's knowledge (LLM-SL), without lips (DCA: even durations), without the style vector (SATL) |
 | `guidance` | alpha of the guidance: 0 (plain), 0.2, 0.4 (the default), 0.8, 1.2 |
 | `steps` | 1, 2, 4, 8, 10, 16 and 32 Euler steps |
+| `few` | 4, 2 and 1 Euler steps against 10, clip by clip, and whether what differs may be chance |
 | `solvers` | Euler, Heun and midpoint at like numbers of network evaluations |
 | `grids` | uniform and sway grids |
 | `style` | how much the voice is stressed |
@@ -47,6 +48,13 @@ from tqdm.auto import tqdm
 
 from benchmark_rows import make_cue, make_length
 from flowdubber_hf.evaluation.clips import EvaluationClip
+from flowdubber_hf.evaluation.comparison import (
+    format_bounds,
+    format_difference,
+    format_p,
+    pair_evaluations,
+    read_finished,
+)
 from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.settings import EvaluateSettings
 from flowdubber_hf.evaluation.sounds import load_pipeline
@@ -90,7 +98,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Group:
-    """A table: its conditions, the figures that it shows, and whether with their intervals."""
+    """A table: its conditions, the figures that it shows, whether with their intervals, and whether all rows but the first tell what
+    they differ by from the first, clip by clip."""
 
     title: str
     conditions: tuple[Condition, ...]
@@ -106,6 +115,7 @@ class Group:
         "f0",
     )
     intervals: bool = False
+    paired: bool = False
 
 
 def _plain(value: Any) -> str:
@@ -161,6 +171,14 @@ def time_group(title: str, *rows: tuple[str, str | None]) -> Group:
     return Group(title, tuple(row for pair in rows for row in beside_truth(*pair)), TIME_FIGURES, intervals=True)
 
 
+def euler_steps(*counts: int) -> tuple[Condition, ...]:
+    """Rows of so many steps."""
+    return tuple(
+        Condition(f"{steps} Euler step{'s' * (steps > 1)}", {} if steps == DEFAULT_STEPS else {"steps": steps})
+        for steps in counts
+    )
+
+
 def make_groups(data: Path) -> dict[str, Group]:
     """All tables, in their order."""
     voices = {"setting": 3, "voices": data / "grid", "voices_split": "zero_shot"}
@@ -211,13 +229,8 @@ def make_groups(data: Path) -> dict[str, Group]:
                 for alpha in (0, 0.2, 0.4, 0.8, 1.2)
             ),
         ),
-        "steps": Group(
-            "Steps",
-            tuple(
-                Condition(f"{steps} Euler step{'s' * (steps > 1)}", {} if steps == DEFAULT_STEPS else {"steps": steps})
-                for steps in (1, 2, 4, 8, 10, 16, 32)
-            ),
-        ),
+        "steps": Group("Steps", euler_steps(1, 2, 4, 8, 10, 16, 32)),
+        "few": Group("Few steps, paired", euler_steps(10, 4, 2, 1), intervals=True, paired=True),
         "solvers": Group(
             "Solvers",
             (
@@ -398,15 +411,26 @@ def make_card(args: argparse.Namespace) -> str:
     return text
 
 
-def group_table(group: Group, summaries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A group's Markdown lines: one row a condition."""
+def pairs_with_first(group: Group, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Each finished evaluation of a group but the first against the first."""
+    first, *others = (read_finished(evaluation_settings(condition, args).output) for condition in group.conditions)
+    return [pair_evaluations(first, other) for other in others]
+
+
+def group_table(
+    group: Group, summaries: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[str]:
+    """A group's Markdown lines: one row a condition. `pairs`, of [`pairs_with_first`], where the group is paired."""
     figures = {name: figure for summary in summaries for name, figure in summary["figures"].items()}
     names = [name for name in group.figures if name in figures]
     headings = [f"{figures[name]['title']} {ARROWS.get(figures[name]['better'], '')}".strip() for name in names]
     yield f"| {group.title} | {' | '.join(headings)} |"
     yield "|---" * (len(names) + 1) + "|"
-    for condition, summary in zip(group.conditions, summaries, strict=True):
-        cells = [_cell(summary["figures"].get(name), group.intervals) for name in names]
+    for number, (condition, summary) in enumerate(zip(group.conditions, summaries, strict=True)):
+        if group.paired and number:
+            cells = [_paired_cell(pairs[number - 1]["figures"].get(name)) for name in names]
+        else:
+            cells = [_cell(summary["figures"].get(name), group.intervals) for name in names]
         missing = len(summary["without_sound"])
         aside = f" (without a sound: {missing})" if missing else ""
         yield f"| {condition.title}{aside} | {' | '.join(cells)} |"
@@ -417,23 +441,36 @@ def _cell(figure: Mapping[str, Any] | None, interval: bool) -> str:
     if figure is None:
         return "-"
     text = format_figure(figure if interval else {**figure, "low": 0, "high": 0})
+    return f"{text}{_not_had(figure)}" if figure["value"] is not None else text
+
+
+def _paired_cell(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
+        return "-"
+    p = format_p(figure["p"])
+    return (
+        f"{format_difference(figure)} ({format_bounds(figure)}), p {p if p.startswith('<') else f'= {p}'}"
+        f"{_not_had(figure)}"
+    )
+
+
+def _not_had(figure: Mapping[str, Any]) -> str:
     missing = len(figure["missing"])
-    return f"{text} [{missing} not had]" if missing and figure["value"] is not None else text
+    return f" [{missing} not had]" if missing else ""
 
 
-def report(measured: Mapping[str, tuple[Group, list[dict[str, Any]]]]) -> str:
-    """All tables, with what they are made of."""
-    lines: list[str] = []
-    for group, summaries in measured.values():
-        first = summaries[0]
-        machine = first["machine"]
-        clips = {one["split"]: f"{one['clips']} clips of `{one['split']}`" for one in summaries}
-        lines += [
-            f"**{group.title}**: {', '.join(clips.values())}, {first['date']}, torch {machine['torch']}"
-            f"{'; 95 % bootstrap intervals over clips in brackets' if group.intervals else ''}.",
-            "",
-            *group_table(group, summaries),
-        ]
+def report(group: Group, summaries: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]] = ()) -> str:
+    """A group's table, with what it is made of."""
+    first = summaries[0]
+    clips = {one["split"]: f"{one['clips']} clips of `{one['split']}`" for one in summaries}
+    notes = "; 95 % bootstrap intervals over clips in brackets" if group.intervals else ""
+    if group.paired:
+        notes += "; below the first row differences from it, clip by clip, with p of a paired sign-flip test"
+    lines = [
+        f"**{group.title}**: {', '.join(clips.values())}, {first['date']}, torch {first['machine']['torch']}{notes}.",
+        "",
+        *group_table(group, summaries, pairs),
+    ]
     return "\n".join(lines)
 
 
@@ -479,7 +516,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(f"== {name}: {condition.title}", flush=True)
                 summaries[condition.folder] = measure(condition, args)
         rows = [summaries[condition.folder] for condition in groups[name].conditions]
-        keep_table(name, report({name: (groups[name], rows)}), args)
+        pairs = pairs_with_first(groups[name], args) if groups[name].paired else []
+        keep_table(name, report(groups[name], rows, pairs), args)
     for name in (name for name in chosen if name in OTHERS):
         keep_table(name, OTHERS[name](args), args)
     replace_file(args.output / "summaries.json", json.dumps(summaries, indent=1).encode())

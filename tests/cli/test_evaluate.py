@@ -50,9 +50,17 @@ def test_scores_of_another_system(corpus, outputs, tmp_path, capsys):
     names = {"clips.jsonl", "pairing.jsonl", "summary.json", "table.md", "figures.png", "anna_one.png", "work"}
     assert {path.name for path in output.iterdir()} == names
     assert cli.main(["evaluate", "--compare", str(output), str(output)]) == 0
-    assert capsys.readouterr().out.count("| theirs, setting 2 |") == 2
-    assert cli.main(["evaluate", "--compare", str(output), "--json", "-"]) == 0
-    assert json.loads(capsys.readouterr().out)["compared"] == [str(output)]
+    printed = capsys.readouterr().out
+    assert printed.count("| theirs, setting 2 |") == 2
+    assert (
+        "**theirs, setting 2** against the baseline theirs, setting 2: 3 clips in common; changed: nothing.\n"
+        in printed
+    )
+    assert "they have no figure of single clips in common" in printed  # of lengths the largest is shown
+    assert cli.main(["evaluate", "--compare", str(output), str(output), "--json", "-"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["compared"] == [str(output), str(output)]
+    assert [(pair["folder"], pair["clips"]) for pair in report["pairs"]] == [(str(output), 3)]
 
 
 def test_quiet(corpus, outputs, tmp_path, capsys):

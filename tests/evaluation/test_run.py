@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.evaluation import run, work
-from flowdubber_hf.evaluation.run import compare, plan_evaluation, run_evaluation
+from flowdubber_hf.evaluation.comparison import compare
+from flowdubber_hf.evaluation.run import plan_evaluation, run_evaluation
 from flowdubber_hf.evaluation.work import work_on
 from flowdubber_hf.processing.audio import load_audio, resample
 from support.evaluation_corpus import CLIPS, late, settings, write_corpus, write_outputs
@@ -102,9 +103,11 @@ def test_dubs_of_a_model_and_its_ceilings(corpus, model, tmp_path):
     sounds["no_lips"] = load_audio(tmp_path / "no_lips" / "sounds" / "anna_one.wav")
     assert {len(sound) for sound in sounds.values()} == {48000}
     assert len({sound.tobytes() for sound in sounds.values()}) == 4
-    lines = compare([tmp_path / "dub", tmp_path / "vocoded"]).splitlines()
+    found = compare([tmp_path / "dub", tmp_path / "vocoded"])
+    lines = found.table.splitlines()
     assert len(lines) == 4
     assert "true sound, vocoded" in lines[3]
+    assert (found.pairs[0]["clips"], found.pairs[0]["changed"]) == (1, {"sound": ["dub", "vocoded"]})
 
 
 def test_the_best_take_is_kept(corpus, model, tmp_path):

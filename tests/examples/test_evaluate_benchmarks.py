@@ -3,6 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import argparse
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.evaluation.settings import EvaluateSettings, check_settings
+from support.finished_evaluations import write_finished
 from support.tiny_models import tiny_pipeline
 from support.training_runs import load_script
 
@@ -46,6 +48,7 @@ def test_what_the_method_is_asked_for_is_there(groups):
     scales = [condition.changes.get("guidance_scale", 1.4) for condition in groups["guidance"].conditions]
     assert scales == pytest.approx([1.0, 1.2, 1.4, 1.8, 2.2])
     assert [condition.changes.get("steps", 4) for condition in groups["steps"].conditions] == [1, 2, 4, 8, 10, 16, 32]
+    assert [condition.changes.get("steps", 4) for condition in groups["few"].conditions] == [10, 4, 2, 1]
     assert {part for condition in groups["parts"].conditions for part in condition.changes.get("without", ())} == {
         "semantics",
         "lips",
@@ -91,6 +94,45 @@ def test_table_by_hand(benchmarks):
         "| less (without a sound: 1) | 0.50 (0.40 to 0.60) [2 not had] |",
         "",
     ]
+
+
+def test_paired_table_by_hand(benchmarks):
+    group = benchmarks.Group("Few", benchmarks.euler_steps(10, 1), ("ge2e", "wer"), intervals=True, paired=True)
+    first = {"figures": {"ge2e": figure(0.9, 0.8, 1.0), "wer": figure(0.5, 0.4, 0.6)}, "without_sound": {}}
+    difference = {
+        "unit": "",
+        "digits": 2,
+        "difference": -0.1,
+        "low": -0.15,
+        "high": -0.05,
+        "p": 0.0004,
+        "missing": ["c1"],
+    }
+    pair = {"figures": {"ge2e": difference}}
+    assert list(benchmarks.group_table(group, [first, first], [pair]))[2:] == [
+        "| 10 Euler steps | 0.90 (0.80 to 1.00) | 0.50 (0.40 to 0.60) |",
+        "| 1 Euler step | -0.100 (-0.150 to -0.050), p < 0.001 [1 not had] | - |",
+        "",
+    ]
+    whole = {**first, "split": "dev", "clips": 3, "date": "2026-01-02", "machine": {"torch": "2.13"}}
+    assert "clip by clip, with p of a paired sign-flip test." in benchmarks.report(group, [whole, whole], [pair])
+
+
+def test_the_others_are_paired_with_the_first(benchmarks, tmp_path):
+    group = benchmarks.Group("Few", benchmarks.euler_steps(10, 4, 1), paired=True)
+    for condition, value in zip(group.conditions, (1.0, 2.0, 4.0), strict=True):
+        write_finished(tmp_path / condition.folder, {"dnsmos": [value, value]})
+    options = {
+        "data": tmp_path,
+        "output": tmp_path,
+        "model": "it",
+        "metrics": [],
+        "seed": 0,
+        "limit": None,
+        "num_proc": 1,
+    }
+    pairs = benchmarks.pairs_with_first(group, argparse.Namespace(**options))
+    assert [pair["figures"]["dnsmos"]["difference"] for pair in pairs] == [1.0, 3.0]
 
 
 def test_unknown_groups_are_refused(benchmarks, tmp_path):

@@ -23,7 +23,7 @@ from flowdubber_hf.data.clip_work import _known
 from flowdubber_hf.data.corpora import read_corpus
 from flowdubber_hf.data.features import COLUMNS, FeatureStore
 from flowdubber_hf.data.phone_times import textgrid_times
-from flowdubber_hf.evaluation.run import compare
+from flowdubber_hf.evaluation.comparison import compare
 from flowdubber_hf.evaluation.work import clip_record, read_maps
 from flowdubber_hf.hub.contents import check_card
 from flowdubber_hf.models.parts import load_part
@@ -37,6 +37,7 @@ from flowdubber_hf.training.semantic_features import SemanticCache
 from flowdubber_hf.work.reading import read_array
 from flowdubber_hf.work.records import Piece
 from fuzz import mutations
+from support.finished_evaluations import write_finished
 from support.prepared_dataset import write_prepared
 from support.tiny_models import tiny_aligner, tiny_components, tiny_style_encoder, tiny_vector_field, tiny_vocoder
 from support.video_files import noise_frames, write_clip
@@ -362,18 +363,9 @@ _CLIP = SimpleNamespace(name="clip")
 
 
 def _records(folder: Path) -> None:
-    figure = {
-        "title": "WER",
-        "better": "lower",
-        "unit": "%",
-        "digits": 1,
-        "value": 1.0,
-        "low": 0.5,
-        "high": 1.5,
-        "missing": [],
-    }
-    summary = {"name": "x", "setting": 1, "clips": 3, "figures": {"wer": figure}}
-    (folder / "summary.json").write_text(json.dumps(summary))
+    voice = {"ge2e": [0.5, 0.7], "own_reference": [False, True]}
+    words = {"wer_grammar_errors": [1, 0], "wer_grammar_words": [6, 6], "lse_offset": [1.0, -1.0]}
+    write_finished(folder / "done", voice | words)
     (folder / "work").mkdir()
     record = {
         "sound_key": "x",
@@ -397,11 +389,15 @@ def _read_records(folder: Path, _: random.Random) -> None:
     piece.is_done, piece.is_own, row_of(task)
     _known("media", folder / "media.json")
     clip_record(folder, _CLIP), read_maps(folder, _CLIP)
-    compare([folder])
+    compare([folder / "done", folder / "done"]).text  # noqa: B018
 
 
 TARGETS["records"] = Target(
-    _records, {"*.json": mutations.damage_json, "*.npz": mutations.damage_bytes}, _read_records, ("summary.json",), 6
+    _records,
+    {"*.json": mutations.damage_json, "*.jsonl": mutations.damage_lines, "*.npz": mutations.damage_bytes},
+    _read_records,
+    ("summary.json",),
+    8,
 )
 
 

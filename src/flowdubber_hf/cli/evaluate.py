@@ -46,7 +46,7 @@ def add_evaluate(commands: Any) -> None:
                 "--device auto",
             ),
             (
-                "One table of finished evaluations",
+                "One table of finished evaluations, and what may be chance",
                 "flowdubber evaluate --compare outputs/scores outputs/theirs",
             ),
         ],
@@ -57,6 +57,7 @@ def add_evaluate(commands: Any) -> None:
             "summary": "content of summary.json",
             "compared": "with --compare: the folders",
             "table": "with --compare: the table, Markdown",
+            "pairs": "with --compare: each other folder against the first on the clips of both, by figure; or problem, why it cannot be paired",
         },
         notes=f"Needs an extra, installed in the folder of the repository:\n    {pip_line('eval', ['resemblyzer'])}\n\n"
         "More: docs/evaluation.md, docs/metrics.md.",
@@ -69,7 +70,13 @@ def add_evaluate(commands: Any) -> None:
     output("--picture", nargs="+", default=(), metavar="CLIP", dest="pictures", help="draw these clips into CLIP.png")
     output("--name", help="of the row in the tables (default: the model or the folder)")
     output("--overwrite", action="store_true", help="replace an evaluation with other settings in --output")
-    output("--compare", type=Path, nargs="+", metavar="FOLDER", help="only print one table of finished evaluations")
+    output(
+        "--compare",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="only print finished evaluations in one table, and what each differs by from the first, clip by clip",
+    )
     running = add_running_options(evaluate).add_argument
     running("--num-proc", type=int, default=1, metavar="N", help="processes (default %(default)s)")
     running("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps or auto")
@@ -167,11 +174,12 @@ def _add_sampling(group: Any) -> None:
 def _evaluate(arguments: argparse.Namespace) -> Result:
     settings = _evaluate_settings(arguments)
     if settings is None:
-        from ..evaluation.run import compare
+        from ..evaluation.comparison import compare
 
-        table = compare(arguments.compare)
-        print(table)
-        return Result({"compared": [str(folder) for folder in arguments.compare], "table": table})
+        found = compare(arguments.compare)
+        print(found.text)
+        compared = [str(folder) for folder in arguments.compare]
+        return Result({"compared": compared, "table": found.table, "pairs": list(found.pairs)})
     check_settings(settings)
 
     from ..evaluation.run import plan_evaluation, run_evaluation, world

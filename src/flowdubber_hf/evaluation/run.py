@@ -34,7 +34,7 @@ from .clips import Clips, EvaluationClip, find_outputs, pair_clips, read_clips
 from .scorers import Scorer, choose_scorers
 from .settings import EvaluateSettings, check_settings
 from .sounds import call_arguments
-from .summary import check_summary, paper_table, summarize_columns, write_tables
+from .summary import summarize_columns, write_tables
 from .work import (
     DUB_OPTIONS,
     SCORE_CODE,
@@ -341,18 +341,3 @@ def _dubbing_times(clips: Sequence[EvaluationClip], records: Sequence[Record]) -
         if record.details.get("timings")
     ]
     return {"mean_real_time_factor": fmean(factors), "clips": len(factors)} if factors else None
-
-
-def compare(folders: Sequence[Path]) -> str:
-    """The papers' table of several evaluations, a row each, as Markdown.
-
-    Raises:
-        ValueError: a folder without summary.json.
-    """
-    summaries = []
-    for folder in folders:
-        file = folder / SUMMARY_NAME
-        if not file.is_file():
-            raise ValueError(f"{folder} holds no finished evaluation (no {SUMMARY_NAME}).")
-        summaries.append(check_summary(read_json(file), file))
-    return "\n".join(paper_table(summaries))

@@ -134,7 +134,8 @@ def _interval(figure: Mapping[str, Any]) -> str:
     return f"{low} to {high}"
 
 
-def _heading(figure: Mapping[str, Any]) -> str:
+def heading(figure: Mapping[str, Any]) -> str:
+    """A figure's title, and which way is better."""
     return f"{figure['title']} {ARROWS.get(figure['better'], '→ 0')}"
 
 
@@ -164,7 +165,7 @@ def paper_table(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     figures = {name: figure for summary in summaries for name, figure in summary["figures"].items()}
     names = [name for name in PAPER_COLUMNS if name in figures] or list(figures)
     lines = [
-        f"| system | clips | {' | '.join(_heading(figures[name]) for name in names)} |",
+        f"| system | clips | {' | '.join(heading(figures[name]) for name in names)} |",
         f"|---|---|{'---|' * len(names)}",
     ]
     for summary in summaries:
@@ -180,7 +181,7 @@ def figures_table(summary: Mapping[str, Any]) -> list[str]:
         value = format_figure({**figure, "low": 0, "high": 0})
         interval = "" if figure["value"] is None or figure["low"] == figure["high"] else _interval(figure)
         lines.append(
-            f"| {_heading(figure)} | {value} | {interval} | {figure['clips']} | {len(figure['missing']) or ''} |"
+            f"| {heading(figure)} | {value} | {interval} | {figure['clips']} | {len(figure['missing']) or ''} |"
         )
         if "own" in figure:
             own = {**figure, **figure["own"]}

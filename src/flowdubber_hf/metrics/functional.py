@@ -16,6 +16,7 @@
 | `f0_correlation` | | -1 to 1 | higher | log F0 of WORLD where both are voiced |
 | `energy_correlation` | | -1 to 1 | higher | levels in dB |
 | `bootstrap_interval` | the value's | | | Efron 1979 |
+| `sign_flip_test` | | 0 to 1 | | Fisher 1935: p of paired differences |
 
 Sound is mono, `(samples,)` at 16 kHz in [-1, 1]; times are in seconds. What cannot be measured (silence, too short, other words)
 raises `ValueError` and is never NaN: count such clips. Everything here works offline; the packages come with
@@ -28,7 +29,7 @@ raises `ValueError` and is never NaN: count such clips. Everything here works of
 
 from .cepstrum import fast_dtw, mel_cepstral_distortion, mel_cepstrum
 from .checks import check_sound, require
-from .intervals import bootstrap_interval
+from .intervals import bootstrap_interval, sign_flip_test
 from .prosody import (
     energy_contour,
     energy_correlation,
@@ -101,6 +102,7 @@ __all__ = [
     "pronunciations",
     "recognize_words",
     "require",
+    "sign_flip_test",
     "speaker_embedding",
     "speaker_similarity",
     "speech_onset",
