@@ -1,8 +1,4 @@
-"""Writing speech tokens: prompts checked, tokens drawn, and one more position of the decoder at a time.
-
-A small model's step costs what the framework around its products costs, so [`PlainSteps`] computes it as plain tensor code
-with joined weights and a cache of fixed size. Models whose layers are not the library's own take [`LibrarySteps`].
-"""
+"""Writing speech tokens: prompts checked, tokens drawn, one more position of the decoder at a time (see [`decoding_steps`])."""
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
@@ -12,27 +8,15 @@ from dataclasses import dataclass, field
 
 import torch
 from diffusers.utils.accelerate_utils import apply_forward_hook
-from torch import nn
-from torch.nn import functional as F
 from transformers import DynamicCache
-from transformers.activations import ACT2FN
-from transformers.masking_utils import create_causal_mask
-from transformers.models.qwen2.modeling_qwen2 import (
-    Qwen2Attention,
-    Qwen2DecoderLayer,
-    Qwen2MLP,
-    Qwen2Model,
-    Qwen2RMSNorm,
-)
 from transformers.utils import ModelOutput
 
+from .captured_steps import choose_steps
+from .decoding_steps import by_row
 
-#: Weights of a matrix up to which a copy in the order that a single row's product reads best pays.
-SMALL_MATRIX = 1 << 18
+
 #: Share of a batch that goes on from which on the rows that have ended are still computed: leaving them out copies the cache.
 CROWDED = 0.75
-#: What a decoder may be made of for its step to be computed as plain tensor code.
-PLAIN_MODULES = (Qwen2DecoderLayer, Qwen2Attention, Qwen2MLP, Qwen2RMSNorm, nn.Linear, nn.ModuleList)
 
 
 @dataclass
@@ -92,198 +76,6 @@ def uniform_numbers(
     return torch.rand(rows, steps, generator=generator, device=source).to(device)
 
 
-def computes_plainly(decoder: Qwen2Model) -> bool:
-    """Whether [`PlainSteps`] computes what the decoder's layers do.
-
-    It does where every module in them is the library's own class with ordinary weights of one dtype on one device, nothing is hooked
-    to it, attention is PyTorch's (`attn_implementation="sdpa"`) and no autocast is on. LoRA adapters that are not merged, quantised
-    or offloaded weights and other attentions are left to [`LibrarySteps`].
-    """
-    modules = [module for layer in decoder.layers for module in layer.modules()] + [decoder.norm]
-    # An activation has no weights, and the step takes the module itself.
-    modules = [module for module in modules if type(module) is not type(ACT2FN[decoder.config.hidden_act])]
-    weights = [weight for module in modules for weight in module.parameters(recurse=False)]
-    kinds = {(weight.dtype, weight.device) for weight in weights}
-    return (
-        decoder.config._attn_implementation == "sdpa"
-        and all(type(module) in PLAIN_MODULES for module in modules)
-        and not any("forward" in vars(module) for module in modules)
-        and not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
-        and all(type(weight) is nn.Parameter and weight.dtype.is_floating_point for weight in weights)
-        and len(kinds) == 1
-        and not torch.is_autocast_enabled(next(iter(kinds))[1].type)
-    )
-
-
-class LibrarySteps:
-    """One more position by the library's own layers.
-
-    What `Qwen2Model.forward` does anew at every call is left out: the rotary table is made once, and there is no mask where no row is
-    padded, for a single query may see the whole cache.
-
-    Args:
-        decoder: in eval mode.
-        cache: with the prompts.
-        attention_mask (`(batch, length)`): of the prompts, 0 on padding.
-        max_new_tokens: steps that will be asked for at most.
-    """
-
-    def __init__(self, decoder: Qwen2Model, cache: DynamicCache, attention_mask: torch.Tensor, max_new_tokens: int):
-        self.decoder, self.cache = decoder, cache
-        self.mask = None if bool(attention_mask.all()) else attention_mask
-        self.lengths = attention_mask.sum(dim=1)
-        self.rotary = _rotary_table(decoder, attention_mask.shape[1] + max_new_tokens)
-
-    def __call__(self, tokens: torch.LongTensor, step: int) -> torch.Tensor:
-        """Token ids `(batch,)` of step 0, 1, ... to last hidden states `(batch, hidden_size)`."""
-        hidden = self.decoder.embed_tokens(tokens[:, None])
-        position_ids = (self.lengths + step)[:, None]
-        mask = None
-        if self.mask is not None:
-            self.mask = F.pad(self.mask, (0, 1), value=1)
-            mask = create_causal_mask(
-                config=self.decoder.config,
-                inputs_embeds=hidden,
-                attention_mask=self.mask,
-                cache=self.cache,
-                position_ids=position_ids,
-            )
-        rotary = tuple(table[position_ids] for table in self.rotary)
-        for layer in self.decoder.layers:
-            hidden = layer(
-                hidden,
-                attention_mask=mask,
-                position_ids=position_ids,
-                cache=self.cache,
-                use_cache=True,
-                position_embeddings=rotary,
-            )
-        return self.decoder.norm(hidden)[:, 0]
-
-    def keep(self, rows: torch.LongTensor) -> None:
-        """Goes on with these rows alone."""
-        self.cache.batch_select_indices(rows)
-        self.lengths = self.lengths[rows]
-        self.mask = None if self.mask is None else self.mask[rows]
-
-
-class PlainSteps:
-    """One more position as plain tensor code; the arguments are those of [`LibrarySteps`].
-
-    Queries, keys and values are one product, turned by one table: the second half of a head's rotation is a permutation whose signs
-    stand in the table of sines, and values are turned by nothing. Keys and values share a cache of the final size. Heads that share
-    keys stand where other queries would, so that nothing is repeated.
-    """
-
-    def __init__(self, decoder: Qwen2Model, cache: DynamicCache, attention_mask: torch.Tensor, max_new_tokens: int):
-        config = decoder.config
-        self.embeddings, self.norm = decoder.embed_tokens.weight, _plain_norm(decoder.norm)
-        self.heads, self.shared = config.num_attention_heads, config.num_key_value_heads
-        self.head_dim = decoder.layers[0].self_attn.head_dim
-        self.prompt = attention_mask.shape[1]
-        total = self.prompt + max_new_tokens
-        padded = not bool(attention_mask.all())
-        self.lengths = attention_mask.sum(dim=1) if padded else None
-        self.mask = F.pad(attention_mask.bool(), (0, max_new_tokens), value=True)[:, None, None] if padded else None
-        self.cos, self.sin, self.order = self._turning(decoder, total)
-        self.layers = [_PlainLayer(layer) for layer in decoder.layers]
-        self.caches = []
-        for layer in cache.layers:
-            whole = F.pad(torch.cat([layer.keys, layer.values], dim=1), (0, 0, 0, max_new_tokens))
-            self.caches.append((whole, *whole.chunk(2, dim=1)))
-
-    def _turning(self, decoder: Qwen2Model, total: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Tables of cosines and signed sines, `(total, heads and keys and values)`, and where each sine finds its factor."""
-        cos, sin = _rotary_table(decoder, total)
-        half, turned = self.head_dim // 2, self.heads + self.shared
-        signed = torch.cat([-sin[:, :half], sin[:, half:]], dim=-1)
-        values = self.shared * self.head_dim
-        places = torch.arange((turned + self.shared) * self.head_dim, device=cos.device).unflatten(0, (-1, 2, half))
-        order = torch.cat([places[:turned].flip(1).flatten(), places[turned:].flatten()])
-        return (
-            F.pad(cos.repeat(1, turned), (0, values), value=1.0),
-            F.pad(signed.repeat(1, turned), (0, values)),
-            order,
-        )
-
-    def __call__(self, tokens: torch.LongTensor, step: int) -> torch.Tensor:
-        """Token ids `(batch,)` of step 0, 1, ... to last hidden states `(batch, hidden_size)`."""
-        hidden = self.embeddings.index_select(0, tokens)
-        rows, place = len(tokens), self.prompt + step
-        at = slice(place, place + 1) if self.lengths is None else self.lengths + step
-        cos, sin = self.cos[at], self.sin[at]
-        mask = None if self.mask is None else self.mask[..., : place + 1]
-        for layer, (cache, keys, values) in zip(self.layers, self.caches, strict=True):
-            mixed = layer.project(layer.attention_norm(hidden))
-            mixed = torch.addcmul(mixed * cos, mixed.index_select(1, self.order), sin).view(rows, -1, self.head_dim)
-            cache.select(2, place).copy_(mixed[:, self.heads :])
-            attended = F.scaled_dot_product_attention(
-                mixed[:, : self.heads].view(rows, self.shared, -1, self.head_dim),
-                keys.narrow(2, 0, place + 1),
-                values.narrow(2, 0, place + 1),
-                attn_mask=mask,
-            )
-            hidden = torch.addmm(hidden, attended.flatten(1), layer.out)
-            states = layer.feed_forward_norm(hidden)
-            hidden = torch.addmm(hidden, layer.activation(states.mm(layer.gate)).mul_(states.mm(layer.up)), layer.down)
-        return self.norm(hidden)
-
-    def keep(self, rows: torch.LongTensor) -> None:
-        """Goes on with these rows alone."""
-        wholes = [cache.index_select(0, rows) for cache, _, _ in self.caches]
-        self.caches = [(whole, *whole.chunk(2, dim=1)) for whole in wholes]
-        if self.mask is not None:
-            self.lengths, self.mask = self.lengths[rows], self.mask[rows]
-
-
-def _plain_norm(norm: Qwen2RMSNorm) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The norm `(batch, hidden_size)` with its constants drawn together; in half precision the order of its roundings matters."""
-    if norm.weight.dtype != torch.float32:
-        return norm.forward
-    size = norm.weight.shape[0]
-    weight, epsilon = norm.weight * size**0.5, norm.variance_epsilon * size
-
-    def normalize(states: torch.Tensor) -> torch.Tensor:
-        return (states * torch.linalg.vecdot(states, states).add_(epsilon).rsqrt_()[:, None]).mul_(weight)
-
-    return normalize
-
-
-class _PlainLayer:
-    """A layer's weights as products of a row want them: those of small models joined and copied, of large ones as they are."""
-
-    def __init__(self, layer: Qwen2DecoderLayer):
-        attention, mlp = layer.self_attn, layer.mlp
-        self.attention_norm, self.feed_forward_norm = map(
-            _plain_norm, (layer.input_layernorm, layer.post_attention_layernorm)
-        )
-        maps = attention.q_proj, attention.k_proj, attention.v_proj
-        pairs = [(one.weight, one.bias) for one in maps]
-        if sum(one.weight.numel() for one in maps) <= SMALL_MATRIX:
-            pairs = [tuple(torch.cat(parts) for parts in zip(*pairs, strict=True))]
-        self.maps = [(_by_row(weight), bias) for weight, bias in pairs]
-        self.out, self.gate, self.up, self.down = (
-            _by_row(one.weight) for one in (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-        )
-        self.activation = mlp.act_fn.forward
-
-    def project(self, states: torch.Tensor) -> torch.Tensor:
-        """`(batch, hidden_size)` to queries, keys and values side by side."""
-        parts = [torch.addmm(bias, states, weight) for weight, bias in self.maps]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
-
-
-def _by_row(weight: torch.Tensor) -> torch.Tensor:
-    return weight.t().contiguous() if weight.numel() <= SMALL_MATRIX else weight.t()
-
-
-def _rotary_table(decoder: Qwen2Model, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines, `(length, head_dim)` each."""
-    weight = decoder.embed_tokens.weight
-    cos, sin = decoder.rotary_emb(weight, torch.arange(length, device=weight.device)[None])
-    return cos[0], sin[0]
-
-
 @dataclass
 class _Stretch:
     """Steps that the same rows took together."""
@@ -314,7 +106,14 @@ def _join(stretches: Sequence[_Stretch], rows: int) -> FlowDubberSemanticOutput:
 
 
 class SemanticGeneration:
-    """What the semantic model adds to the library's generation; it has `config`, `model` and `lm_head`."""
+    """What the semantic model adds to the library's generation; it has `config`, `model` and `lm_head`.
+
+    Attributes:
+        use_cuda_graphs (`bool`): whether a model on a CUDA device has its step recorded and replayed there, which writes the same
+            tokens sooner. A model's own setting: `pipe.semantic_model.use_cuda_graphs = False` switches it off.
+    """
+
+    use_cuda_graphs: bool = True
 
     def _with_start_token(
         self, input_ids: torch.LongTensor, attention_mask: torch.Tensor
@@ -425,7 +224,7 @@ class SemanticGeneration:
         device = input_ids.device
         stops = torch.tensor(self.config.stop_token_ids, device=device)
         # Only semantic and stop tokens are valid, so only their rows of the head are computed.
-        head = _by_row(torch.cat((self.lm_head.weight[first : first + size], self.lm_head.weight[stops])))
+        head = by_row(torch.cat((self.lm_head.weight[first : first + size], self.lm_head.weight[stops])))
         cache = DynamicCache(config=self.config.text_config)
         hidden = self.model(
             input_ids=input_ids,
@@ -434,8 +233,7 @@ class SemanticGeneration:
             cache=cache,
             use_cache=True,
         ).last_hidden_state[:, -1]
-        steps = PlainSteps if computes_plainly(self.model) else LibrarySteps
-        take_step = steps(self.model, cache, attention_mask, max(limits))
+        take_step = choose_steps(self.model, self.use_cuda_graphs)(self.model, cache, attention_mask, max(limits))
         ends = torch.tensor(limits, device=device)
         running = torch.ones(len(input_ids), dtype=torch.bool, device=device)
         stretch = _Stretch(torch.arange(len(input_ids), device=device))
@@ -447,7 +245,7 @@ class SemanticGeneration:
             going = int(running.sum())
             if not going:
                 break
-            if going <= CROWDED * len(running):
+            if going <= CROWDED * len(running) and not take_step.keeps_all_rows:
                 kept = running.nonzero()[:, 0]
                 take_step.keep(kept)
                 choice, ends, running = choice[kept], ends[kept], running[kept]
@@ -463,9 +261,6 @@ class SemanticGeneration:
 
 __all__ = [
     "FlowDubberSemanticOutput",
-    "LibrarySteps",
-    "PlainSteps",
     "SemanticGeneration",
-    "computes_plainly",
     "sample_tokens",
 ]
