@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 
 from flowdubber_hf.cli import main
-from support.films import make_film
+from support.films import film_folder
 
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("film")
-    make_film(folder)
-    return folder
+folder = pytest.fixture(scope="module")(film_folder)
 
 
 @pytest.fixture

@@ -179,10 +179,13 @@ def test_words_that_were_counted_otherwise_are_refused(pair):
     [
         (lambda rows: rows[1].pop("reference"), "clips.jsonl:2 lacks 'reference'"),
         (lambda rows: rows[1].update(id="it/c0"), "clips.jsonl:2: the clip it/c0 is there twice"),
-        (lambda rows: rows[1].update(dnsmos="good"), "dnsmos of it/c1 is no number"),
-        (lambda rows: rows[1].update(dnsmos=1e300), "dnsmos of it/c1 is no number"),
+        (lambda rows: rows[1].update(dnsmos="good"), "clips.jsonl:2: 'dnsmos' must be a number or null, got"),
+        (lambda rows: rows[1].update(dnsmos=1e300), "clips.jsonl:2: 'dnsmos' must be a number or null, got"),
         (lambda rows: rows[1].update(dnsmos=float("nan")), "not finite"),
-        (lambda rows: rows[1].update(wer_grammar_words=0), "wer_grammar_words of it/c1 must be above 0"),
+        (
+            lambda rows: rows[1].update(wer_grammar_words=0),
+            "clips.jsonl:2: 'wer_grammar_words' must be above 0, got 0",
+        ),
     ],
 )
 def test_damaged_lines_are_refused(tmp_path, damage, reason):

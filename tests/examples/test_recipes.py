@@ -168,14 +168,24 @@ def run_recipe(repository: Path, folder: Path, name: str, *arguments: str, **env
     return done, log.read_text().splitlines()
 
 
+@pytest.fixture
+def grid_tiny(repository, tmp_path):
+    """Runs the bundled model's recipe on sources, which are empty folders, into a folder that it goes on in."""
+
+    def run(*sources: str, output: str = "out", **environment: str):
+        for source in sources:
+            (tmp_path / "data" / source).mkdir(parents=True, exist_ok=True)
+        folders = (str(tmp_path / "data"), str(tmp_path / output))
+        return run_recipe(repository, tmp_path, "grid_tiny.sh", *folders, **environment)
+
+    return run
+
+
 @pytest.mark.slow
-def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
-    for source in ("grid", "speech", "flite"):
-        (tmp_path / "data" / source).mkdir(parents=True)
-    arguments = ("grid_tiny.sh", str(tmp_path / "data"), str(tmp_path / "out"))
-    stopped, first = run_recipe(repository, tmp_path, *arguments, STUB_FAIL="train_aligner", DUBBER_STEPS="7")
+def test_grid_tiny_runs_its_stages_once(grid_tiny, tmp_path):
+    stopped, first = grid_tiny("grid", "speech", "flite", STUB_FAIL="train_aligner", DUBBER_STEPS="7")
     assert stopped.returncode != 0 and "train_aligner.py" in first[-1]
-    done, second = run_recipe(repository, tmp_path, *arguments, DUBBER_STEPS="7")
+    done, second = grid_tiny(DUBBER_STEPS="7")
     assert done.returncode == 0, done.stderr
     names = [re.search(r"(prepare|assemble|\w+\.py|evaluate)", line)[0] for line in first[:-1] + second]
     assert names == [
@@ -200,20 +210,16 @@ def test_grid_tiny_runs_its_stages_once(repository, tmp_path):
     assert all("--exclude_speakers grid-s4" not in line for line in first + second)
     for stage in ("prepare", "vocoder", "aligner", "dubber", "figures", "all"):
         assert re.search(rf"^{stage} +[\d.]+ min$", done.stdout, re.MULTILINE), stage
-    again, third = run_recipe(repository, tmp_path, *arguments)
+    again, third = grid_tiny()
     assert again.returncode == 0 and third == []
 
 
 @pytest.mark.slow
-def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repository, tmp_path):
-    (tmp_path / "data" / "grid").mkdir(parents=True)
+def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(grid_tiny, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "flite").write_text("#!/bin/sh\n")
     (tmp_path / "bin" / "flite").chmod(0o755)
-    folders = [(str(tmp_path / "data"), str(tmp_path / name)) for name in ("with", "without")]
-    done, made = run_recipe(
-        repository, tmp_path, "grid_tiny.sh", *folders[0], EXCLUDE="grid-s4 grid-s5", PRECISION="bf16"
-    )
+    done, made = grid_tiny("grid", output="with", EXCLUDE="grid-s4 grid-s5", PRECISION="bf16")
     assert done.returncode == 0, done.stderr
     assert "make_teacher_speech.py --teacher flite" in made[0]
     assert f"prepare {tmp_path}/with/flite {tmp_path}/with/data/flite" in made[2]
@@ -224,16 +230,13 @@ def test_grid_tiny_makes_speech_where_flite_is_and_leaves_speakers_out(repositor
     }
     assert precisions["dubber"] == precisions["semantic"] == "bf16"
     assert precisions["aligner"] == precisions["speech_tokenizer"] == "auto"
-    done, made = run_recipe(repository, tmp_path, "grid_tiny.sh", *folders[1], FLITE="0")
+    done, made = grid_tiny(output="without", FLITE="0")
     assert done.returncode == 0 and not any("flite" in line for line in made)
 
 
 @pytest.mark.slow
-def test_grid_tiny_takes_all_its_sources_and_a_model_that_spells(repository, tmp_path):
-    for source in ("grid", "transcribed", "kokoro"):
-        (tmp_path / "data" / source).mkdir(parents=True)
-    arguments = ("grid_tiny.sh", str(tmp_path / "data"), str(tmp_path / "out"))
-    done, made = run_recipe(repository, tmp_path, *arguments, ANSWER="spelling", FLITE="0")
+def test_grid_tiny_takes_all_its_sources_and_a_model_that_spells(grid_tiny, tmp_path):
+    done, made = grid_tiny("grid", "transcribed", "kokoro", ANSWER="spelling", FLITE="0")
     assert done.returncode == 0, done.stderr
     prepared = [line for line in made if "flowdubber prepare" in line]
     assert "--val_by speaker" in prepared[1] and "--val_share 0 " in prepared[2] and "data/kokoro" in prepared[2]
@@ -243,7 +246,7 @@ def test_grid_tiny_takes_all_its_sources_and_a_model_that_spells(repository, tmp
     assert f"--model {spelling}" in states and states.endswith("--samples 1")
     assert "--semantic_channel path --phoneme_drop 0.3" in [line for line in made if "train_dubber.py" in line][-1]
     assert f"--semantic-model {spelling}" in next(line for line in made if "assemble" in line)
-    done, _ = run_recipe(repository, tmp_path, *arguments, ANSWER="song")
+    done, _ = grid_tiny(ANSWER="song")
     assert done.returncode == 2 and "speech or spelling" in done.stderr
 
 

@@ -12,29 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowdubber_hf.film import BadFilm, FilmPlan, FilmSettings, check_film, plan_film
+from flowdubber_hf.film import BadFilm, FilmPlan, check_film, plan_film
 from flowdubber_hf.film import stretches as stretches_module
-from support.films import TEXT, make_film
+from support.films import TEXT, film_folder, film_settings
 
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("film")
-    make_film(folder)
-    return folder
-
-
-def settings(folder: Path, **given: Any) -> FilmSettings:
-    files = {"film": folder / "film.mp4", "cues": folder / "film.srt", "voices": folder / "voices.toml"}
-    return FilmSettings(**{**files, "output": folder / "dubbed.mkv", **given})
+folder = pytest.fixture(scope="module")(film_folder)
 
 
 @pytest.fixture(scope="module")
 def plan(folder: Path) -> FilmPlan:
-    return plan_film(settings(folder))
+    return plan_film(film_settings(folder))
 
 
 def test_who_is_read_and_how(plan: FilmPlan) -> None:
@@ -88,7 +79,7 @@ def test_another_plan_decodes_only_what_is_new(folder: Path, plan: FilmPlan, mon
     monkeypatch.setattr("flowdubber_hf.film.plan.find_shots", refuse)
     changed = folder / "changed.srt"
     changed.write_text((folder / "film.srt").read_text().replace(TEXT, "Set red by nine again.", 1))
-    again = plan_film(settings(folder, cues=changed))
+    again = plan_film(film_settings(folder, cues=changed))
     assert [cue.id == old.id for cue, old in zip(again.cues, plan.cues, strict=True)] == [
         False,
         True,
@@ -102,7 +93,7 @@ def test_another_plan_decodes_only_what_is_new(folder: Path, plan: FilmPlan, mon
 def test_a_damaged_file_of_mouths_is_made_again(folder: Path, plan: FilmPlan) -> None:
     file = plan.settings.work_folder / "shots" / "1.npz"
     file.write_bytes(file.read_bytes()[:1000])
-    assert plan_film(settings(folder)).cues[0].parts[0].mouths_hash == plan.cues[0].parts[0].mouths_hash
+    assert plan_film(film_settings(folder)).cues[0].parts[0].mouths_hash == plan.cues[0].parts[0].mouths_hash
 
 
 def native(folder: Path, *rows: dict) -> Path:
@@ -125,14 +116,14 @@ def test_faces_by_name_by_box_and_none(folder: Path, tmp_path: Path) -> None:
         given = {"faces": tmp_path / "faces.jsonl"} if row.get("face") == "mine" else {}
         (tmp_path / "voices.toml").write_text(f'[anna]\nreference = "{folder}/anna.wav"\n')
         found = plan_film(
-            settings(folder, cues=cues, voices=tmp_path / "voices.toml", work=tmp_path / "work", **given)
+            film_settings(folder, cues=cues, voices=tmp_path / "voices.toml", work=tmp_path / "work", **given)
         )
         assert found.cues[0].track == track and found.cues[0].timing == ("lips" if track else "cue"), row
 
 
 def test_lips_without_a_face_fail_that_cue_alone(folder: Path, tmp_path: Path) -> None:
     rows = [{"start": 6_400_000, "end": 8_500_000, "timing": "lips"}, {"start": 400_000, "end": 2_500_000}]
-    found = plan_film(settings(folder, cues=native(tmp_path, *rows), work=tmp_path / "work"))
+    found = plan_film(film_settings(folder, cues=native(tmp_path, *rows), work=tmp_path / "work"))
     assert [bool(cue.error) for cue in found.cues] == [False, True]
     errors = [str(problem) for problem in found.problems if problem.is_error]
     assert len(errors) == 1 and errors[0].startswith("cue 1 (line 1, 0:00:06.400): no speaking face is seen")
@@ -147,13 +138,13 @@ def test_two_equal_faces_are_doubtful(folder: Path, tmp_path: Path, monkeypatch:
         return 0.5
 
     cues = native(tmp_path, {"start": 3_400_000, "end": 5_500_000})
-    found = plan_film(settings(folder, cues=cues, work=tmp_path / "work"), path_score=score)
+    found = plan_film(film_settings(folder, cues=cues, work=tmp_path / "work"), path_score=score)
     assert asked == [(TEXT, (96, 96), True)] * 2
     assert found.cues[0].unsure and "margin 0.00; the one that moves most is taken" in found.cues[0].flags[0]
     assert found.tracks[found.cues[0].track]["x"] > 180
     assert [problem.is_error for problem in found.problems if problem.cue] == [False]
     # Without a score the movement of the mouths decides.
-    assert plan_film(settings(folder, cues=cues, work=tmp_path / "work")).cues[0].parts[0].choice.by == "movement"
+    assert plan_film(film_settings(folder, cues=cues, work=tmp_path / "work")).cues[0].parts[0].choice.by == "movement"
 
 
 def test_everything_that_is_wrong_is_told_before_anything_is_decoded(folder: Path, tmp_path: Path) -> None:
@@ -165,7 +156,7 @@ def test_everything_that_is_wrong_is_told_before_anything_is_decoded(folder: Pat
         {"start": 90_000_000, "end": 91_000_000, "speaker": "carl"},
         {"start": 3_000_000, "end": 3_100_000, "mouth_box": [0, 0, 4000, 40], "timing": "lips"},
     )
-    asked = settings(
+    asked = film_settings(
         folder, cues=cues, voices=tmp_path / "voices.toml", work=tmp_path / "work", shots=tmp_path / "none.txt"
     )
     with pytest.raises(BadFilm) as caught:
@@ -186,7 +177,7 @@ def test_everything_that_is_wrong_is_told_before_anything_is_decoded(folder: Pat
 
 
 def test_files_that_are_missing_are_told_together(tmp_path: Path) -> None:
-    found = check_film(settings(tmp_path))
+    found = check_film(film_settings(tmp_path))
     assert sorted(problem.where for problem in found.problems if problem.is_error) == ["cues", "film", "voices"]
 
 
@@ -196,7 +187,7 @@ def test_a_long_cue_is_planned_in_parts(folder: Path, tmp_path: Path, monkeypatc
     cues = native(
         tmp_path, {"start": 400_000, "end": 8_500_000, "text": "One two three. Four five six. Seven eight nine."}
     )
-    found = plan_film(settings(folder, cues=cues, work=tmp_path / "work")).cues[0]
+    found = plan_film(film_settings(folder, cues=cues, work=tmp_path / "work")).cues[0]
     assert [part.text for part in found.parts] == ["One two three.", "Four five six.", "Seven eight nine."]
     assert all(a.window[1] <= b.window[0] for a, b in zip(found.parts, found.parts[1:], strict=False))
     assert len(found.as_row()["parts"]) == 3
@@ -206,8 +197,8 @@ def test_fast_cues_borrow_silence(folder: Path, tmp_path: Path) -> None:
     text = "Everybody in the village remembers the terrible winter of that year."
     cues = native(tmp_path, {"start": 6_400_000, "end": 8_000_000, "text": text})
     with pytest.raises(BadFilm, match="at most 25"):
-        plan_film(settings(folder, cues=cues, work=tmp_path / "work"))
-    found = plan_film(settings(folder, cues=cues, work=tmp_path / "work", borrow=0.7)).cues[0]
+        plan_film(film_settings(folder, cues=cues, work=tmp_path / "work"))
+    found = plan_film(film_settings(folder, cues=cues, work=tmp_path / "work", borrow=0.7)).cues[0]
     assert found.error is None and found.window[1] > 8_600_000 and "at most 20" in found.flags[0]
 
 
@@ -228,4 +219,4 @@ def test_voices_of_the_film_s_own_sound_are_heard(folder: Path, tmp_path: Path) 
     (tmp_path / "voices.toml").write_text("[anna]\nfrom = [[9.0, 10.0], [12.6, 14.0]]\n")
     cues = native(tmp_path, {"start": 400_000, "end": 2_500_000})
     with pytest.raises(BadFilm, match=r"\[anna\] what `from` names of the film's sound"):
-        plan_film(settings(folder, cues=cues, voices=tmp_path / "voices.toml", work=tmp_path / "work"))
+        plan_film(film_settings(folder, cues=cues, voices=tmp_path / "voices.toml", work=tmp_path / "work"))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.dubbing.loading import load_pipeline
-from flowdubber_hf.film import FilmSettings, RunSettings, judging, plan_film, run_film
+from flowdubber_hf.film import RunSettings, judging, plan_film, run_film
 from flowdubber_hf.film.exporting import export_film
 from flowdubber_hf.film.judging import judge_flags
 from flowdubber_hf.film.making import Take, make_take
@@ -20,25 +20,19 @@ from flowdubber_hf.film.report import film_report, worst_first, write_report
 from flowdubber_hf.film.voicing import Voices
 from flowdubber_hf.metrics import functional
 from flowdubber_hf.processing.sound import load_audio
-from support.films import make_film
+from support.films import film_folder, film_settings
 
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("film")
-    make_film(folder)
-    return folder
+folder = pytest.fixture(scope="module")(film_folder)
 
 
 @pytest.fixture(scope="module")
 def done(folder: Path):
     pytest.importorskip("pocketsphinx")
-    files = {"film": folder / "film.mp4", "cues": folder / "film.srt", "voices": folder / "voices.toml"}
-    plan = plan_film(FilmSettings(**files, output=folder / "dubbed.mkv"))
-    return run_film(plan, RunSettings(steps=2, device="cpu"))
+    return run_film(plan_film(film_settings(folder)), RunSettings(steps=2, device="cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from flowdubber_hf.demo import demo_reference
-from flowdubber_hf.film import FilmSettings, plan_film
 from flowdubber_hf.film import run as run_module
 from flowdubber_hf.film.run import DubbedFilm, RunSettings, run_film
 from flowdubber_hf.processing.sound import load_audio
 from flowdubber_hf.processing.wav import write_wav
-from support.films import TEXT, make_film, speech
+from support.films import TEXT, film_folder, plan_in, speech
 from support.video_files import head_frames, write_clip
 
 
@@ -26,16 +25,7 @@ pytestmark = pytest.mark.slow
 FAST = {"steps": 1, "device": "cpu", "judge": False}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("film")
-    make_film(folder)
-    return folder
-
-
-def plan_in(folder: Path, output: Path, **given):
-    files = {"film": folder / "film.mp4", "cues": folder / "film.srt", "voices": folder / "voices.toml"}
-    return plan_film(FilmSettings(**{**files, "output": output, **given}))
+folder = pytest.fixture(scope="module")(film_folder)
 
 
 def digests(folder: Path, pattern: str = "takes/*/*.wav") -> dict[str, str]:

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from flowdubber_hf.cli import main
-from flowdubber_hf.film import FilmSettings, plan_film, run_settings
 from flowdubber_hf.film import run as run_module
+from flowdubber_hf.film import run_settings
 from flowdubber_hf.film.problems import BadFilm
 from flowdubber_hf.film.run import DubbedFilm, RunSettings, run_film
 from flowdubber_hf.work.files import create_beside, remove_abandoned
-from support.films import make_film
+from support.films import film_files, film_folder, plan_in
 from support.video_files import head_frames, write_clip
 
 
@@ -48,20 +48,7 @@ end()
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("film")
-    make_film(folder)
-    return folder
-
-
-def files_of(folder: Path) -> list[Path]:
-    return [folder / "film.mp4", folder / "film.srt", folder / "voices.toml"]
-
-
-def plan_in(folder: Path, output: Path, **given):
-    film, cues, voices = files_of(folder)
-    return plan_film(FilmSettings(**{"film": film, "cues": cues, "voices": voices, "output": output, **given}))
+folder = pytest.fixture(scope="module")(film_folder)
 
 
 def takes_of(dubbed: DubbedFilm) -> dict[str, bytes]:
@@ -78,7 +65,7 @@ def dubbed(folder: Path) -> DubbedFilm:
 def test_a_run_that_is_killed_in_every_stage_comes_to_the_same_bytes(dubbed: DubbedFilm, folder: Path):
     output = folder / "killed.mkv"
     for stage in ("shots", "faces", "dub", "sound", "mix", "film"):
-        given = [*map(str, files_of(folder)), str(output), stage]
+        given = [*map(str, film_files(folder).values()), str(output), stage]
         ended = subprocess.run([sys.executable, "-c", KILLED, *given], capture_output=True, timeout=600, check=False)
         assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
         assert not output.exists() or output.read_bytes() == dubbed.output.path.read_bytes()
@@ -163,7 +150,7 @@ def test_one_process_alone_chooses_another_seed(dubbed: DubbedFilm, folder: Path
 
 @pytest.mark.slow
 def test_accelerate_launch_gives_the_same_bytes(folder: Path):
-    film, cues, voices = map(str, files_of(folder))
+    film, cues, voices = map(str, film_files(folder).values())
 
     def given(name: str) -> list[str]:
         files = ["--cues", cues, "--voices", voices, "--output", str(folder / name)]
@@ -195,7 +182,7 @@ def test_accelerate_launch_gives_the_same_bytes(folder: Path):
 
 
 def test_a_separator_that_fails_ends_with_its_last_line_and_loses_nothing(folder: Path, capsys):
-    film, cues, voices = map(str, files_of(folder))
+    film, cues, voices = map(str, film_files(folder).values())
     program = f"{sys.executable} -c \"print('begun'); print('CUDA out of memory'); exit(3)\" {{input}} {{output}}"
     given = ["film", film, "--cues", cues, "--voices", voices, "--output", str(folder / "separated.mkv")]
     given += ["--steps", "1", "--device", "cpu", "--background", "separate", "--separator", program]

@@ -11,29 +11,23 @@ import pytest
 from flowdubber_hf.cli import main
 from flowdubber_hf.data import prepare as prepare_module
 from flowdubber_hf.data.corpora import read_corpus
-from flowdubber_hf.film import FilmSettings, RunSettings, plan_film, run_film
+from flowdubber_hf.film import RunSettings, plan_film, run_film
 from flowdubber_hf.film.faces import find_faces
 from flowdubber_hf.film.training_clips import face_region, write_training_clips
 from flowdubber_hf.processing.frames import iter_grid
 from flowdubber_hf.processing.sound import load_audio
-from support.films import TEXT, make_film, speech
+from support.films import TEXT, film_folder, film_settings, speech
 
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("film")
-    make_film(folder)
-    return folder
+folder = pytest.fixture(scope="module")(film_folder)
 
 
 @pytest.fixture(scope="module")
 def plan(folder: Path):
-    return plan_film(
-        FilmSettings(folder / "film.mp4", folder / "film.srt", None, folder / "none.mkv", folder / "work")
-    )
+    return plan_film(film_settings(folder, voices=None, output=folder / "none.mkv", work=folder / "work"))
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,13 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from flowdubber_hf.demo import demo_reference, demo_speech
+from flowdubber_hf.film import FilmPlan, FilmSettings, plan_film
 from flowdubber_hf.processing.wav import write_wav
 from support.video_files import head_frames, noise_frames, write_clip
 
@@ -54,3 +57,25 @@ def make_film(folder: Path) -> Path:
     ]
     (folder / "film.srt").write_text("\n".join(blocks) + "\n5\n00:00:13,000 --> 00:00:14,000\n[door slams]\n")
     return folder / "film.mp4"
+
+
+def film_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the film of [`make_film`]; a file of tests makes it its fixture, so that it has one to write to."""
+    folder = tmp_path_factory.mktemp("film")
+    make_film(folder)
+    return folder
+
+
+def film_files(folder: Path) -> dict[str, Path]:
+    """Film, cue sheet and voices that [`make_film`] has left in a folder, by the options' names."""
+    return {"film": folder / "film.mp4", "cues": folder / "film.srt", "voices": folder / "voices.toml"}
+
+
+def film_settings(folder: Path, **given: Any) -> FilmSettings:
+    """To dub it to `dubbed.mkv` beside it, unless said otherwise."""
+    return FilmSettings(**{**film_files(folder), "output": folder / "dubbed.mkv", **given})
+
+
+def plan_in(folder: Path, output: Path, **given: Any) -> FilmPlan:
+    """Its plan."""
+    return plan_film(film_settings(folder, output=output, **given))

@@ -10,7 +10,7 @@ harder than another falls out, so pairs show differences that the intervals of t
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Finished:
             if not line.strip():
                 continue
             where = f"{file}:{number}"
-            row = require(parse_json(line, where, finite=True), _ROW, where)
+            row = _check_values(require(parse_json(line, where, finite=True), _ROW, where), where)
             if row["id"] in rows:
                 raise ValueError(f"{where}: the clip {row['id']} is there twice; evaluate again.")
             rows[row["id"]] = row
@@ -78,6 +78,28 @@ def read_finished(folder: Path) -> Finished:
     if not file.is_file():
         raise ValueError(f"{folder} holds no finished evaluation (no {SUMMARY_NAME}).")
     return Finished(folder, check_summary(read_json(file, finite=True), file))
+
+
+@lru_cache(maxsize=1)
+def _known_columns() -> dict[str, tuple[str, Column]]:
+    """By the figure's name: the scorer that gives it, and the column."""
+    return {column.name: (name, column) for name, scorer in registry().items() for column in scorer.columns}
+
+
+def _check_values(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """The same line, whose values of clips are numbers or `None`, and above 0 where something is divided by them."""
+    for _, column in _known_columns().values():
+        if column.summary not in PAIRED:
+            continue
+        for name in column.of or (column.name,):
+            value = row.get(name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > MAX_VALUE:
+                raise ValueError(f"{where}: {name!r} must be a number or null, got {value!r:.60}; evaluate again.")
+            if column.summary == "ratio" and name == column.of[1] and value <= 0:
+                raise ValueError(f"{where}: {name!r} must be above 0, got {value}; evaluate again.")
+    return row
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -103,7 +125,7 @@ def pair_evaluations(baseline: Finished, other: Finished) -> dict[str, Any]:
     pairs = _match(baseline, other)
     figures: dict[str, Any] = {}
     not_compared: dict[str, str] = {}
-    known = {column.name: (scorer, column) for scorer, one in registry().items() for column in one.columns}
+    known = _known_columns()
     for name in baseline.summary["figures"]:
         if name not in other.summary["figures"]:
             continue
@@ -162,22 +184,13 @@ def _counted(column: Column, pair: tuple[Row, Row], *evaluations: Finished) -> b
 
 def _parts(column: Column, row: Row) -> tuple[float, float] | None:
     """What a clip adds to the figure's numerator and denominator; `None` where it has no value."""
-    names = column.of or (column.name,)
-    if any(row.get(name) is None for name in names):
+    values = [row.get(name) for name in column.of or (column.name,)]
+    numbers = [float(value) for value in values if value is not None]
+    if len(numbers) < len(values):
         return None
-    values = [_number(row, name) for name in names]
     if column.summary == "ratio":
-        if values[1] <= 0:
-            raise ValueError(f"{CLIPS_NAME}: {names[1]} of {row['id']} must be above 0; evaluate again.")
-        return 100 * values[0], values[1]
-    return (abs(values[0]) if column.better == ZERO else values[0]), 1.0
-
-
-def _number(row: Row, name: str) -> float:
-    value = row[name]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > MAX_VALUE:
-        raise ValueError(f"{CLIPS_NAME}: {name} of {row['id']} is no number; evaluate again.")
-    return float(value)
+        return 100 * numbers[0], numbers[1]
+    return (abs(numbers[0]) if column.better == ZERO else numbers[0]), 1.0
 
 
 def _paired_figure(column: Column, pairs: Sequence[tuple[Row, Row]]) -> dict[str, Any] | None:
