@@ -301,7 +301,8 @@ def parse_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare the batches of --training")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args(given)
-    if min(arguments.repeats, arguments.steps, *arguments.batches) < 1 or (arguments.batch_size or 1) < 1:
+    sizes = [] if arguments.batch_size is None else [arguments.batch_size]
+    if min(arguments.repeats, arguments.steps, *arguments.batches, *sizes) < 1:
         parser.error("--repeats, --batches, --batch_size and --steps must be at least 1.")
     if min(arguments.warm_up, arguments.workers) < 0:
         parser.error("--warm_up and --workers must not be negative.")

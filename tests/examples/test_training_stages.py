@@ -13,7 +13,7 @@ from flowdubber_hf.data.features import COLUMNS, FeatureStore
 from flowdubber_hf.processing.text import phonemize
 from flowdubber_hf.training.checks import CHECKS
 from flowdubber_hf.training.semantic_features import SemanticCache
-from support.stages import few_clips, fresh_run, training_stages
+from support.stages import few_clips, fresh_run, loss_falls, training_stages
 from support.training_runs import load_script
 
 
@@ -75,6 +75,18 @@ def test_stages_train(clips, stage, monkeypatch, tmp_path, repository):
     assert figure.samples > 0 and 0 < figure.share <= 1 and figure.memory > 1e6
     assert (tmp_path / f"tiny-{stage}" / "model").is_dir()
     assert benchmark.training_row(figure).startswith(f"| {stage} | tiny | 2 |")
+
+
+@pytest.mark.slow
+def test_a_loss_falls(clips, monkeypatch, tmp_path):
+    """What `tests/gpu` asks of every stage, of the quickest one here."""
+    fresh_run(monkeypatch)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    options = ["--learning_rate", "3e-4"]
+    steps = training_stages.train_here("durations", "tiny", tmp_path, clips, 12, 4, "no", options=options)
+    losses = [step["loss"] for step in steps]
+    assert loss_falls(losses)
+    assert not loss_falls(losses[::-1])
 
 
 def test_devices_of_training(repository, monkeypatch):

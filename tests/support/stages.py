@@ -3,7 +3,9 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import pytest
 from accelerate.state import AcceleratorState, GradientState, PartialState
@@ -26,3 +28,9 @@ def fresh_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for state in (AcceleratorState, PartialState, GradientState):
         state._reset_state()
     monkeypatch.syspath_prepend(EXAMPLES)
+
+
+def loss_falls(losses: Sequence[float]) -> bool:
+    """Whether the usual loss of the last third of the steps is below that of the first: single batches differ."""
+    third = len(losses) // 3
+    return median(losses[-third:]) < median(losses[:third])
