@@ -159,11 +159,11 @@ def speed_table(results: Sequence[Mapping[str, Any]], parameters: Mapping[str, M
 
 
 def parameters_table(parameters: Mapping[str, Mapping[str, int]]) -> list[str]:
-    names = list(next(iter(parameters.values())))
+    names = [name for name in next(iter(parameters.values())) if name != "syncnet"]  # judges dubs, is no part of them
     rows = [
         f"| {name} | {' | '.join(millions(parameters[preset][name]) for preset in parameters)} |" for name in names
     ]
-    total = " | ".join(millions(sum(counts.values())) for counts in parameters.values())
+    total = " | ".join(millions(sum(counts[name] for name in names)) for counts in parameters.values())
     return [f"| part | {' | '.join(parameters)} |", "|---" * (1 + len(parameters)) + "|", *rows, f"| all | {total} |"]
 
 
