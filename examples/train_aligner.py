@@ -10,7 +10,9 @@ held-out clips in `output_dir/best/aligner`. The same command runs on a CPU, a G
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flowdubber_hf.data.dubbing import DubbingClips
 from flowdubber_hf.data.features import FeatureStore
@@ -89,10 +91,11 @@ def make_aligner(arguments: AlignerArguments) -> FlowDubberAlignerModel:
     return aligner
 
 
-def main() -> None:
-    arguments = parse_arguments(AlignerArguments, description=__doc__)
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(AlignerArguments, given, description=__doc__)
     accelerator = make_accelerator(arguments, find_unused_parameters=True)
-    store = FeatureStore(arguments.dataset)
+    store = FeatureStore(arguments.dataset) if store is None else store
     training, held_out = clips_of(store, arguments, accelerator, VIDEO_NEEDS)
     accelerator.print(f"{len(training)} clips to train on, {len(held_out)} held out")
     stage = AlignerStage(
@@ -109,7 +112,7 @@ def main() -> None:
         arguments.batch_size,
         arguments.seed,
     )
-    train(stage, arguments, accelerator)
+    return train(stage, arguments, accelerator)
 
 
 if __name__ == "__main__":

@@ -21,14 +21,19 @@ that it was trained from.
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
+from typing import Any
+
+from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import parse_arguments, run_script
 from flowdubber_hf.training.dubber_run import DubberArguments, train_dubber
 from flowdubber_hf.training.loop import make_accelerator
 
 
-def main() -> None:
-    arguments = parse_arguments(DubberArguments, description=__doc__)
-    train_dubber(arguments, make_accelerator(arguments, find_unused_parameters=True))
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(DubberArguments, given, description=__doc__)
+    return train_dubber(arguments, make_accelerator(arguments, find_unused_parameters=True), store=store)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ to the language model's states (`extract_semantic_features.py --codes spoken` wr
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.aligner import FlowDubberAlignerConfig, FlowDubberAlignerModel
@@ -100,10 +102,11 @@ def make_stage(
     return SemanticTieStage(aligner, groups, held_out, states, arguments.batch_size, arguments.seed)
 
 
-def main() -> None:
-    arguments = parse_arguments(DurationArguments, description=__doc__)
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(DurationArguments, given, description=__doc__)
     accelerator = make_accelerator(arguments)
-    store = FeatureStore(arguments.dataset)
+    store = FeatureStore(arguments.dataset) if store is None else store
     training, held_out = clips_of(store, arguments, accelerator, ("audio", "phones", "style"))
     groups: dict[str, list[TimedScript]] = {}
     for clip in training:
@@ -114,7 +117,7 @@ def main() -> None:
     aligner = load_part("aligner", arguments.aligner, training=True)
     shared = [(groups[source], share) for source, share in shares.items()]
     scripts = [timed_script(store, clip) for clip in held_out]
-    train(make_stage(arguments, aligner, shared, scripts), arguments, accelerator)
+    return train(make_stage(arguments, aligner, shared, scripts), arguments, accelerator)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ script's phonemes (`answer` of its configuration), for the voices of `flowdubber
 # SPDX-License-Identifier: Apache-2.0
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -158,9 +160,8 @@ def make_adapter(arguments: SemanticArguments) -> Adapter | None:
         raise ValueError(str(error)) from error
 
 
-def make_stage(arguments: SemanticArguments, accelerator: Accelerator) -> SemanticStage:
+def make_stage(arguments: SemanticArguments, accelerator: Accelerator, store: FeatureStore) -> SemanticStage:
     """What is trained on what."""
-    store = FeatureStore(arguments.dataset)
     training, held_out = clips_of(store, arguments, accelerator, codes_needed(arguments.codes))
     clips = read_spoken_clips(store, training, arguments.codes)
     validation = validation_choice(read_spoken_clips(store, held_out, arguments.codes), arguments.validation_clips)
@@ -187,10 +188,12 @@ def make_stage(arguments: SemanticArguments, accelerator: Accelerator) -> Semant
     )
 
 
-def main() -> None:
-    arguments = parse_arguments(SemanticArguments, description=__doc__)
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(SemanticArguments, given, description=__doc__)
     accelerator = make_accelerator(arguments)
-    train(make_stage(arguments, accelerator), arguments, accelerator)
+    store = FeatureStore(arguments.dataset) if store is None else store
+    return train(make_stage(arguments, accelerator, store), arguments, accelerator)
 
 
 if __name__ == "__main__":

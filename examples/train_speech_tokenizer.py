@@ -14,7 +14,9 @@ are written by `flowdubber prepare --speech_tokenizer FOLDER`.
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -78,9 +80,10 @@ def load_tokenizer(arguments: SpeechTokenizerArguments) -> FlowDubberSpeechToken
     return FlowDubberSpeechTokenizer(FlowDubberSpeechTokenizerConfig(**SPEECH_TOKENIZER_PRESETS[arguments.preset]))
 
 
-def make_stage(arguments: SpeechTokenizerArguments, accelerator: Accelerator) -> SpeechTokenizerStage:
+def make_stage(
+    arguments: SpeechTokenizerArguments, accelerator: Accelerator, store: FeatureStore
+) -> SpeechTokenizerStage:
     """What is trained on what."""
-    store = FeatureStore(arguments.dataset)
     return SpeechTokenizerStage(
         load_tokenizer(arguments),
         store,
@@ -99,10 +102,12 @@ def make_stage(arguments: SpeechTokenizerArguments, accelerator: Accelerator) ->
     )
 
 
-def main() -> None:
-    arguments = parse_arguments(SpeechTokenizerArguments, description=__doc__)
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(SpeechTokenizerArguments, given, description=__doc__)
     accelerator = make_accelerator(arguments)
-    train(make_stage(arguments, accelerator), arguments, accelerator)
+    store = FeatureStore(arguments.dataset) if store is None else store
+    return train(make_stage(arguments, accelerator, store), arguments, accelerator)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ not have heard what it judges: train it on the split `train` alone, as here, and
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -47,9 +49,8 @@ def load_model(arguments: SyncNetArguments) -> FlowDubberSyncNet:
     return FlowDubberSyncNet(FlowDubberSyncNetConfig())
 
 
-def make_stage(arguments: SyncNetArguments, accelerator: Accelerator) -> SyncNetStage:
+def make_stage(arguments: SyncNetArguments, accelerator: Accelerator, store: FeatureStore) -> SyncNetStage:
     """What is trained on what."""
-    store = FeatureStore(arguments.dataset)
     settings = SyncNetSettings(
         num_frames=arguments.num_frames,
         num_swapped=arguments.num_swapped,
@@ -66,10 +67,12 @@ def make_stage(arguments: SyncNetArguments, accelerator: Accelerator) -> SyncNet
     )
 
 
-def main() -> None:
-    arguments = parse_arguments(SyncNetArguments, description=__doc__)
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(SyncNetArguments, given, description=__doc__)
     accelerator = make_accelerator(arguments)
-    train(make_stage(arguments, accelerator), arguments, accelerator)
+    store = FeatureStore(arguments.dataset) if store is None else store
+    return train(make_stage(arguments, accelerator, store), arguments, accelerator)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ dataset, `pitch_tracks.safetensors`, which another run may be given with `--pitc
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -61,9 +63,8 @@ def load_vocoder(arguments: VocoderArguments) -> FlowDubberVocoder:
     return FlowDubberVocoder(FlowDubberVocoderConfig(**VOCODER_PRESETS[arguments.preset]))
 
 
-def make_stage(arguments: VocoderArguments, accelerator: Accelerator) -> VocoderStage:
+def make_stage(arguments: VocoderArguments, accelerator: Accelerator, store: FeatureStore) -> VocoderStage:
     """What is trained on what."""
-    store = FeatureStore(arguments.dataset)
     settings = VocoderSettings(
         num_frames=arguments.num_frames,
         video_share=arguments.video_share,
@@ -83,10 +84,12 @@ def make_stage(arguments: VocoderArguments, accelerator: Accelerator) -> Vocoder
     )
 
 
-def main() -> None:
-    arguments = parse_arguments(VocoderArguments, description=__doc__)
+def main(given: Sequence[str] | None = None, store: FeatureStore | None = None) -> dict[str, Any]:
+    """Trains as a command line says, `sys.argv`'s where not given, on `--dataset` where no `store` is given; the run in figures."""
+    arguments = parse_arguments(VocoderArguments, given, description=__doc__)
     accelerator = make_accelerator(arguments)
-    train(make_stage(arguments, accelerator), arguments, accelerator)
+    store = FeatureStore(arguments.dataset) if store is None else store
+    return train(make_stage(arguments, accelerator, store), arguments, accelerator)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.training.arguments import TrainingArguments, parse_arguments
-from flowdubber_hf.training.checks import CHECKS
-from flowdubber_hf.training.semantic_features import SemanticCache
+from support.stages import few_clips, training_stages
 from support.training_runs import load_script
 
 
@@ -27,28 +25,13 @@ def script(repository):
 
 @pytest.fixture
 def arguments(script, monkeypatch, tmp_path):
-    monkeypatch.setattr(script, "NUM_SPEAKERS", 2)
-    monkeypatch.setattr(script, "CLIPS_PER_SPEAKER", 1)
+    few_clips(monkeypatch)
     return script.parse_arguments(["--output", str(tmp_path / "out"), "--batch_size", "2"])
 
 
-def test_made_clips_are_good_clips(script, arguments, tmp_path):
-    folder = script.make_dataset(tmp_path / "dataset")
-    store = FeatureStore(folder)
-    clips = store.clips("train", needs=tuple(CHECKS))
-    assert len(clips) == 2
-    assert len(store.clips("val")) == 2
-    for clip in clips:
-        assert clip.num_frames == 75
-        for check in CHECKS.values():
-            check(store, clip)
-    states = script.make_states(folder, tmp_path / "states", 12)
-    assert SemanticCache(states).get(clips[0].id).shape == (150, 12)
-
-
-@pytest.mark.parametrize("stage", ["aligner", "dubber", "vocoder", "speech_tokenizer", "semantic_lm"])
+@pytest.mark.parametrize("stage", training_stages.STAGES)
 def test_scripts_know_the_options_they_are_given(script, arguments, monkeypatch, repository, stage, tmp_path):
-    module = load_script(repository, script.SCRIPTS[stage].removesuffix(".py"))
+    module = load_script(repository, training_stages.STAGES[stage].script)
     kinds = [
         value
         for value in vars(module).values()
@@ -60,8 +43,8 @@ def test_scripts_know_the_options_they_are_given(script, arguments, monkeypatch,
     assert parsed.batch_size == 2
     assert parsed.logging_steps == 1
     assert parsed.max_steps > 10**6
-    if stage != "vocoder":
-        assert parsed.preset == "tiny"
+    assert getattr(parsed, "preset", "tiny") == "tiny"
+    assert training_stages.STAGES[stage].sized == hasattr(parsed, "preset")
 
 
 def test_the_made_text_tokenizer_serves_the_language_model(script, tmp_path):
@@ -70,7 +53,7 @@ def test_the_made_text_tokenizer_serves_the_language_model(script, tmp_path):
     from flowdubber_hf.models.semantic import build_prompt, build_tokenizer, semantic_config
 
     config = semantic_config("base", text_vocab_size=40, pad_token_id=1, end_of_text_token_id=2)
-    text = AutoTokenizer.from_pretrained(script.make_text_tokenizer(tmp_path / "text", 40))
+    text = AutoTokenizer.from_pretrained(training_stages.make_text_tokenizer(tmp_path / "text", 40))
     tokenizer = build_tokenizer("base", text_tokenizer=text, config=config)
     prompt = build_prompt(tokenizer, "bin blue", "lay red", list(range(32)), [1, 2])
     assert len(prompt) > 15 + 32 + 2

@@ -48,9 +48,22 @@ def test_offloaded_parts(benchmark, expected):
     assert len(benchmark.call(pipe, 1)[0]) == 48000
 
 
-def test_compiled_parts(benchmark, expected):
-    pipe = bundled().to("cuda")
-    pipe.vector_field.compile()
-    pipe.vocoder.compile()
-    assert (benchmark.plain_mel(pipe) - expected).abs().mean() < TOLERANCES["float32"]
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_compiled_parts(benchmark, expected, dtype):
+    pipe = bundled().to("cuda", getattr(torch, dtype))
+    benchmark.compile_parts(pipe)
+    assert (benchmark.plain_mel(pipe) - expected).abs().mean() < TOLERANCES[dtype]
     assert len(benchmark.call(pipe, 1)[0]) == 48000
+
+
+def test_memory_is_given_back(benchmark):
+    """Graphs have pools of their own, which end with the call."""
+    pipe = bundled().to("cuda", torch.float16)
+    held = []
+    for _ in range(4):
+        benchmark.call(pipe, 2)
+        torch.cuda.synchronize()
+        held.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
+    assert held[-1][0] <= held[-2][0]
+    assert held[-1][1] <= held[-2][1]
+    assert torch.cuda.max_memory_allocated() < 4 * 2**30

@@ -8,12 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import AutoTokenizer
 
-from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.models.semantic import (
     FlowDubberSemanticForConditionalGeneration,
-    build_prompt,
     captured_steps,
     decoding_steps,
     generation_semantic,
@@ -22,22 +19,19 @@ from flowdubber_hf.models.semantic import (
 )
 from flowdubber_hf.models.semantic.captured_steps import CapturedSteps, StaticSteps
 from flowdubber_hf.models.semantic.decoding_steps import LibrarySteps, PlainSteps
+from support.language_model import bundled_language_model, prompts_of
 from support.tape import TapedGraph
 
 
 pytestmark = pytest.mark.slow
 
 
-SCRIPTS = ["bin blue at f two now", "the children walked to school", "set white with z one again", "no"]
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
 @pytest.fixture(scope="module")
 def bundled():
-    folder = bundled_checkpoints()["flowdubber-grid-tiny"]
-    tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-    model = FlowDubberSemanticForConditionalGeneration.from_pretrained(folder / "semantic_model", dtype=torch.float32)
-    return model.eval(), tokenizer
+    return bundled_language_model()
 
 
 @pytest.fixture
@@ -47,17 +41,6 @@ def small() -> FlowDubberSemanticForConditionalGeneration:
     with torch.no_grad():
         model.model.embed_tokens.weight.normal_(0, 0.5)
     return model
-
-
-def prompts_of(tokenizer) -> list[list[int]]:
-    """Prompts of several lengths, with and without a transcript."""
-    generator = torch.Generator().manual_seed(3)
-    draw = lambda high, count: torch.randint(0, high, (count,), generator=generator)  # noqa: E731
-    references = [None, "place red by b nine soon", None, "now"]
-    return [
-        build_prompt(tokenizer, script, reference, draw(4096, 32), draw(512, 20 + 7 * row), " ")
-        for row, (script, reference) in enumerate(zip(SCRIPTS, references, strict=True))
-    ]
 
 
 def write(model, prompts, monkeypatch, steps, **changed):

@@ -316,13 +316,19 @@ def make_model(
     return FlowDubberTrainingModel(aligner, vector_field, weights)
 
 
-def train_dubber(arguments: DubberArguments, accelerator: Accelerator, name: str = "training") -> dict[str, Any]:
+def train_dubber(
+    arguments: DubberArguments,
+    accelerator: Accelerator,
+    name: str = "training",
+    store: FeatureStore | None = None,
+) -> dict[str, Any]:
     """Trains the dubber and writes its pipeline, as `examples/train_dubber.py` and `flowdubber finetune` do.
 
     Args:
         arguments: of the stage.
         accelerator: of [`~training.loop.make_accelerator`], with `find_unused_parameters`.
         name: of the progress bar.
+        store: the clips, in place of those of `--dataset`.
 
     Returns:
         The run in figures, see [`~training.loop.train`].
@@ -331,7 +337,8 @@ def train_dubber(arguments: DubberArguments, accelerator: Accelerator, name: str
         FloatingPointError: a loss or the gradient is no longer finite.
         ValueError: no clip to train on, or parts that do not fit each other.
     """
-    output, store = Path(arguments.output_dir), FeatureStore(arguments.dataset)
+    output = Path(arguments.output_dir)
+    store = FeatureStore(arguments.dataset) if store is None else store
     knowledge = open_knowledge(arguments, store)
     groups, held_out = chosen_data(arguments, store, accelerator, knowledge)
     training = [clip for clips, _ in groups for clip in clips.clips]

@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from .samples import Samples
 
 _VOICE_LEFT_OUT = 0.15  # how often the voice is left out, so that zeros stand for none in particular
 _VALIDATION_BATCH = 64
+_MARKS = re.compile(r"[^\w '’-]")  # without any, nothing but words ends in a text
 _EDGE, _SPOKEN = PAUSES.index("edge"), PAUSES.index("")
 
 
@@ -49,7 +51,7 @@ def timed_script(store: FeatureStore, clip: Clip) -> TimedScript:
     """A prepared clip as a [`TimedScript`]; commas and full stops of its text tell what its pauses are."""
     phones = store.phones(clip.id)
     own = Phonemization(phones.phonemes, phones.word_index, phones.words)
-    written = phonemize(clip.text) if clip.text else own
+    written = phonemize(clip.text) if _MARKS.search(clip.text or "") else own
     script = assemble(own.words, own.pronunciations, written.breaks if written.words == own.words else own.breaks)
     seconds = np.diff(phones.times, axis=1)[:, 0].astype(np.float32)
     ids, pauses = np.asarray(script.ids), np.asarray(script.pause_ids)
