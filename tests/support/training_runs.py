@@ -244,3 +244,23 @@ def check_resume(
     from safetensors.torch import load_file
 
     assert same(load_file(whole / weights), load_file(parts / weights))
+
+
+class OnAnotherDevice(torch.nn.Module):
+    """A model whose weights lie where nothing else of the stage does, as a card's do: it notes where what it is given lies.
+
+    Args:
+        losses: names of what it returns, all 0.
+        parts: attributes that a stage asks it for.
+    """
+
+    def __init__(self, *losses: str, **parts: Any):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1, device="meta"))
+        self.losses, self.devices = losses, set()
+        for name, part in parts.items():
+            object.__setattr__(self, name, part)
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        self.devices |= {value.device.type for value in batch.values()}
+        return dict.fromkeys(self.losses, torch.zeros(()))

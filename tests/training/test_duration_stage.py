@@ -25,7 +25,15 @@ from support.dubbing_dataset import write_dubbing_dataset
 from support.prepared_dataset import write_prepared
 from support.timed_scripts import STYLE, script
 from support.tiny_models import tiny_aligner
-from support.training_runs import check_batches, check_parts_equal_whole, check_resume, load_script, run_here, unmoved
+from support.training_runs import (
+    OnAnotherDevice,
+    check_batches,
+    check_parts_equal_whole,
+    check_resume,
+    load_script,
+    run_here,
+    unmoved,
+)
 
 
 pytestmark = pytest.mark.slow
@@ -170,6 +178,13 @@ def test_a_few_steps_foretell_better(stage):
     assert after["val_loss"] < before["val_loss"] - 0.5
     assert after["val_correlation"] > 0.8 and after["val_log_error"] < before["val_log_error"]
     assert after["val_correlation_in_tempo"] > after["val_correlation"] - 0.05
+
+
+def test_validation_goes_to_where_the_predictor_is(stage):
+    """On a card the predictor alone was moved there, the rest of the aligner was not."""
+    model = OnAnotherDevice("loss", predictor=stage.model.predictor)
+    assert stage.validate(model)["val_loss"] == 0
+    assert model.devices == {"meta"}
 
 
 def test_figures_by_hand():

@@ -9,12 +9,13 @@ import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
 from flowdubber_hf.models.aligner.durations import Durations
+from flowdubber_hf.training import semantic_duration_stage
 from flowdubber_hf.training.duration_stage import TimedScript, duration_figures
 from flowdubber_hf.training.semantic_duration_stage import SemanticTieStage, SpokenDurations, collate_states
 from flowdubber_hf.training.semantic_features import SemanticCache
 from support.timed_scripts import script
 from support.tiny_models import tiny_aligner
-from support.training_runs import check_batches, check_parts_equal_whole, unmoved
+from support.training_runs import OnAnotherDevice, check_batches, check_parts_equal_whole, unmoved
 
 
 pytestmark = pytest.mark.slow
@@ -61,6 +62,16 @@ def test_only_the_tie_learns(stage):
     assert still == []
     trained = [name for name, value in stage.aligner.named_parameters() if value.requires_grad]
     assert trained and all(name.startswith("semantic_tie.") for name in trained)
+
+
+def test_validation_goes_to_where_the_tie_is(stage, monkeypatch):
+    """On a card the tie alone was moved there; natural durations need the aligner's predictor beside it."""
+    model, asked = OnAnotherDevice("loss"), []
+    monkeypatch.setattr(
+        semantic_duration_stage, "duration_figures", lambda durations, _: asked.append(durations.aligner.device) or {}
+    )
+    assert stage.validate(model) == {"val_loss": 0}
+    assert model.devices == {"meta"} and asked == [torch.device("meta")]
 
 
 def test_it_learns_what_the_states_tell(stage, states):

@@ -165,7 +165,7 @@ class DurationStage:
     def validate(self, model: PredictingModel) -> dict[str, float]:
         """Losses and the figures of [`duration_figures`] on the held-out scripts."""
         losses: dict[str, float] = {}
-        device = self.aligner.device
+        device = next(model.parameters()).device  # only the predictor was moved to where it is trained
         for first in range(0, len(self.held_out), _VALIDATION_BATCH):
             part = self.held_out[first : first + _VALIDATION_BATCH]
             batch = collate(part, [script.style for script in part])

@@ -98,6 +98,7 @@ class SemanticTieStage:
     def validate(self, model: TyingModel) -> dict[str, float]:
         """The loss, the share on the own tokens, and the figures of [`duration_figures`] on the held-out scripts."""
         found: dict[str, float] = {}
+        self.aligner.to(next(model.parameters()).device)  # only the tie was moved to where it is trained
         for first in range(0, len(self.held_out), self.batch_size):
             part = self.held_out[first : first + self.batch_size]
             with torch.no_grad():
