@@ -47,6 +47,7 @@ SENTENCES = (
     "set blue by f two again",
 )
 SILENCE_SECONDS = 0.3  # before the first word
+DURATION_LAYERS = 4
 SMALLEST_CODEBOOK = 512  # of the semantic tokens, `tiny`
 
 
@@ -61,7 +62,7 @@ class Stage:
         options: of its script.
         sized: whether it makes its model by `--preset`.
         parts: untrained ones that it is given, as the option of that name.
-        knows: whether it is given states of a language model.
+        states: codes of the states of a language model that it is given, as `extract_semantic_features.py` names them.
     """
 
     script: str
@@ -70,18 +71,21 @@ class Stage:
     options: tuple[str, ...] = ()
     sized: bool = True
     parts: tuple[str, ...] = ()
-    knows: bool = False
+    states: str | None = None
 
 
 def dubber_stage(*options: str, parts: tuple[str, ...] = ("aligner",)) -> Stage:
     options = ("--base_pipeline", "none", "--lip_views", "0", *options)
-    return Stage("train_dubber", ("aligner", "vector_field"), 16, options, parts=parts, knows=True)
+    return Stage("train_dubber", ("aligner", "vector_field"), 16, options, parts=parts, states="sampled")
 
 
 STAGES = {
     "syncnet": Stage("train_syncnet", ("syncnet",), 16, sized=False),
     "aligner": Stage("train_aligner", ("aligner",), 16),
     "durations": Stage("train_durations", ("aligner",), 64, sized=False, parts=("aligner",)),
+    "durations_of_speech": Stage(
+        "train_durations", ("aligner",), 64, sized=False, parts=("aligner",), states="spoken"
+    ),
     "dubber": dubber_stage(),
     "dubber_voice": dubber_stage("--voice_encoder", "true"),
     "dubber_few_steps": dubber_stage("--distill_steps", "8", parts=("aligner", "vector_field")),
@@ -214,9 +218,9 @@ class MadeClips(FeatureStore):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def make_states(store: FeatureStore, folder: Path, width: int) -> Path:
-    """Random states `(tokens, width)` of a language model for the made clips, as the dubber reads them."""
-    cache = SemanticCache(folder, {"model": "none", "hidden_size": width})
+def make_states(store: FeatureStore, folder: Path, width: int, codes: str = "sampled") -> Path:
+    """Random states `(tokens, width)` of a language model for the made clips, as dubber and durations read them."""
+    cache = SemanticCache(folder, {"model": "none", "hidden_size": width, "codes": codes})
     for clip in store.clips(needs=("tokens",)):
         length = len(store.tokens(clip.id)[0])
         if clip.id not in cache:
@@ -240,11 +244,11 @@ def make_text_tokenizer(folder: Path, size: int) -> Path:
 
 
 def make_part(name: str, preset: str) -> Any:
-    """An untrained part in a size."""
+    """An untrained part in a size, an aligner with a predictor of durations as `train_durations.py` gives it one."""
     if name == "syncnet":
         return FlowDubberSyncNet(FlowDubberSyncNetConfig())
     others = {"style_encoder", "aligner", "vector_field", "vocoder", "speech_tokenizer", "semantic_model"} - {name}
-    return untrained_models(preset, without=others)[name]
+    return untrained_models(preset, without=others, aligner={"num_duration_layers": DURATION_LAYERS})[name]
 
 
 def save_part(name: str, preset: str, folder: Path) -> Path:
@@ -282,9 +286,12 @@ def stage_options(name: str, preset: str, work: Path, store: FeatureStore | None
     if stage.trained == ("semantic_model",) and preset == "base":
         size = semantic_config("base").text_vocab_size
         options += ["--text_tokenizer", str(make_text_tokenizer(work / "text_tokenizer", size))]
-    if stage.knows and store is not None:
+    if stage.states and store is not None:
         width = FlowDubberAlignerConfig(**ALIGNER_PRESETS[preset]).semantic_hidden_size
-        options += ["--semantic_features", str(make_states(store, work / f"states-{preset}", width))]
+        options += [
+            "--semantic_features",
+            str(make_states(store, work / f"{stage.states}-{preset}", width, stage.states)),
+        ]
     return options
 
 

@@ -124,6 +124,9 @@ class PretendCard(TorchFunctionMode):
     def __enter__(self) -> "PretendCard":
         # A tensor of inference mode cannot wrap another.
         self.entered.enter_context(patch.object(torch, "inference_mode", torch.no_grad))
+        # Nor can one take another's place as the data of a weight: modules that move get new weights.
+        torch.__future__.set_overwrite_module_params_on_conversion(True)
+        self.entered.callback(torch.__future__.set_overwrite_module_params_on_conversion, False)
         self.entered.enter_context(torch.no_grad())
         self.entered.enter_context(self.operations)
         return super().__enter__()
