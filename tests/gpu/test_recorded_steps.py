@@ -79,13 +79,13 @@ def test_what_cuda_refuses_goes_on(monkeypatch):
         total.add_(1)
         assert total.item() > 0
 
-    recording = captured_steps.Recording(asking, total.device)
+    recording = captured_steps.Recording(total.device)
     for _ in range(6):
-        recording()
+        recording(asking)
     assert recording.graph is None and len(told) == 1
     assert total.item() == 6
     plain = torch.ones(4, device="cuda")
-    following = captured_steps.Recording(lambda: plain.mul_(2), plain.device)
+    following = captured_steps.Recording(plain.device)
     for _ in range(6):
-        following()
+        following(lambda: plain.mul_(2))
     assert following.graph is not None and plain.tolist() == [64.0] * 4

@@ -4,6 +4,7 @@
 
 import contextlib
 import copy
+import gc
 from types import SimpleNamespace
 
 import pytest
@@ -192,8 +193,8 @@ class TestRecorded:
         """All recordings that were made."""
         made = []
 
-        def record(function, device):
-            made.append(TapedGraph(function, device))
+        def record(device):
+            made.append(TapedGraph(device))
             return made[-1]
 
         monkeypatch.setattr(captured_steps, "Recording", record)
@@ -238,6 +239,17 @@ class TestRecorded:
         monkeypatch.setattr(CapturedSteps, "__call__", count)
         recorded = write(small, [[5, 6, 7]], monkeypatch, CapturedSteps, **options)
         assert not torch.allclose(plain.hidden_states, recorded.hidden_states, atol=1e-3)
+
+    def test_its_memory_is_free_at_the_end(self, small, monkeypatch, graphs):
+        """At once, not when Python looks for circles."""
+        held = []
+        monkeypatch.setattr(CapturedSteps, "__del__", lambda self: held.append(len(self.caches)), raising=False)
+        gc.disable()
+        try:
+            write(small, [[5, 6, 7]], monkeypatch, CapturedSteps, max_new_tokens=6, min_new_tokens=6)
+            assert held == [2]
+        finally:
+            gc.enable()
 
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
     def test_half_precision(self, small, monkeypatch, graphs, dtype):
@@ -308,9 +320,9 @@ def test_a_recording_goes_on_where_cuda_refuses(monkeypatch, refuses):
     cuda, ran, told = FakeCuda(refuses), [], []
     monkeypatch.setattr(captured_steps.torch, "cuda", cuda)
     monkeypatch.setattr(captured_steps.logger, "warning_once", told.append)
-    recording = captured_steps.Recording(lambda: ran.append(cuda.capturing), torch.device("cpu"))
+    recording = captured_steps.Recording(torch.device("cpu"))
     for _ in range(6):
-        recording()
+        recording(lambda: ran.append(cuda.capturing))
     warm_up = captured_steps.WARM_UP_STEPS
     assert ran == [False] * warm_up + [True] + [False] * (6 - warm_up) * refuses
     assert cuda.replayed == (0 if refuses else 6 - warm_up)

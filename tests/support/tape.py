@@ -45,17 +45,17 @@ class TapedGraph:
 
     warm_up = 3
 
-    def __init__(self, function: Callable[[], None], device: torch.device):
-        self.function, self.calls, self.tape = function, 0, None
+    def __init__(self, device: torch.device):
+        self.calls, self.tape = 0, None
 
-    def __call__(self) -> None:
+    def __call__(self, function: Callable[[], None]) -> None:
         self.calls += 1
         if self.calls <= self.warm_up:
-            self.function()
+            function()
             return
         if self.tape is None:
             self.tape = Tape()
             with self.tape:
-                self.function()
+                function()
             assert not set(self.tape.names) & set(UNRECORDABLE), self.tape.names
         self.tape.replay()

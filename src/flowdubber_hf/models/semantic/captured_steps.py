@@ -79,27 +79,29 @@ class CapturedSteps(StaticSteps):
 
     def __init__(self, decoder: Qwen2Model, cache: DynamicCache, attention_mask: torch.Tensor, max_new_tokens: int):
         super().__init__(decoder, cache, attention_mask, max_new_tokens)
-        self.recording = Recording(self.advance, attention_mask.device)
+        self.recording = Recording(attention_mask.device)
 
     def run(self) -> None:
-        self.recording()
+        self.recording(self.advance)
 
 
 class Recording:
-    """A function of tensors that stay where they are, which CUDA replays as a whole from its fourth call on.
+    """What a function of tensors that stay where they are computes, which CUDA replays as a whole from its fourth call on.
+
+    It does not keep the function: whose method that is would then hold itself, and the card's memory, until Python looks for circles.
 
     Args:
-        function: takes and returns nothing; the same kernels with the same arguments each time.
         device: a CUDA device.
     """
 
-    def __init__(self, function: Callable[[], None], device: torch.device):
-        self.function, self.device = function, device
+    def __init__(self, device: torch.device):
+        self.device = device
         self.stream = torch.cuda.Stream(device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.calls = 0
 
-    def __call__(self) -> None:
+    def __call__(self, function: Callable[[], None]) -> None:
+        """Runs or replays what takes and returns nothing: the same kernels with the same arguments each time."""
         if self.graph is not None:
             self.graph.replay()
             return
@@ -107,13 +109,13 @@ class Recording:
         # On the stream that is recorded later, whose workspaces are then there already.
         self.stream.wait_stream(present)
         with torch.cuda.stream(self.stream):
-            self.function()
+            function()
         present.wait_stream(self.stream)
         self.calls += 1
         if self.calls == WARM_UP_STEPS:
-            self.graph = self.captured()
+            self.graph = self.captured(function)
 
-    def captured(self) -> "torch.cuda.CUDAGraph | None":
+    def captured(self, function: Callable[[], None]) -> "torch.cuda.CUDAGraph | None":
         """The function's graph; recording does not run it. `None` where CUDA refuses."""
         graph = torch.cuda.CUDAGraph()
         try:
@@ -122,7 +124,7 @@ class Recording:
                 torch.cuda.stream(torch.cuda.current_stream(self.device)),
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
             ):
-                self.function()
+                function()
         except RuntimeError as error:
             logger.warning_once(
                 f"the language model's step could not be recorded as a CUDA graph ({error}); it goes on without, more slowly. "
