@@ -169,7 +169,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_settings (`dict`, *optional*): the log-mel's settings, compared when a pipeline is put together.
         sampling_temperature (`float`, defaults to 0.667): standard deviation of the noise that sampling starts from, where
             the caller names none; a trained model carries the value that was best on held-out clips.
-        sampling_style_guidance_scale (`float`, defaults to 1): how much the voice's colour is stressed where the caller names nothing, see
+        sampling_style_guidance_scale (`float`, defaults to 1): how much the voice is stressed where the caller names nothing, see
             [`guided_prior`].
         shortest_step (`float`, *optional*): the model knows how far a step of the solver goes, and from this length on (as a share of
             the whole way) it gives the mean velocity on the step in place of the velocity at its start, so that few steps
@@ -332,8 +332,9 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         scale: float | None = None,
     ) -> torch.Tensor:
         """
-        The prior with this voice's colour stressed: moved, everywhere alike, by `scale - 1` times the mean over time of its difference
-        from the prior of a zero style vector. Needs a model that was trained with the style vector dropped at times (`--style_drop`).
+        The prior with its voice stressed: moved by `scale - 1` times its difference from the prior of a zero style vector, half of it
+        frame by frame and half of it by its mean over time, the voice's colour. Needs a model that was trained with the style vector
+        dropped at times (`--style_drop`).
 
         Args:
             fused, style, mask: those of [`prior`].
@@ -342,19 +343,17 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         Returns:
             `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
 
-        Source: classifier-free guidance (Ho and Salimans 2022, equation 6) of the voice. Of the difference only the mean over time: guided
-        frame by frame, words of voices that are known well become less clear (docs/benchmarks.md).
+        Source: classifier-free guidance (Ho and Salimans 2022, equation 6) of the voice; why only half of it is frame by frame:
+        docs/benchmarks.md, "Parts and switches".
         """
         scale = self.config.sampling_style_guidance_scale if scale is None else scale
         prior = self.prior(fused, style, mask)
         if scale == 1:
             return prior
         difference = prior - self.prior(fused, torch.zeros_like(style), mask)
-        if mask is None:
-            return prior + (scale - 1) * difference.mean(2, keepdim=True)
-        real = mask[:, None].to(prior.dtype)
+        real = torch.ones_like(prior[:, :1]) if mask is None else mask[:, None].to(prior.dtype)
         colour = (difference * real).sum(2, keepdim=True) / real.sum(2, keepdim=True)
-        return (prior + (scale - 1) * colour) * real
+        return (prior + (scale - 1) * (difference + colour) / 2) * real
 
     @property
     def _stages(self) -> list[tuple[FlowDubberUNetStage, StyleAdaptiveLayerNorm]]:
