@@ -18,8 +18,7 @@ from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.demo import demo_reference
 from flowdubber_hf.diagnosis import Checkup, examine, files
 from flowdubber_hf.diagnosis.findings import judge_sound, judge_tokens
-from flowdubber_hf.models.parts import load_part
-from support.tiny_models import hearing_vector_field, tiny_aligner, tiny_hifigan, tiny_vector_field
+from support.tiny_models import hearing_vector_field, tiny_aligner, tiny_hifigan, tiny_pipeline, tiny_vector_field
 
 
 pytestmark = pytest.mark.slow
@@ -90,19 +89,23 @@ def test_sizes_sounds_and_tokens_are_told(healthy):
     assert values["speech_tokenizer"]["tokens"] in (32, len(demo_reference()) // 320)
     assert values["dub"]["samples"] == 48000 and -40 < values["dub"]["dbfs"] < -10
     assert values["aligner"]["word_start_error_ms"] < 150
-    assert sorted(healthy.sounds) == ["dub", "semantic_model", "speech_tokenizer", "vocoder"]
+    assert sorted(healthy.sounds) == ["dub", "vocoder"]
     assert healthy.sounds["dub"].shape == (48000,)
 
 
-def test_a_speech_tokenizer_without_its_sound(copied):
-    tokenizer = load_part("speech_tokenizer", copied)
-    tokenizer.drop_sound()
-    shutil.rmtree(copied / "speech_tokenizer")
-    tokenizer.save_pretrained(copied / "speech_tokenizer")
-    checkup = examine(copied)
-    assert checkup.healthy and sorted(checkup.sounds) == ["dub", "vocoder"]
-    assert any("only reads sound" in one for one in told(checkup, "note", "speech_tokenizer"))
-    assert any("cannot be heard" in one for one in told(checkup, "note", "semantic_model"))
+def test_a_speech_tokenizer_that_only_reads(healthy):
+    assert any("only reads sound" in one for one in told(healthy, "note", "speech_tokenizer"))
+
+
+def test_a_model_that_speaks_is_heard_where_its_tokens_can_be_made_sound(tmp_path):
+    pipe = tiny_pipeline()
+    pipe.save_pretrained(tmp_path / "sounding")
+    assert {"semantic_model", "speech_tokenizer"} <= set(examine(tmp_path / "sounding").sounds)
+    pipe.speech_tokenizer.drop_sound()
+    pipe.save_pretrained(tmp_path / "reading")
+    reading = examine(tmp_path / "reading")
+    assert not {"semantic_model", "speech_tokenizer"} & set(reading.sounds)
+    assert any("cannot be heard" in one for one in told(reading, "note", "semantic_model"))
 
 
 # Broken models
