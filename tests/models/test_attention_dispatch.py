@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry, attention_backend
@@ -12,9 +14,24 @@ from flowdubber_hf.checkpoints.sources import bundled_checkpoints
 from flowdubber_hf.models.aligner import FlowDubberAlignerModel
 from flowdubber_hf.models.speech_tokenizer import FlowDubberSpeechTokenizer
 from flowdubber_hf.models.vector_field import FlowDubberVectorField
+from support.tiny_models import tiny_aligner
 
 
 FOLDER = bundled_checkpoints()["flowdubber-grid-tiny"]
+
+
+@pytest.fixture
+def counted() -> Iterator[set[str]]:
+    """The kinds of modules that a function registered as `counted` was called by."""
+    kinds: set[str] = set()
+
+    def attend(module, *given, **options):
+        kinds.add(type(module).__name__)
+        return sdpa_attention_forward(module, *given, **options)
+
+    AttentionInterface.register("counted", attend)
+    yield kinds
+    AttentionInterface._global_mapping.pop("counted")
 
 
 @torch.no_grad()
@@ -52,26 +69,20 @@ class TestTransformersModels:
         eager = kind.from_pretrained(FOLDER / part, dtype=torch.float32, attn_implementation="eager").eval()
         torch.testing.assert_close(result(eager), expected, atol=1e-4, rtol=1e-4)
 
-    def test_a_registered_function_is_called(self, kind, part, result):
-        called = []
-
-        def counted(*given, **options):
-            called.append(given[0])
-            return sdpa_attention_forward(*given, **options)
-
-        AttentionInterface.register("counted", counted)
-        try:
-            model = kind.from_pretrained(FOLDER / part, dtype=torch.float32, attn_implementation="counted").eval()
-            result(model)
-        finally:
-            AttentionInterface._global_mapping.pop("counted")
-        kinds = {type(module).__name__ for module in called}
-        names = {"aligner": {"FlowDubberAlignerAttention", "FlowDubberSemanticAttention"}}
-        assert kinds == names.get(part, {"FlowDubberPerceiverAttention"})
+    def test_a_registered_function_is_called(self, kind, part, result, counted):
+        result(kind.from_pretrained(FOLDER / part, dtype=torch.float32, attn_implementation="counted").eval())
+        assert counted == {{"aligner": "FlowDubberAlignerAttention"}.get(part, "FlowDubberPerceiverAttention")}
 
     def test_what_cannot_be_is_refused(self, kind, part, result):
         with pytest.raises(ValueError, match=r"(?i)flex"):
             kind.from_pretrained(FOLDER / part, attn_implementation="flex_attention")
+
+
+def test_states_that_are_attended_to_go_the_same_way(counted):
+    aligner = tiny_aligner(semantic_channel="attention", style_size=256)
+    aligner.config._attn_implementation = "counted"
+    fused(aligner)
+    assert counted == {"FlowDubberAlignerAttention", "FlowDubberSemanticAttention"}
 
 
 class TestVectorField:
