@@ -51,11 +51,18 @@ def timed_script(store: FeatureStore, clip: Clip) -> TimedScript:
     """A prepared clip as a [`TimedScript`]; commas and full stops of its text tell what its pauses are."""
     phones = store.phones(clip.id)
     own = Phonemization(phones.phonemes, phones.word_index, phones.words)
-    written = phonemize(clip.text) if _MARKS.search(clip.text or "") else own
-    script = assemble(own.words, own.pronunciations, written.breaks if written.words == own.words else own.breaks)
+    script = assemble(own.words, own.pronunciations, _breaks(clip.text, own))
     seconds = np.diff(phones.times, axis=1)[:, 0].astype(np.float32)
     ids, pauses = np.asarray(script.ids), np.asarray(script.pause_ids)
     return TimedScript(clip.id, clip.source, ids, pauses, seconds, store.style(clip.id))
+
+
+def _breaks(text: str | None, own: Phonemization) -> list[str] | None:
+    """What ends behind each word, by the text where it has these words; `None` for words alone."""
+    if text and not _MARKS.search(text):
+        return None
+    written = phonemize(text) if text else own
+    return written.breaks if written.words == own.words else own.breaks
 
 
 def read_teacher(path: str | Path) -> list[TimedScript]:
