@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import torch
 
@@ -47,14 +47,17 @@ def in_processes(model: str, clips: Sequence[Clip], num_proc: int, threads: int,
         {"video": str(video.absolute()), "script": script, "reference": str(voice.absolute())}
         for script, video, voice in clips
     ]
-    listing = folder / "listing.jsonl"
+    made = Path(mkdtemp(dir=folder))  # what is there already would not be dubbed again
+    listing = made / "listing.jsonl"
     named = [{**row, "output": f"{number}.wav"} for number, row in enumerate(rows)]
     listing.write_text("".join(json.dumps(row) + "\n" for row in named), encoding="utf-8")
     command = [sys.executable, "-m", "flowdubber_hf", "dub", "--batch", str(listing), "--model", model, "--quiet"]
-    command += ["--output", str(folder / f"by {num_proc}"), "--num-proc", str(num_proc), "--overwrite"]
+    command += ["--output", str(made / "dubs"), "--num-proc", str(num_proc)]
     before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if len(list((made / "dubs").glob("*.wav"))) != len(clips):
+        raise ValueError("not all clips were dubbed.")
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return spent, time.perf_counter() - clock
 
