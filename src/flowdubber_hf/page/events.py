@@ -315,6 +315,8 @@ def page_handler(dubber: Dubber, stops: Stops, store: Callable[[str], str]) -> C
                 yield (*_problem_texts(found.by_field), *unchanged)
                 return
             except Stopped:
+                # A generator that ends without a word is an error to gradio, which would stand over the last take.
+                yield (*_problem_texts({}), *unchanged)
                 return
             number = takes[-1].number + 1 if takes else 1
             take = keep(dub, request, number, Path(folder), store)
