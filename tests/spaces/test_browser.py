@@ -113,6 +113,7 @@ def set_number(page, name: str, value: float) -> None:
     field = page.get_by_label(name, exact=True)
     field.fill(str(value))
     field.press("Tab")
+    page.wait_for_timeout(300)  # the page takes a number on a moment later; a dub asked for before would have the old one
 
 
 def open_settings(page, **values: float) -> None:
@@ -388,6 +389,8 @@ def test_words_are_moved_dubs_stopped_and_script_and_settings_kept(open_page):
 
 def set_cell(page, row: int, column: int, text: str) -> None:
     page.locator(f"#moves [data-row='{row}'][data-col='{column}']").last.dblclick()
+    page.wait_for_function("document.activeElement.matches('#moves input, #moves textarea')")
+    page.wait_for_timeout(200)  # the cell puts its cursor behind what stands there
     page.keyboard.press("Control+a")
     page.keyboard.type(text)
     page.keyboard.press("Enter")

@@ -296,6 +296,8 @@ def film_handler(films: FilmDubber, stops: Stops, store: Callable[[str], str]) -
                 yield (*_texts(found.by_field), *unchanged)
                 return
             except Stopped:
+                # A generator that ends without a word is an error to gradio, which would stand over the last film.
+                yield (*_texts({}), *unchanged)
                 return
         downloads = (
             gr.DownloadButton(value=shown.files.get(kind), visible=kind in shown.files) for kind in FILM_DOWNLOADS
