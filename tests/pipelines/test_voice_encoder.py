@@ -3,6 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
 # SPDX-License-Identifier: Apache-2.0
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,9 +19,9 @@ from support.tiny_models import hearing_vector_field, tiny_pipeline
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def pipe() -> FlowDubberPipeline:
-    return tiny_pipeline(language_model=False, vector_field=hearing_vector_field())
+@pytest.fixture(scope="module", params=[0, 4], ids=["vector", "tokens"])
+def pipe(request) -> FlowDubberPipeline:
+    return tiny_pipeline(language_model=False, vector_field=hearing_vector_field(request.param))
 
 
 def mel(pipe: FlowDubberPipeline, **changed) -> torch.Tensor:
@@ -35,12 +37,14 @@ def test_a_new_voice_encoder_leaves_dubs_as_they_are():
 
 def test_what_is_heard_is_in_the_sound_not_in_the_timing(pipe):
     heard, other = pipe.prepare_voice(demo_voice(), 16000), pipe.prepare_voice(demo_voice(seed=1), 16000)
-    assert heard.timbre.shape == (256,) and (heard.timbre - other.timbre).abs().max() > 1e-3
+    assert heard.timbre.shape == (pipe.vector_field.voice_size,) and (heard.timbre - other.timbre).abs().max() > 1e-3
     field = pipe.vector_field
     try:
         with_ear, words = mel(pipe), pipe(**inputs(guidance_scale=1.0)).words
-        pipe.vector_field = type(field).from_config({**field.config, "voice_hidden_size": 0}).eval()
-        pipe.vector_field.load_state_dict({n: v for n, v in field.state_dict().items() if "voice_encoder" not in n})
+        pipe.vector_field = (
+            type(field).from_config({**field.config, "voice_hidden_size": 0, "num_voice_tokens": 0}).eval()
+        )
+        pipe.vector_field.load_state_dict({n: v for n, v in field.state_dict().items() if "voice_" not in n})
         assert (mel(pipe) - with_ear).abs().max() > 1e-3 and pipe(**inputs(guidance_scale=1.0)).words == words
         without = mel(pipe, without=["style"])
     finally:
@@ -63,9 +67,11 @@ def test_batch_and_prepared_give_what_single_calls_give(pipe):
 
 def test_a_voice_heard_by_another_model_is_refused(pipe):
     deaf = tiny_pipeline(language_model=False).prepare_voice(demo_voice(), 16000)
-    call = {**inputs(guidance_scale=1.0), "reference_audio": deaf, "reference_sampling_rate": None}
-    with pytest.raises(ValueError, match="has no voice encoder; prepare the voice"):
-        pipe(**call)
+    other = replace(deaf, timbre=torch.zeros(256 + 8))
+    for heard in (deaf, other):
+        call = {**inputs(guidance_scale=1.0), "reference_audio": heard, "reference_sampling_rate": None}
+        with pytest.raises(ValueError, match="no voice encoder, or another one; prepare the voice"):
+            pipe(**call)
 
 
 def test_saved_and_loaded_in_half_precision(pipe, tmp_path):

@@ -113,7 +113,9 @@ def set_number(page, name: str, value: float) -> None:
     field = page.get_by_label(name, exact=True)
     field.fill(str(value))
     field.press("Tab")
-    page.wait_for_timeout(300)  # the page takes a number on a moment later; a dub asked for before would have the old one
+    page.wait_for_timeout(
+        300
+    )  # the page takes a number on a moment later; a dub asked for before would have the old one
 
 
 def open_settings(page, **values: float) -> None:

@@ -75,12 +75,17 @@ def tiny_vector_field(**changed: Any) -> FlowDubberVectorField:
     )
 
 
-def hearing_vector_field() -> FlowDubberVectorField:
-    """A vector field whose voice encoder has learned something."""
+def hearing_vector_field(num_voice_tokens: int = 0) -> FlowDubberVectorField:
+    """A vector field whose voice encoder has learned something, and whose frames listen to its tokens."""
     torch.manual_seed(0)
-    field = tiny_vector_field(voice_hidden_size=8, num_voice_heads=2).eval()
+    sizes = {"voice_hidden_size": 8, "num_voice_heads": 2, "num_voice_tokens": num_voice_tokens}
+    field = tiny_vector_field(**sizes).eval()
     torch.nn.init.normal_(field.voice_encoder.style.weight)
     torch.nn.init.normal_(field.voice_encoder.style.bias)
+    if num_voice_tokens:
+        torch.nn.init.normal_(field.voice_encoder.tokens.weight)
+        for layer in field.prior_decoder.layers:
+            torch.nn.init.normal_(layer.voice_attention.told.weight)
     return field
 
 

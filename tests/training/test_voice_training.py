@@ -114,6 +114,23 @@ def test_a_new_voice_encoder_changes_no_loss_and_then_learns(store):
     assert all(weight.grad.abs().sum() > 0 for weight in hearing.model.vector_field.voice_encoder.parameters())
 
 
+def test_new_voice_tokens_change_no_loss_and_then_learn(store):
+    field = hearing_vector_field()
+    plain, asking = stage_of(store, field), stage_of(store, with_voice_encoder(field, 4))
+    batch = asking.batch(0, range(4))
+    asking.model.eval(), plain.model.eval()
+    losses = asking.model(batch)
+    torch.testing.assert_close(losses["loss"], plain.model(batch)["loss"])
+    losses["loss"].backward()
+    told = asking.model.vector_field.prior_decoder.layers[0].voice_attention.told
+    assert told.weight.grad.abs().sum() > 0
+    with torch.no_grad():
+        told.weight -= told.weight.grad
+    asking.model.zero_grad()
+    asking.model(batch)["loss"].backward()
+    assert asking.model.vector_field.voice_encoder.tokens.weight.grad.abs().sum() > 0
+
+
 def test_what_is_heard_moves_the_losses_not_the_timing(store):
     stage = stage_of(store, hearing_vector_field())
     stage.model.eval()
@@ -124,6 +141,12 @@ def test_what_is_heard_moves_the_losses_not_the_timing(store):
     row = {name: value[1:2] for name, value in batch.items()}
     alone = stage.batch(0, [1])
     assert torch.equal(alone["voice_mel"][0], row["voice_mel"][0, :, : alone["voice_mel"].shape[2]])
+
+
+@pytest.mark.parametrize("given", [{"voice_tokens": 8}, {"voice_tokens": -1, "voice_encoder": True}])
+def test_tokens_need_an_encoder_that_hears_them(given):
+    with pytest.raises(ValueError, match="needs --voice_encoder true"):
+        DubberArguments(dataset=["data"], output_dir="made", init_from="flowdubber-grid-tiny", **given)
 
 
 def test_an_adapter_and_a_new_voice_encoder_exclude_each_other(tmp_path):

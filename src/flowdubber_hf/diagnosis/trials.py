@@ -95,7 +95,7 @@ def try_voice_encoder(bench: Bench) -> Iterator[Finding]:
     heard = []
     for sound in (bench.voice, bench.voice[:half], bench.voice[half:], bench.other_voice):
         pieces = torch.from_numpy(voice_pieces(level_voice(sound.numpy()))).to(bench.device)
-        heard.append(field.hear(log_mel(pieces)).mean(0).float().cpu())
+        heard.append(field.hear(log_mel(pieces)).mean(0)[: field.config.style_size].float().cpu())
     whole, first, second, other = heard
     length = float(whole.norm())
     if not all(torch.isfinite(vector).all() for vector in heard):

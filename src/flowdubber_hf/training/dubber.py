@@ -208,10 +208,10 @@ def take_segments(sequence: torch.Tensor, starts: torch.Tensor, length: int) -> 
 
 
 def voices_of(vector_field: FlowDubberVectorField, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The voices `(B, style_size)` of a batch as prior and flow take them: style vectors, with what the vector field hears itself."""
+    """The voices of a batch as prior and flow take them: style vectors, with what the vector field hears itself."""
     if "voice_mel" not in batch:
         return batch["style"]
-    return batch["style"] + vector_field.hear(batch["voice_mel"], batch["voice_mask"])
+    return vector_field.voice(batch["style"], vector_field.hear(batch["voice_mel"], batch["voice_mask"]))
 
 
 def dubber_losses(

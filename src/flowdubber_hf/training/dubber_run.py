@@ -76,6 +76,12 @@ class DubberArguments(TrainingArguments):
         default=False,
         metadata={"help": "let the vector field hear the reference's mel too: a new voice encoder where it has none"},
     )
+    voice_tokens: int | None = field(
+        default=None,
+        metadata={
+            "help": "voice tokens, such as 32, that frames ask how the voice makes their sound; with --voice_encoder"
+        },
+    )
     preset: str = field(default="tiny", metadata={"help": "sizes of a new vector field: tiny or base"})
     semantic_features: str | None = field(
         default=None, metadata={"help": "folder of extract_semantic_features.py; without it no knowledge is used"}
@@ -167,6 +173,8 @@ class DubberArguments(TrainingArguments):
             raise ValueError(
                 "--lora_rank leaves the vector field's weights as they are; train a --voice_encoder without it."
             )
+        if self.voice_tokens is not None and (self.voice_tokens < 0 or not self.voice_encoder):
+            raise ValueError("--voice_tokens is a number from 0 and needs --voice_encoder true.")
         make_adapter(self)
         if self.push_to_hub and self.base_pipeline == NONE:
             raise ValueError("--push_to_hub sends the pipeline folder, and --base_pipeline none writes none.")
@@ -264,12 +272,22 @@ def with_channel(aligner: FlowDubberAlignerModel, channel: str, width: int | Non
     return made
 
 
-def with_voice_encoder(vector_field: FlowDubberVectorField) -> FlowDubberVectorField:
-    """The vector field with a voice encoder, a new one where it had none, which changes nothing yet."""
-    if vector_field.voice_encoder is not None:
+def with_voice_encoder(vector_field: FlowDubberVectorField, num_tokens: int | None = None) -> FlowDubberVectorField:
+    """The vector field with a voice encoder and `num_tokens` voice tokens (`None`: as many as it has): new ones, which change nothing
+    yet, where it had none."""
+    had = vector_field.config
+    tokens = had.num_voice_tokens if num_tokens is None else num_tokens
+    if had.voice_hidden_size and tokens == had.num_voice_tokens:
         return vector_field
-    made = FlowDubberVectorField.from_config(vector_field.config, voice_hidden_size=VOICE_HIDDEN_SIZE)
-    made.load_state_dict({**made.state_dict(), **vector_field.state_dict()})
+    width = had.voice_hidden_size or VOICE_HIDDEN_SIZE
+    made = FlowDubberVectorField.from_config(had, voice_hidden_size=width, num_voice_tokens=tokens)
+    new = made.state_dict()
+    kept = {
+        name: value
+        for name, value in vector_field.state_dict().items()
+        if name in new and new[name].shape == value.shape
+    }
+    made.load_state_dict({**new, **kept})
     return made
 
 
@@ -292,7 +310,7 @@ def make_model(
             **VECTOR_FIELD_PRESETS[arguments.preset], mel_mean=mean, mel_std=std, mel_settings=MEL_SETTINGS
         )
     if arguments.voice_encoder:
-        vector_field = with_voice_encoder(vector_field)
+        vector_field = with_voice_encoder(vector_field, arguments.voice_tokens)
     aligner = with_channel(aligner, arguments.semantic_channel or aligner.config.semantic_channel, width)
     aligner.lip_encoder.requires_grad_(False)
     if aligner.duration_predictor is not None:

@@ -177,6 +177,8 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         voice_hidden_size (`int`, defaults to 0): width of the voice encoder, which hears in the reference's mel what the style
             vector does not say; 0 for none.
         num_voice_layers, num_voice_heads (`int`): its convolutions and learned queries (3, 4).
+        num_voice_tokens (`int`, defaults to 0): voice tokens, as wide as the voice encoder, that it hears beside; every frame of the
+            prior asks them how the voice makes its sound.
 
     Source: the paper's flow-based voice enhancing. Both branches of the guidance use the same prior weights.
     """
@@ -215,6 +217,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         voice_hidden_size: int = 0,
         num_voice_layers: int = 3,
         num_voice_heads: int = 4,
+        num_voice_tokens: int = 0,
     ):
         super().__init__()
         if shortest_step is not None and not 0 < shortest_step <= 1:
@@ -223,6 +226,8 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             raise ValueError("`channels` needs at least one stage.")
         if mel_std <= 0:
             raise ValueError(f"`mel_std` must be positive, got {mel_std}.")
+        if num_voice_tokens and not voice_hidden_size:
+            raise ValueError("`num_voice_tokens` needs a voice encoder that hears them; give `voice_hidden_size` too.")
         self.prior_decoder = FlowDubberStylePrior(
             num_mels,
             fused_size,
@@ -235,6 +240,8 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             postnet_size,
             prior_dropout,
             attention_window,
+            num_voice_tokens,
+            voice_hidden_size,
         )
         self.time_input_size = 2 * num_mels
         time_size = 4 * channels[0]
@@ -271,7 +278,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         self.voice_encoder = None
         if voice_hidden_size:
             voice = (voice_hidden_size, num_voice_layers, num_voice_heads)
-            self.voice_encoder = FlowDubberVoiceEncoder(num_mels, *voice, style_size, dropout)
+            self.voice_encoder = FlowDubberVoiceEncoder(num_mels, *voice, style_size, dropout, num_voice_tokens)
         self.gradient_checkpointing = False
 
     @property
@@ -290,7 +297,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
     @apply_forward_hook
     def hear(self, voice_mel: torch.Tensor, voice_mask: torch.Tensor | None = None) -> torch.Tensor:
         """
-        What is to be added to a voice's style vector, before it goes to [`prior`] and to the velocity.
+        What the model hears in a voice itself; [`voice`] joins it to the style vector.
 
         Args:
             voice_mel (`torch.Tensor` of shape `(B, 80, T)`): natural-log mel of the reference.
@@ -298,7 +305,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
                 particular, to which nothing is added.
 
         Returns:
-            `torch.Tensor` of shape `(B, style_size)`.
+            `torch.Tensor` of shape `(B, voice_size)`: what is added to the style vector, then the voice tokens in a row.
 
         Raises:
             ValueError: the model has no voice encoder.
@@ -309,6 +316,29 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             )
         return self.voice_encoder(self.normalize(voice_mel), real_positions(voice_mask))
 
+    @property
+    def voice_size(self) -> int:
+        """Width of a voice: that of the style vector and of all voice tokens."""
+        return self.config.style_size + self.config.num_voice_tokens * self.config.voice_hidden_size
+
+    def voice(self, style: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+        """
+        A voice as [`prior`] and the velocity take it: the style vector with what was heard beside it.
+
+        Args:
+            style (`torch.Tensor` of shape `(B, style_size)`): style vectors.
+            heard (`torch.Tensor` of shape `(B, voice_size)`): of [`hear`].
+
+        Returns:
+            `torch.Tensor` of shape `(B, voice_size)`.
+        """
+        return heard + F.pad(style, (0, heard.shape[-1] - style.shape[-1]))
+
+    def _voice_tokens(self, voice: torch.Tensor) -> torch.Tensor | None:
+        """`(B, tokens, voice_hidden_size)`; none of a voice that is a style vector alone."""
+        tokens = voice[:, self.config.style_size :]
+        return tokens.unflatten(-1, (self.config.num_voice_tokens, -1)) if tokens.shape[-1] else None
+
     @apply_forward_hook
     def prior(self, fused: torch.Tensor, style: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """
@@ -316,13 +346,14 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
 
         Args:
             fused (`torch.Tensor` of shape `(B, T, fused_size)`): the aligner's sequence at the mel rate.
-            style (`torch.Tensor` of shape `(B, style_size)`): style vector of the reference.
+            style (`torch.Tensor` of shape `(B, style_size)` or `(B, voice_size)`): style vector of the reference, or its [`voice`].
             mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): True on real frames.
 
         Returns:
             `torch.Tensor` of shape `(B, 80, T)`, normalised mel.
         """
-        return self.prior_decoder(fused, style, real_positions(mask)).transpose(1, 2)
+        tokens, style = self._voice_tokens(style), style[:, : self.config.style_size]
+        return self.prior_decoder(fused, style, real_positions(mask), tokens).transpose(1, 2)
 
     def guided_prior(
         self,
@@ -384,7 +415,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         Args:
             hidden_states (`torch.Tensor` of shape `(B, 80, T)`): whose shape, device and dtype count.
             timesteps (`torch.Tensor` of shape `(steps,)`): the times at which it will be evaluated; see [`FlowDubberFieldConditions.at`].
-            style (`torch.Tensor` of shape `(B, style_size)`), attention_mask (`(B, T)`, bool, *optional*): those of `forward`.
+            style (`torch.Tensor` of shape `(B, style_size)` or `(B, voice_size)`), attention_mask (`(B, T)`, bool, *optional*): those of `forward`.
             steps (`torch.Tensor` of shape `(steps,)`, *optional*): how far each goes, 0 to 1; see `shortest_step`.
 
         Raises:
@@ -406,7 +437,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         return FlowDubberFieldConditions(
             tuple(masks),
             tuple(plans),
-            tuple(norm.read_style(style) for _, norm in self._stages),
+            tuple(norm.read_style(style[:, : self.config.style_size]) for _, norm in self._stages),
             tuple(stage.resnet.time(time)[:, None] for stage, _ in self._stages),
         )
 
@@ -439,7 +470,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             hidden_states (`torch.Tensor` of shape `(B, 80, T)`): phi_t; T a multiple of `length_multiple`.
             timestep (`torch.Tensor` of shape `(B,)` or scalar): t, 0 is noise and 1 is speech.
             prior (`torch.Tensor` of shape `(B, 80, T)`): mu_SATL.
-            style (`torch.Tensor` of shape `(B, style_size)`): style vector.
+            style (`torch.Tensor` of shape `(B, style_size)` or `(B, voice_size)`): style vector or [`voice`].
             attention_mask (`torch.Tensor` of shape `(B, T)`, bool, *optional*): True on real frames.
             return_dict (`bool`, defaults to `True`): an output object or a tuple.
             conditions ([`FlowDubberFieldConditions`], *optional*): what [`prepare`] made of timestep, style and mask, which are then

@@ -17,6 +17,9 @@ class FlowDubberVoiceEncoder(nn.Module):
     The style encoder was trained to tell speakers apart; this one to make them sound as they do. One vector is too little to
     carry what is said. It begins at zero: a model that goes on from one without it starts where that ended.
 
+    With `num_tokens`, as many further queries each give the mean of the frames that they choose: voice tokens, how the voice makes
+    some kind of sound, from which [`FlowDubberVoiceAttention`] takes what each phoneme needs.
+
     Args:
         num_mels: bins.
         hidden_size: channels.
@@ -24,19 +27,27 @@ class FlowDubberVoiceEncoder(nn.Module):
         num_heads: learned queries, which share the channels.
         style_size: of the result.
         dropout: of what the queries found.
+        num_tokens: voice tokens.
 
     Raises:
         ValueError: channels that cannot be shared.
     """
 
     def __init__(
-        self, num_mels: int, hidden_size: int, num_layers: int, num_heads: int, style_size: int, dropout: float
+        self,
+        num_mels: int,
+        hidden_size: int,
+        num_layers: int,
+        num_heads: int,
+        style_size: int,
+        dropout: float,
+        num_tokens: int = 0,
     ):
         super().__init__()
-        if hidden_size < 0 or num_layers < 0 or num_heads < 1 or hidden_size % num_heads:
+        if hidden_size < 0 or min(num_layers, num_tokens) < 0 or num_heads < 1 or hidden_size % num_heads:
             raise ValueError(
                 f"`voice_hidden_size` ({hidden_size}) must be a multiple of `num_voice_heads` ({num_heads}), and "
-                f"`num_voice_layers` ({num_layers}) not negative."
+                f"`num_voice_layers` ({num_layers}) and `num_voice_tokens` ({num_tokens}) not negative."
             )
         self.num_heads = num_heads
         self.entry = TimeConv(num_mels, hidden_size, 5)
@@ -53,21 +64,31 @@ class FlowDubberVoiceEncoder(nn.Module):
         nn.init.zeros_(self.style.bias)
         # A style vector has the length 1: steps of the optimiser that suit other layers would drown it.
         self.scale = style_size**-0.5
+        self.tokens = nn.Linear(hidden_size, num_tokens, bias=False) if num_tokens else None
 
     def forward(self, mel: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """`(B, num_mels, T)` normalised mel and `(B, T)` bool mask to `(B, style_size)`, zeros in rows without a real frame."""
+        """`(B, num_mels, T)` normalised mel and `(B, T)` bool mask to `(B, style_size + num_tokens * hidden_size)`, zeros in rows
+        without a real frame."""
         states = F.silu(self.entry_norm(self.entry(mel.transpose(1, 2), mask)))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             states = states + F.silu(norm(conv(states, mask)))
-        style = self.scale * self.style(self.dropout(self.found_norm(self._pool(states, mask))))
-        return style if mask is None else style * mask.any(1, keepdim=True)
+        heard = self.scale * self.style(self.dropout(self.found_norm(self._pool(states, mask))))
+        if self.tokens is not None:
+            means = self._weights(self.tokens, states, mask).transpose(1, 2) @ states.float()
+            heard = torch.cat([heard, means.flatten(1).to(heard.dtype)], dim=-1)
+        return heard if mask is None else heard * mask.any(1, keepdim=True)
+
+    @staticmethod
+    def _weights(queries: nn.Linear, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """`(B, T, queries)` float32: how much of each query falls on each frame."""
+        logits = queries(states).float()
+        if mask is not None:
+            logits = logits.masked_fill(~mask[..., None], torch.finfo(torch.float32).min)
+        return logits.softmax(1)
 
     def _pool(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """`(B, T, C)` to `(B, 2 C)`: mean and standard deviation of each query's channels, by its weights over time."""
-        logits = self.queries(states).float()
-        if mask is not None:
-            logits = logits.masked_fill(~mask[..., None], torch.finfo(torch.float32).min)
-        weights = logits.softmax(1)[..., None]
+        weights = self._weights(self.queries, states, mask)[..., None]
         channels = states.float().unflatten(-1, (self.num_heads, -1))
         mean = (weights * channels).sum(1)
         spread = (weights * (channels - mean[:, None]).square()).sum(1).clamp(min=1e-6).sqrt()

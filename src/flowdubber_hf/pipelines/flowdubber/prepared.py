@@ -48,7 +48,7 @@ class PreparedVoice:
 
     Attributes:
         style: `(256,)`, of the style encoder.
-        timbre: `(256,)`, what the vector field hears beside it and adds to it; `None` where it has no voice encoder.
+        timbre: `(voice_size,)`, what the vector field hears beside it; `None` where it has no voice encoder.
         global_tokens, semantic_tokens: `(32,)` and `(length,)` codes for the language model; `None` where there is none or the
             voice was read for a dub `without` it.
         warnings: what is wrong with the recording, one sentence each.

@@ -214,19 +214,19 @@ class ReadingMixin:
         return pad_clips(ready.clips, not ready.cue and "lips" not in ready.without, device), style
 
     def _voices_of(self, ready: PreparedDub, style: torch.Tensor) -> torch.Tensor:
-        """The voices `(B, 256)` as prior and flow take them: the style vectors, with what the vector field heard itself. The aligner
+        """The voices as prior and flow take them: the style vectors, with what the vector field heard itself. The aligner
         keeps to the style vectors, so that the timing does not depend on it."""
         if "style" in ready.without or self.vector_field.voice_encoder is None:
             return style
-        return style + torch.stack([self._timbre_of(voice) for voice in ready.voices]).to(style)
+        heard = torch.stack([self._timbre_of(voice) for voice in ready.voices])
+        return self.vector_field.voice(style, heard.to(style))
 
-    @staticmethod
-    def _timbre_of(voice: PreparedVoice) -> torch.Tensor:
+    def _timbre_of(self, voice: PreparedVoice) -> torch.Tensor:
         """What the vector field heard in a voice."""
-        if voice.timbre is None:
+        if voice.timbre is None or voice.timbre.shape[-1] != self.vector_field.voice_size:
             raise ValueError(
-                "`reference_audio` was heard by a model whose vector field has no voice encoder; prepare the voice with "
-                "`prepare_voice` of this pipeline."
+                "`reference_audio` was heard by a model whose vector field has no voice encoder, or another one; prepare the voice "
+                "with `prepare_voice` of this pipeline."
             )
         return voice.timbre
 
@@ -278,7 +278,7 @@ class ReadingMixin:
         return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks), timbre=timbre)
 
     def _hear_timbre(self, sound: np.ndarray) -> torch.Tensor:
-        """What the vector field hears in a reference `(samples,)`, the mean over its pieces, `(256,)` float32."""
+        """What the vector field hears in a reference `(samples,)`, the mean over its pieces, `(voice_size,)` float32."""
         field, heard = self.vector_field, []
         for part in torch.from_numpy(voice_pieces(sound)).split(_PIECES_TOGETHER):
             heard.append(field.hear(log_mel(part.to(self._execution_device)).to(field.dtype)).float())
