@@ -40,7 +40,7 @@ def test_a_new_one_adds_nothing_and_leaves_the_rest():
 @torch.no_grad()
 def test_new_tokens_tell_nothing_and_leave_the_rest():
     field, fused = hearing(), torch.randn(2, 24, 32)
-    grown = with_voice_encoder(field, 4)
+    grown = with_voice_encoder(field, 4).eval()
     assert grown.voice_size == 256 + 4 * 8 and with_voice_encoder(grown, 4) is with_voice_encoder(grown) is grown
     style, sounds = torch.randn(2, 256), mel(30, 2)
     heard = field.hear(sounds)
@@ -48,7 +48,7 @@ def test_new_tokens_tell_nothing_and_leave_the_rest():
     voice = grown.voice(style, grown.hear(sounds))
     torch.testing.assert_close(voice[:, :256], style + heard)
     torch.testing.assert_close(grown.prior(fused, voice), field.prior(fused, field.voice(style, heard)))
-    shrunk = with_voice_encoder(grown, 0)
+    shrunk = with_voice_encoder(grown, 0).eval()
     assert set(shrunk.state_dict()) == set(field.state_dict())
     torch.testing.assert_close(shrunk.hear(sounds), heard)
 
