@@ -87,7 +87,7 @@ STAGES = {
         "train_durations", ("aligner",), 64, sized=False, parts=("aligner",), states="spoken"
     ),
     "dubber": dubber_stage(),
-    "dubber_voice": dubber_stage("--voice_encoder", "true"),
+    "dubber_voice": dubber_stage("--voice_encoder", "true", "--voice_tokens", "32"),
     "dubber_few_steps": dubber_stage("--distill_steps", "8", parts=("aligner", "vector_field")),
     "vocoder": Stage("train_vocoder", ("vocoder",), 8),
     "speech_tokenizer": Stage("train_speech_tokenizer", ("speech_tokenizer",), 8),
