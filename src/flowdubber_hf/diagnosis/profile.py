@@ -15,6 +15,7 @@ import torch
 from ..demo import DEMO_SCRIPT
 from ..pipelines.flowdubber import FlowDubberPipeline
 from ..processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE
+from ..sampling import DEFAULT_GUIDANCE_SCALE
 
 
 #: What each stage of a call does, in their order.
@@ -90,7 +91,7 @@ def profile_dub(pipe: FlowDubberPipeline, frames: np.ndarray, voice: np.ndarray,
             fps=VIDEO_FRAME_RATE,
             reference_audio=voice,
             reference_sampling_rate=SAMPLING_RATE,
-            guidance_scale=1.0 if pipe.semantic_model is None else 1.4,
+            guidance_scale=1.0 if pipe.semantic_model is None else DEFAULT_GUIDANCE_SCALE,
             generator=torch.Generator("cpu").manual_seed(0),
             callback_on_stage=marks,
         )

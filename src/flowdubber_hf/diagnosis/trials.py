@@ -18,6 +18,7 @@ from ..processing.audio import SAMPLING_RATE, VIDEO_FRAME_RATE, log_mel, resampl
 from ..processing.lips import FlowDubberLipFeatureExtractor
 from ..processing.references import level_voice, voice_pieces
 from ..processing.text import phonemize
+from ..sampling import DEFAULT_GUIDANCE_SCALE
 from .findings import NOTE, OK, WRONG, Finding, judge_sound, judge_tokens
 
 
@@ -289,7 +290,7 @@ def try_dub(bench: Bench, pipe: FlowDubberPipeline) -> Iterator[Finding]:
         reference_audio=bench.voice.numpy(),
         reference_sampling_rate=SAMPLING_RATE,
         num_inference_steps=DUB_STEPS,
-        guidance_scale=1.0 if pipe.semantic_model is None else 1.4,
+        guidance_scale=1.0 if pipe.semantic_model is None else DEFAULT_GUIDANCE_SCALE,
         generator=torch.Generator("cpu").manual_seed(0),
     )
     sound = torch.from_numpy(dub.audios[0])

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..sampling import DEFAULT_STEPS
+from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS
 from .dubbing import Dubber
 from .limits import Problems, Request
 
@@ -48,7 +48,7 @@ def api_handler(dubber: Dubber):
         own_sound: bool = False,
         consent: bool = False,
         steps: int = DEFAULT_STEPS,
-        guidance_scale: float = 1.4,
+        guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
         seed: int = 0,
         takes: int = 1,
         temperature: float | None = None,

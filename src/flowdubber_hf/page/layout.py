@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..sampling import DEFAULT_STEPS
+from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS
 from .draft import can_draft
 from .dubbing import Dubber
 from .history import Take, keep
@@ -280,7 +280,7 @@ def _settings(dubber: Dubber) -> dict[str, Any]:
         ),
         "guidance_scale": gr.Slider(
             *GUIDANCE,
-            value=1.4 if dubber.can_guide else 1.0,
+            value=DEFAULT_GUIDANCE_SCALE if dubber.can_guide else 1.0,
             step=0.1,
             label="Guidance",
             info="How much the speech plan is stressed; 1 is none and is faster.",

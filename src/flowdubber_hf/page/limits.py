@@ -14,7 +14,7 @@ from ..processing.audio import SAMPLING_RATE, load_audio
 from ..processing.references import check_reference
 from ..processing.text import Phonemization, phonemize
 from ..processing.video import MAX_VIDEO_SECONDS, VideoInfo, probe_video
-from ..sampling import DEFAULT_STEPS
+from ..sampling import DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS
 
 
 MIN_CLIP_SECONDS, MAX_CLIP_SECONDS = 0.4, 20.0  # the latter where nothing else is asked for
@@ -87,7 +87,7 @@ class Request:
     own_sound: bool = False
     consent: bool = False
     steps: int = DEFAULT_STEPS
-    guidance_scale: float = 1.4
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     seed: int = 0
     takes: int = 1
     temperature: float | None = None

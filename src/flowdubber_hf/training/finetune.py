@@ -22,6 +22,7 @@ from ..data.prepare import PrepareSettings, prepare
 from ..dubbing.loading import model_folder
 from ..evaluation.settings import EvaluateSettings
 from ..libraries import quiet_libraries
+from ..sampling import DEFAULT_GUIDANCE_SCALE
 from ..work.files import replace_file, replace_folder
 from ..work.hashing import hash_checkpoint
 from ..work.reading import read_json
@@ -238,7 +239,7 @@ class _Work:
             pairing=pairing,
             model=model,
             metrics=measures([one.text for one in self.held_out]),
-            guidance_scale=1.4 if self.has_language_model else 1.0,
+            guidance_scale=DEFAULT_GUIDANCE_SCALE if self.has_language_model else 1.0,
             limit=MAX_HEARD,
             seed=self.settings.seed,
             device="auto",
