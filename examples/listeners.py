@@ -51,5 +51,11 @@ def whisper(folder: Path) -> Listener:
 
 
 def written_out(heard: str) -> str:
-    """What was heard with its numbers and abbreviations as words, since "20 minutes" is not another thing than "twenty minutes"."""
-    return " ".join(word.text for word in english.spoken_words(heard) if word.ipa) if heard else ""
+    """What was heard with its numbers and abbreviations as words, since "20 minutes" is not another thing than "twenty minutes".
+
+    Of a sound that it does not know Whisper now and then writes another alphabet: those words are wrong as they stand.
+    """
+    try:
+        return " ".join(word.text for word in english.spoken_words(heard) if word.ipa) if heard else ""
+    except ValueError:
+        return heard

@@ -289,3 +289,12 @@ def test_the_page_has_the_section_that_the_figures_go_to(repository):
     text = (repository / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert "<!-- figures free_text -->\n" in text
     assert "<!-- end figures free_text -->" in text
+
+
+def test_what_whisper_writes_is_written_out(script):
+    written_out = load_script(Path(script.__file__).parents[1], "listeners").written_out
+    assert written_out("It's 20 past two, Mr. Hale.") == "It's twenty past two mister Hale"
+    assert written_out("") == ""
+    # Another alphabet stands for a sound that it did not know: wrong words, not an end of the measurement.
+    assert written_out("\uc5b4\ucc28 hello") == "\uc5b4\ucc28 hello"
+    assert functional.word_errors("hello there", written_out("\uc5b4\ucc28 hello")).errors == 2
