@@ -29,7 +29,6 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -43,15 +42,15 @@ from flowdubber_hf.data.forced_alignment import align
 from flowdubber_hf.data.rooms import Room, at_level
 from flowdubber_hf.demo import make_talking_head
 from flowdubber_hf.processing.sound import resample
-from flowdubber_hf.processing.text import Phonemization
 from flowdubber_hf.work.files import replace_file
 from flowdubber_hf.work.reading import parse_json, read_text
 from flowdubber_hf.work.workers import run_in_processes
+from made_speech import claim_folder, intervals, write_listing
 from teacher_sentences import draw_sentences
 from teachers import TEACHERS, Spoken, Teacher, Voice, draw_voice
 
 
-SETTINGS, LISTING, ROWS = "settings.json", "metadata.jsonl", "rows"
+ROWS = "rows"
 LISTED_EVERY = 50  # sentences
 # Seconds between the starts of a word, apart from what all words of the sentence have in common.
 MAX_DISAGREEMENT = 0.15
@@ -93,13 +92,7 @@ def check_args(args: argparse.Namespace) -> None:
         "books": [book.name for book in args.books],
         "seed": args.seed,
     }
-    kept = args.output / SETTINGS
-    if not kept.exists():
-        if args.output.is_dir() and any(args.output.iterdir()):
-            raise ValueError(f"{args.output} holds something else; give a new folder.")
-        replace_file(kept, json.dumps(settings, indent=1).encode())
-    elif parse_json(read_text(kept), kept) != settings:
-        raise ValueError(f"{args.output} was made with other settings ({kept}); give them again, or a new folder.")
+    claim_folder(args.output, settings)
 
 
 @dataclass(frozen=True)
@@ -170,20 +163,6 @@ def timed(sound: np.ndarray, spoken: Spoken, size: float) -> list[tuple[float, f
     return times
 
 
-def intervals(spoken: Phonemization, times: Sequence[tuple[float, float]]) -> dict[str, list[list[Any]]]:
-    """`words` and `phones` as `flowdubber prepare` reads them."""
-    said = [
-        (index, phoneme, round(start, 4), round(end, 4))
-        for index, phoneme, (start, end) in zip(spoken.word_index, spoken.phonemes, times, strict=True)
-        if index >= 0
-    ]
-    words = []
-    for index, word in enumerate(spoken.words):
-        inside = [(start, end) for of, _, start, end in said if of == index]
-        words.append([word, inside[0][0], inside[-1][1]])
-    return {"words": words, "phones": [[phoneme, start, end] for _, phoneme, start, end in said]}
-
-
 def make(output: Path, teacher: Teacher, item: Item) -> dict[str, Any]:
     """Says a sentence and writes its files, the row last; the row, or `left_out` with the reason."""
     row: dict[str, Any] = {"number": item.number, "text": item.text, "speaker": item.voice.name}
@@ -194,13 +173,14 @@ def make(output: Path, teacher: Teacher, item: Item) -> dict[str, Any]:
         times = timed(sound, spoken, item.voice.size)
         sound = at_level(sound if item.room is None else item.room.sound(sound), item.level)
         row |= {"source": f"{teacher.name}-drawn" if item.head else teacher.name, "audio": f"{item.name}.flac"}
-        row |= intervals(spoken.phonemization, times)
+        said = spoken.phonemization
+        row |= intervals(said.words, said.phonemes, said.word_index, times)
         replace_file(output / row["audio"], encode_audio(np.round(sound * 32767).astype(np.int16)))
         if item.head:
             row["video"] = f"{item.name}.mp4"
             timeline = [
                 {"phoneme": phoneme, "start": start, "end": end}
-                for phoneme, (start, end) in zip(spoken.phonemization.phonemes, times, strict=True)
+                for phoneme, (start, end) in zip(said.phonemes, times, strict=True)
                 if end > start  # a pause that was not made
             ]
             make_talking_head(item.text, output / row["video"], overwrite=True, timeline=timeline)
@@ -225,14 +205,10 @@ def make_in_process(output: Path, given: tuple[tuple[str, Any], ...], item: Item
     return make(output, teacher_of(*given), item)
 
 
-def write_listing(output: Path, rows: dict[int, dict[str, Any]]) -> None:
+def list_rows(output: Path, rows: dict[int, dict[str, Any]]) -> None:
     """The rows of what could be said, in order."""
-    columns = [
-        {key: value for key, value in row.items() if key != "number"}
-        for _, row in sorted(rows.items())
-        if "left_out" not in row
-    ]
-    replace_file(output / LISTING, "".join(json.dumps(row) + "\n" for row in columns).encode())
+    said = [row for _, row in sorted(rows.items()) if "left_out" not in row]
+    write_listing(output, ({key: value for key, value in row.items() if key != "number"} for row in said))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -250,7 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
             rows[row["number"]] = row
             progress.update()
             if len(rows) % LISTED_EVERY == 0:
-                write_listing(args.output, rows)
+                list_rows(args.output, rows)
 
         try:
             if args.num_proc == 1:
@@ -261,7 +237,7 @@ def main(arguments: list[str] | None = None) -> None:
                 for item in lost:
                     done({"number": item.number, "left_out": "its process was ended."})
         finally:
-            write_listing(args.output, rows)
+            list_rows(args.output, rows)
     left_out = Counter(row["left_out"].partition(" by ")[0] for row in rows.values() if "left_out" in row)
     print(f"{len(rows) - left_out.total()} sentences in {args.output}; left out: {left_out.total()}")
     for reason, times in left_out.most_common(5):

@@ -15,7 +15,6 @@ are taken, and their rights are those of the recordings. Finished clips are kept
 # SPDX-License-Identifier: Apache-2.0
 
 import argparse
-import json
 import random
 import sys
 from collections.abc import Iterator
@@ -30,10 +29,9 @@ from flowdubber_hf.data.features import Clip, FeatureStore
 from flowdubber_hf.processing.audio import SAMPLING_RATE
 from flowdubber_hf.processing.sound import resample
 from flowdubber_hf.work.files import replace_file
-from flowdubber_hf.work.reading import parse_json, read_text
+from made_speech import claim_folder, intervals, write_listing
 
 
-SETTINGS, LISTING = "settings.json", "metadata.jsonl"
 SMALLER, LARGER = (0.86, 0.94), (1.06, 1.16)  # of the recorded size; nearer ones would hardly be other voices
 MAX_SECONDS = 15.0
 
@@ -56,14 +54,7 @@ def check_args(args: argparse.Namespace) -> None:
     """
     if args.sizes < 1:
         raise ValueError(f"--sizes must be at least 1, got {args.sizes}.")
-    settings = {"sizes": args.sizes, "seed": args.seed}
-    kept = args.output / SETTINGS
-    if not kept.exists():
-        if args.output.is_dir() and any(args.output.iterdir()):
-            raise ValueError(f"{args.output} holds something else; give a new folder.")
-        replace_file(kept, json.dumps(settings, indent=1).encode())
-    elif parse_json(read_text(kept), kept) != settings:
-        raise ValueError(f"{args.output} was made with other settings ({kept}); give them again, or a new folder.")
+    claim_folder(args.output, {"sizes": args.sizes, "seed": args.seed})
 
 
 def draw_size(speaker: str, number: int, seed: int) -> float:
@@ -74,23 +65,13 @@ def draw_size(speaker: str, number: int, seed: int) -> float:
 def resized(store: FeatureStore, clip: Clip, number: int, size: float) -> tuple[dict[str, Any], np.ndarray]:
     """The row of `metadata.jsonl` and the sound `(samples,)` int16 of a clip in another size."""
     aligned = store.phones(clip.id)
-    said = [
-        (index, phoneme, *(round(float(size * time), 4) for time in times))
-        for index, phoneme, times in zip(aligned.word_index, aligned.phonemes, aligned.times, strict=True)
-        if index >= 0
-    ]
-    words = []
-    for index, word in enumerate(aligned.words):
-        inside = [(start, end) for of, _, start, end in said if of == index]
-        words.append([word, inside[0][0], inside[-1][1]])
     row = {
         "text": clip.text,
         "speaker": f"{clip.speaker}-{number}",
         "source": f"{clip.source}-resized",
         "audio": f"{clip.id}-{number}.flac",
-        "words": words,
-        "phones": [[phoneme, start, end] for _, phoneme, start, end in said],
     }
+    row |= intervals(aligned.words, aligned.phonemes, aligned.word_index, size * aligned.times)
     sound = resample(store.audio(clip.id), round(SAMPLING_RATE / size))
     return row, np.round(np.clip(sound, -1, 1) * 32767).astype(np.int16)
 
@@ -117,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not (args.output / row["audio"]).is_file():
             replace_file(args.output / row["audio"], encode_audio(sound))
         rows.append(row)
-    replace_file(args.output / LISTING, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    write_listing(args.output, rows)
     print(f"{len(rows)} clips of {len({row['speaker'] for row in rows})} voices in {args.output}")
 
 
