@@ -274,20 +274,22 @@ def with_channel(aligner: FlowDubberAlignerModel, channel: str, width: int | Non
 
 def with_voice_encoder(vector_field: FlowDubberVectorField, num_tokens: int | None = None) -> FlowDubberVectorField:
     """The vector field with a voice encoder and `num_tokens` voice tokens (`None`: as many as it has): new ones, which change nothing
-    yet, where it had none."""
+    yet, where it had none.
+
+    Raises:
+        ValueError: it has another number of voice tokens.
+    """
     had = vector_field.config
     tokens = had.num_voice_tokens if num_tokens is None else num_tokens
     if had.voice_hidden_size and tokens == had.num_voice_tokens:
         return vector_field
+    if had.num_voice_tokens:
+        raise ValueError(
+            f"--voice_tokens {tokens}: the vector field has {had.num_voice_tokens}; leave the option out."
+        )
     width = had.voice_hidden_size or VOICE_HIDDEN_SIZE
     made = FlowDubberVectorField.from_config(had, voice_hidden_size=width, num_voice_tokens=tokens)
-    new = made.state_dict()
-    kept = {
-        name: value
-        for name, value in vector_field.state_dict().items()
-        if name in new and new[name].shape == value.shape
-    }
-    made.load_state_dict({**new, **kept})
+    made.load_state_dict({**made.state_dict(), **vector_field.state_dict()})
     return made
 
 

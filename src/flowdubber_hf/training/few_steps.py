@@ -85,7 +85,7 @@ def check_teacher_steps(steps: int) -> None:
 def conditions(
     model: FlowDubberTrainingModel, batch: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Noise of the temperature of a dub `(B, 80, T)`, prior `(B, 80, T)`, voices `(B, style_size)` and mask `(B, T)` of a joint batch's
+    """Noise of the temperature of a dub `(B, 80, T)`, prior `(B, 80, T)`, voices (see `voices_of`) and mask `(B, T)` of a joint batch's
     segments (see [`~training.dubber.dubber_losses`])."""
     aligner, field = model.aligner, model.vector_field
     encoding = encoded(aligner, batch)
