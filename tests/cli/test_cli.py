@@ -240,6 +240,7 @@ def test_wrong_command_line(capsys, argv):
         ("guidance_scale", "nan", ["--guidance-scale"]),
         ("guidance_scale", "strong", ["--guidance-scale"]),
         ("style_guidance_scale", 6, ["--style-guidance-scale"]),
+        ("colour_match", 1.5, ["--colour-match"]),
         ("temperature", -1, ["temperature"]),
         ("seed", -1, ["--seed"]),
         ("device", "abacus", ["--device abacus"]),

@@ -18,7 +18,7 @@ def settings(**changed):
 
 def test_options_of_the_dub_reach_the_pipeline():
     plain = call_arguments(settings())
-    assert plain == {"guidance_scale": 1.4, "style_guidance_scale": None, "temperature": None}
+    assert plain == {"guidance_scale": 1.4, "style_guidance_scale": None, "colour_match": None, "temperature": None}
     full = call_arguments(settings(steps=2, sway=-1.0, temperature=0.5))
     assert full["sigmas"] == pytest.approx([1.0, 1 - (0.5 - (2**-0.5 - 0.5))])
     with pytest.raises(ValueError, match="sway"):

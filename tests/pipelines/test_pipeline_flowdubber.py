@@ -433,6 +433,8 @@ def test_progress_bar(capfd):
         ({"guidance_scale": float("nan")}, "guidance_scale"),
         ({"guidance_scale": -1.0}, "guidance_scale"),
         ({"style_guidance_scale": 6}, "style_guidance_scale"),
+        ({"colour_match": 1.1}, "colour_match"),
+        ({"colour_match": float("nan")}, "colour_match"),
         ({"style_guidance_scale": float("nan")}, "style_guidance_scale"),
         ({"temperature": -0.1}, "temperature"),
         ({"semantic_temperature": -1.0}, "semantic_temperature"),

@@ -103,7 +103,7 @@ def add_dub(commands: Any) -> None:
             "sampling_rate": "Hz",
             "samples": "of the dub",
             "words": "word, start and end in seconds of each word",
-            "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, style_guidance_scale, temperature, "
+            "settings": "script, reference_text, lexicon, mouth_box, steps, guidance_scale, style_guidance_scale, colour_match, temperature, "
             "seed, best_of, turn, timing, transcode, keep_sound, model, device",
             "warnings": "what you should know: lost faces, damaged files, words that are guessed or not said",
             "takes": "with --best-of: seed, similarity, wrong_words and kept of each",
@@ -119,7 +119,7 @@ def add_dub(commands: Any) -> None:
         notes="A listing has lines of JSON, or rows of CSV below a header:\n"
         '    {"video": "a.mp4", "script": "bin blue at f two now", "reference": "b.wav"}\n\n'
         "Paths are relative to the listing; more fields: output, reference_text, lexicon, mouth_box, steps, guidance_scale, "
-        "style_guidance_scale, temperature, seed, best_of, turn, timing, transcode, keep_sound. Options given here are for lines without them.\n\n"
+        "style_guidance_scale, colour_match, temperature, seed, best_of, turn, timing, transcode, keep_sound. Options given here are for lines without them.\n\n"
         f"The words are English.\n\n--best-of needs an extra, installed in the folder of the repository:\n    {pip_line('eval')}\n\n"
         "More: docs/cli.md.",
     )
@@ -192,6 +192,12 @@ def add_dub(commands: Any) -> None:
         type=float,
         metavar="W",
         help="how much the voice is stressed, 1 is not at all (default: the model's own)",
+    )
+    sampling(
+        "--colour-match",
+        type=float,
+        metavar="S",
+        help="how much of the reference's colour the dub takes on, 0 to 1 (default: the model's own)",
     )
     sampling("--temperature", type=float, metavar="T", help="of the initial noise (default: the model's own)")
     sampling("--seed", type=int, default=DubJob.seed, help="the same seed gives the same sound (default %(default)s)")

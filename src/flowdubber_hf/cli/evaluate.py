@@ -145,6 +145,12 @@ def _add_sampling(group: Any) -> None:
         metavar="W",
         help="how much the voice is stressed, 1 is not at all (default: the model's own)",
     )
+    add(
+        "--colour-match",
+        type=float,
+        metavar="S",
+        help="how much of the reference's colour the dub takes on, 0 to 1 (default: the model's own)",
+    )
     add("--temperature", type=float, metavar="T", help="of the initial noise (default: the model's own)")
     add("--solver", choices=SOLVERS, help="of the flow (default: the model's own)")
     add(

@@ -115,6 +115,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "steps": _whole,
     "guidance_scale": _number,
     "style_guidance_scale": _number,
+    "colour_match": _number,
     "temperature": _number,
     "seed": _whole,
     "best_of": _whole,

@@ -46,7 +46,7 @@ class DubJob:
         reference_text: what is said in the reference, where known.
         lexicon: file of pronunciations that go before the package's own.
         mouth_box: x0, y0, x1, y1 around the lips in pixels of the upright picture, where the mouth is not to be looked for.
-        steps, guidance_scale, style_guidance_scale, temperature: of the flow, see the pipeline; `None` leaves the model's own.
+        steps, guidance_scale, style_guidance_scale, colour_match, temperature: of the flow, see the pipeline; `None` leaves the model's own.
         seed: the same gives the same sound.
         best_of: takes, from that many seeds, of which one is kept.
         timing: where the words' times come from: `lips`, or `cue` for a clip that does not show the speaker.
@@ -66,6 +66,7 @@ class DubJob:
     steps: int = DEFAULT_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     style_guidance_scale: float | None = None
+    colour_match: float | None = None
     temperature: float | None = None
     seed: int = 0
     best_of: int = 1
@@ -154,6 +155,8 @@ def check_sampling(job: DubJob) -> Iterator[Problem]:
     if of_style is not None and not 0 <= of_style <= MAX_STYLE_GUIDANCE_SCALE:
         message = f"must lie between 0 and {MAX_STYLE_GUIDANCE_SCALE} (1 is no guidance), got {of_style}."
         yield Problem(message, "style_guidance_scale")
+    if job.colour_match is not None and not 0 <= job.colour_match <= 1:
+        yield Problem(f"must lie between 0 and 1, got {job.colour_match}.", "colour_match")
     if job.temperature is not None and not 0 <= job.temperature <= MAX_TEMPERATURE:
         yield Problem(f"must lie between 0 and {MAX_TEMPERATURE}, got {job.temperature}.", "temperature")
     if not 0 <= job.seed < 2**63 - MAX_TAKES:

@@ -45,7 +45,9 @@ def do_job(pipe: FlowDubberPipeline, job: DubJob, overwrite: bool = False, progr
         lexicon=lexicon_of(job.lexicon),
         timing=job.timing,
     )
-    options = {name: getattr(job, name) for name in ("guidance_scale", "style_guidance_scale", "temperature")}
+    options = {
+        name: getattr(job, name) for name in ("guidance_scale", "style_guidance_scale", "colour_match", "temperature")
+    }
     chosen = best_take(pipe, ready, range(job.seed, job.seed + job.best_of), job.steps, progress, **options)
     pipe.save_video(
         chosen.dub, job.output, overwrite=overwrite, transcode=job.transcode, turn=job.turn, keep_sound=job.keep_sound

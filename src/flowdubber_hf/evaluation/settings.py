@@ -34,7 +34,7 @@ class EvaluateSettings:
         voices_split: only that split of it.
         pairing: file of lines `{"clip": ..., "reference": ...}` in place of the setting's rule.
         metrics: names of scorers, `default` for all that work offline; `name=weights` chooses weights.
-        steps, guidance_scale, style_guidance_scale, temperature, solver, sway, without: of the dub, see the pipeline; `None` leaves the model's own.
+        steps, guidance_scale, style_guidance_scale, colour_match, temperature, solver, sway, without: of the dub, see the pipeline; `None` leaves the model's own.
         lexicon: file of pronunciations that go before the package's own.
         reference_text: give the pipeline the transcripts of the references.
         seed: every clip starts from it.
@@ -65,6 +65,7 @@ class EvaluateSettings:
     steps: int = DEFAULT_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     style_guidance_scale: float | None = None
+    colour_match: float | None = None
     temperature: float | None = None
     solver: str | None = None
     sway: float | None = None
@@ -103,7 +104,16 @@ class EvaluateSettings:
             return {"truth": "true sound", "vocoded": "true sound, vocoded"}[self.sound]
         parts = [self.model, *(["true times"] if self.sound == "true_times" else [])]
         parts += [f"without {part}" for part in self.without]
-        for name in ("steps", "guidance_scale", "style_guidance_scale", "temperature", "solver", "sway", "seed"):
+        for name in (
+            "steps",
+            "guidance_scale",
+            "style_guidance_scale",
+            "colour_match",
+            "temperature",
+            "solver",
+            "sway",
+            "seed",
+        ):
             value = getattr(self, name)
             if value != EvaluateSettings.__dataclass_fields__[name].default:
                 parts.append(f"{name.replace('_', ' ')} {value}")

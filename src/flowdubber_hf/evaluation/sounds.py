@@ -77,6 +77,7 @@ def call_arguments(settings: EvaluateSettings) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "guidance_scale": settings.guidance_scale,
         "style_guidance_scale": settings.style_guidance_scale,
+        "colour_match": settings.colour_match,
         "temperature": settings.temperature,
     }
     if settings.sway is not None:

@@ -43,6 +43,7 @@ DUB_OPTIONS = (
     "steps",
     "guidance_scale",
     "style_guidance_scale",
+    "colour_match",
     "temperature",
     "solver",
     "sway",

@@ -171,6 +171,8 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
             the caller names none; a trained model carries the value that was best on held-out clips.
         sampling_style_guidance_scale (`float`, defaults to 1): how much the voice is stressed where the caller names nothing, see
             [`guided_prior`].
+        sampling_colour_match (`float`, defaults to 0): how much of the reference's colour a dub takes on where the caller names nothing, see
+            `colour_match` of the pipeline.
         shortest_step (`float`, *optional*): the model knows how far a step of the solver goes, and from this length on (as a share of
             the whole way) it gives the mean velocity on the step in place of the velocity at its start, so that few steps
             suffice. Taught by `train_dubber.py --distill_steps`; without it every velocity is that of the start.
@@ -213,6 +215,7 @@ class FlowDubberVectorField(BundledNames, ModelMixin, PathlessConfigMixin, PeftA
         mel_settings: dict | None = None,
         sampling_temperature: float = 0.667,
         sampling_style_guidance_scale: float = 1.0,
+        sampling_colour_match: float = 0.0,
         shortest_step: float | None = None,
         voice_hidden_size: int = 0,
         num_voice_layers: int = 3,

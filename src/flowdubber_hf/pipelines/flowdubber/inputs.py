@@ -91,6 +91,7 @@ class DubbingOptions(TypedDict, total=False):
     guidance_scale: float
     guidance_form: str
     style_guidance_scale: float | None
+    colour_match: float | None
     temperature: float | None
     generator: torch.Generator | list[torch.Generator] | None
     latents: torch.Tensor | None
@@ -168,6 +169,7 @@ class DubbingInputs:
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     guidance_form: str = GUIDANCE_FORMS[0]
     style_guidance_scale: float | None = None
+    colour_match: float | None = None
     temperature: float | None = None
     generator: Any = None
     latents: torch.Tensor | None = None
@@ -293,6 +295,8 @@ class DubbingInputs:
             raise ValueError(
                 f"`style_guidance_scale` must lie between 0 and {MAX_STYLE_GUIDANCE_SCALE} (1 is no guidance), got {of_style}."
             )
+        if self.colour_match is not None and not 0 <= self.colour_match <= 1:
+            raise ValueError(f"`colour_match` must lie between 0 and 1, got {self.colour_match}.")
         if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
             raise ValueError(f"`temperature` must lie between 0 and {MAX_TEMPERATURE}, got {temperature}.")
 

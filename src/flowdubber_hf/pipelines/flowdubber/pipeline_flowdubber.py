@@ -205,6 +205,7 @@ class FlowDubberPipeline(
         guidance_scale: float = DEFAULT_GUIDANCE_SCALE,
         guidance_form: str = GUIDANCE_FORMS[0],
         style_guidance_scale: float | None = None,
+        colour_match: float | None = None,
         temperature: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: torch.Tensor | None = None,
@@ -257,6 +258,9 @@ class FlowDubberPipeline(
             style_guidance_scale (`float`, *optional*): how much the voice is stressed against no voice in particular, in the prior; 1 is
                 not at all. The vector field's own `config.sampling_style_guidance_scale` by default; see
                 [`FlowDubberVectorField.guided_prior`].
+            colour_match (`float`, *optional*): how much of the reference's colour the dub takes on, 0 (none) to 1: the mean spectrum of its
+                louder sounds comes that much nearer to that of the reference's, by one filter for the whole dub. The vector field's own
+                `config.sampling_colour_match` by default.
             temperature (`float`, *optional*): standard deviation of the initial noise; the vector field's own
                 `config.sampling_temperature` by default.
             generator (`torch.Generator` or a list of one for each clip, *optional*): the only source of randomness.
@@ -299,6 +303,7 @@ class FlowDubberPipeline(
             guidance_scale=guidance_scale,
             guidance_form=guidance_form,
             style_guidance_scale=style_guidance_scale,
+            colour_match=colour_match,
             temperature=temperature,
             generator=generator,
             latents=latents,
@@ -357,6 +362,7 @@ class FlowDubberPipeline(
                 callback_on_step_end,
                 callback_on_step_end_tensor_inputs,
             )
+            latents = self._in_colour(latents, ready, colour_match)
         audios: Any = latents
         loud: list[int] = []
         if output_type != "latent":

@@ -51,6 +51,7 @@ class PreparedVoice:
         timbre: `(voice_size,)`, what the vector field hears beside it; `None` where it has no voice encoder.
         global_tokens, semantic_tokens: `(32,)` and `(length,)` codes for the language model; `None` where there is none or the
             voice was read for a dub `without` it.
+        colour: `(80,)`, natural-log mel of its louder sounds on average.
         warnings: what is wrong with the recording, one sentence each.
         seconds: how long the listening took.
     """
@@ -61,6 +62,7 @@ class PreparedVoice:
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     timbre: torch.Tensor | None = field(default=None, repr=False)
+    colour: torch.Tensor | None = field(default=None, repr=False)
 
 
 @dataclass

@@ -31,6 +31,7 @@ from ...processing.lips import FlowDubberLipFeatureExtractor
 from ...processing.references import check_reference, level_voice, voice_pieces
 from ...processing.sound import Sound
 from ...processing.text import NO_WORDS, Lexicon, phonemize
+from .colour import colour_of, in_colour
 from .inputs import AudioInput, DubbingInputs, VideoInput, checked_clip, checked_mouths, checked_sound, each, naming
 from .passes import Pass, Timing
 from .prepared import Clips, PreparedClip, PreparedDub, PreparedVoice, pad_clips
@@ -269,13 +270,16 @@ class ReadingMixin:
         values, mask = (tensor.to(self._execution_device) for tensor in pad_sounds([sound]))
         encoder = self.style_encoder
         style = encoder(values.to(encoder.dtype), attention_mask=mask).style[0]
-        timbre = None if self.vector_field.voice_encoder is None else self._hear_timbre(sound)
+        beside = {
+            "timbre": None if self.vector_field.voice_encoder is None else self._hear_timbre(sound),
+            "colour": self._hear_colour(sound),
+        }
         if not tokens:
-            return PreparedVoice(style, warnings=tuple(remarks), timbre=timbre)
+            return PreparedVoice(style, warnings=tuple(remarks), **beside)
         tokenizer = self.speech_tokenizer
         codes = tokenizer.encode(values.to(tokenizer.dtype), attention_mask=mask)
         spoken = codes.semantic_tokens[0][codes.semantic_mask[0].bool()]
-        return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks), timbre=timbre)
+        return PreparedVoice(style, codes.global_tokens[0], spoken, tuple(remarks), **beside)
 
     def _hear_timbre(self, sound: np.ndarray) -> torch.Tensor:
         """What the vector field hears in a reference `(samples,)`, the mean over its pieces, `(voice_size,)` float32."""
@@ -283,6 +287,27 @@ class ReadingMixin:
         for part in torch.from_numpy(voice_pieces(sound)).split(_PIECES_TOGETHER):
             heard.append(field.hear(log_mel(part.to(self._execution_device)).to(field.dtype)).float())
         return torch.cat(heard).mean(0)
+
+    def _hear_colour(self, sound: np.ndarray) -> torch.Tensor:
+        """The colour of a reference `(samples,)`, the mean over its pieces, `(80,)` float32."""
+        pieces = torch.from_numpy(voice_pieces(sound)).split(_PIECES_TOGETHER)
+        heard = [colour_of(mel) for part in pieces for mel in log_mel(part.to(self._execution_device))]
+        return torch.stack(heard).mean(0)
+
+    def _in_colour(self, latents: torch.Tensor, ready: PreparedDub, share: float | None) -> torch.Tensor:
+        """Normalised mels `(B, 80, T)` with a share of the references' colour (see `colour_match` of the call)."""
+        field = self.vector_field
+        share = field.config.sampling_colour_match if share is None else share
+        if not share or "style" in ready.without:
+            return latents
+        mels = field.denormalize(latents.float())
+        for row, (voice, frames) in enumerate(zip(ready.voices, ready.num_mel_frames, strict=True)):
+            if voice.colour is None:
+                raise ValueError(
+                    "`reference_audio` was heard without its colour; prepare the voice with `prepare_voice` again."
+                )
+            mels[row, :, :frames] = in_colour(mels[row, :, :frames], voice.colour.to(mels), share)
+        return field.normalize(mels).to(latents.dtype)
 
     def _read_clips(self, given: DubbingInputs, look: bool, encode: bool) -> list[PreparedClip]:
         """Each clip of a call; what stands there several times is read once."""
