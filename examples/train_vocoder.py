@@ -4,6 +4,7 @@
 
 Options stand behind the script or in a YAML or JSON file before them (`train_vocoder.py vocoder.yaml --seed 1`).
 `--init_from` starts from saved weights, such as the bundled ones; `--resume_from_checkpoint latest` goes on after a stop.
+`--adversarial_weight 0.1` trains an adversary beside it. Take `model/` then: what fools it need not have the lowest distance.
 `output_dir` gets `model/` (the last), `best/` (the lowest `val_energy`), checkpoints, `log.jsonl` and the F0 tracks of the
 dataset, `pitch_tracks.safetensors`, which another run may be given with `--pitch_tracks`.
 """
@@ -41,6 +42,12 @@ class VocoderArguments(TrainingArguments):
     soften_from: float = field(default=0.5, metadata={"help": "part of the steps after which mels are softened"})
     windows_per_step: int = field(default=3, metadata={"help": "resolutions of the loss, drawn anew each step"})
     predicted_pitch_share: float = field(default=0.25, metadata={"help": "cuts that sound at the network's own F0"})
+    adversarial_weight: float = field(
+        default=0.0, metadata={"help": "weight of fooling an adversary that learns beside the vocoder; 0: none"}
+    )
+    adversarial_from: float = field(
+        default=0.1, metadata={"help": "part of the steps after which the vocoder hears the adversary"}
+    )
     validation_cuts: int = field(default=16, metadata={"help": "fixed cuts of held-out clips"})
     pitch_tracks: str | None = field(default=None, metadata={"help": "file that keeps the F0 tracks"})
     max_steps: int = 6000
@@ -52,8 +59,10 @@ class VocoderArguments(TrainingArguments):
     def __post_init__(self):
         super().__post_init__()
         choose_from("--preset", self.preset, tuple(VOCODER_PRESETS))
-        if not 0 <= self.soften_from <= 1:
-            raise ValueError(f"--soften_from is a part of the steps and must lie in 0 .. 1, got {self.soften_from}.")
+        for name in ("soften_from", "adversarial_from"):
+            part = getattr(self, name)
+            if not 0 <= part <= 1:
+                raise ValueError(f"--{name} is a part of the steps and must lie in 0 .. 1, got {part}.")
 
 
 def load_vocoder(arguments: VocoderArguments) -> FlowDubberVocoder:
@@ -72,6 +81,8 @@ def make_stage(arguments: VocoderArguments, accelerator: Accelerator, store: Fea
         windows_per_step=arguments.windows_per_step,
         predicted_pitch_share=arguments.predicted_pitch_share,
         validation_cuts=arguments.validation_cuts,
+        adversarial_weight=arguments.adversarial_weight,
+        adversarial_from=round(arguments.adversarial_from * arguments.max_steps),
     )
     return VocoderStage(
         load_vocoder(arguments),

@@ -13,6 +13,7 @@ import torch
 from flowdubber_hf.data.features import FeatureStore
 from flowdubber_hf.models.vocoder import FlowDubberVocoder
 from flowdubber_hf.processing.audio import HOP_LENGTH
+from flowdubber_hf.training.vocoder_adversary import VocoderAdversary, compressed_spectrum, relative_distance
 from flowdubber_hf.training.vocoder_data import draw_softening, load_pitch_tracks, soften_mel
 from flowdubber_hf.training.vocoder_losses import (
     VocoderLossWeights,
@@ -115,6 +116,52 @@ def test_pitch_loss_is_a_mean_over_rows():
     torch.testing.assert_close(whole, sum(rows) / 3)
 
 
+def test_compressed_spectrum_keeps_phase_and_compresses_levels():
+    sound = torch.randn(2, 4096, generator=torch.Generator().manual_seed(0))
+    loud, quiet = compressed_spectrum(sound, 512), compressed_spectrum(0.3 * sound, 512)
+    assert loud.shape == (2, 2, 29, 257)
+    torch.testing.assert_close(quiet, loud * 0.3**0.3, rtol=0.02, atol=5e-3)
+    assert torch.isfinite(compressed_spectrum(torch.zeros(1, 4096), 512)).all()
+
+
+def test_relative_distance_knows_no_scale():
+    made, recorded = torch.randn(2, 3, 4, 5, 6, generator=torch.Generator().manual_seed(0)).unbind()
+    torch.testing.assert_close(
+        relative_distance(20 * made, 20 * recorded), relative_distance(made, recorded), rtol=1e-2, atol=0
+    )
+
+
+def test_each_side_hears_its_own_losses():
+    adversary = VocoderAdversary(hidden_size=2)
+    truth, sound = 0.1 * torch.randn(2, 2, 4096, generator=torch.Generator().manual_seed(0))
+    sound.requires_grad_()
+    losses = adversary(truth, sound)
+    (losses.fooling + losses.features).backward(retain_graph=True)
+    assert sound.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in adversary.parameters())
+    sound.grad = None
+    losses.critic.backward()
+    assert sound.grad is None
+    # A bias may be pulled both ways alike.
+    moved = {name for name, parameter in adversary.named_parameters() if parameter.grad.abs().sum() > 0}
+    assert moved >= {name for name, _ in adversary.named_parameters() if "bias" not in name}
+
+
+def test_an_adversary_learns_to_tell_noise_from_a_voice():
+    torch.manual_seed(0)
+    adversary = VocoderAdversary(hidden_size=4)
+    optimizer = torch.optim.AdamW(adversary.parameters(), lr=3e-3)
+    truth = voice(110.0, 0.5).expand(2, -1)
+    sound = 0.1 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(1))
+    first = adversary(truth, sound)
+    for _ in range(30):
+        optimizer.zero_grad()
+        adversary(truth, sound).critic.backward()
+        optimizer.step()
+    last = adversary(truth, sound)
+    assert last.critic < 0.5 * first.critic and last.fooling > first.fooling + 0.5
+
+
 def test_softened_mels_keep_shape_and_a_third_of_the_rows():
     mel = random_mel(60, 20)
     draws = [draw_softening(np.random.default_rng(row), 20) for row in range(60)]
@@ -168,12 +215,36 @@ def test_pitch_tracks_are_kept(dataset, tracks, monkeypatch):
     assert found["grid/a/0"][0, 40:120].median() == pytest.approx(110, rel=0.03)
 
 
-def test_parts_of_a_batch_equal_the_whole(dataset, tracks):
-    check_parts_equal_whole(make_stage(dataset, tracks, predicted_pitch_share=0.5), step=3)
+@pytest.mark.parametrize("adversarial_weight", [0.0, 0.5])
+def test_parts_of_a_batch_equal_the_whole(dataset, tracks, adversarial_weight):
+    stage = make_stage(dataset, tracks, predicted_pitch_share=0.5, adversarial_weight=adversarial_weight)
+    # Of critics that cannot tell yet, biases are pulled both ways alike: what is left of them is rounding.
+    check_parts_equal_whole(stage, step=3, tolerance=5e-3 if adversarial_weight else 1e-4)
 
 
-def test_every_parameter_moves(dataset, tracks):
-    assert unmoved(make_stage(dataset, tracks)) == []
+@pytest.mark.parametrize("adversarial_weight", [0.0, 0.5])
+def test_every_parameter_moves(dataset, tracks, adversarial_weight):
+    left = unmoved(make_stage(dataset, tracks, adversarial_weight=adversarial_weight))
+    # Critics that cannot tell yet pull the last bias both ways alike.
+    assert [name for name in left if not name.endswith("score.bias")] == []
+
+
+def test_the_adversary_learns_first_and_is_then_heard(dataset, tracks):
+    stage = make_stage(dataset, tracks, adversarial_weight=0.5, adversarial_from=2)
+    assert [float(stage.batch(step, [0])["adversarial"]) for step in (1, 2)] == [0.0, 0.5]
+    assert "adversarial" not in make_stage(dataset, tracks).batch(2, [0])
+
+    def heard(step: int) -> tuple[dict, torch.Tensor]:
+        stage.model.zero_grad()
+        losses = stage.model(stage.batch(1, [0, 1]) | {"adversarial": stage.batch(step, [0])["adversarial"]})
+        losses["loss"].backward()
+        return losses, stage.model.model.filter_net.conv_out.weight.grad.clone()
+
+    (alone, before), (_, after) = heard(1), heard(2)
+    assert {"critic", "fooling", "features"} <= set(alone)
+    torch.testing.assert_close(alone["loss"], alone["energy"] + alone["pitch"] + alone["critic"])
+    assert not torch.allclose(before, after)
+    assert "critic" not in stage.model.measure(stage.validation_batch([0, 1]))
 
 
 def test_validation_is_repeatable(dataset, tracks):
@@ -203,7 +274,14 @@ def test_samples(dataset, tracks):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"windows_per_step": 9}, {"video_share": 1.5}, {"num_frames": 8}, {"validation_cuts": 0}]
+    "settings",
+    [
+        {"windows_per_step": 9},
+        {"video_share": 1.5},
+        {"num_frames": 8},
+        {"validation_cuts": 0},
+        {"adversarial_weight": -1.0},
+    ],
 )
 def test_settings_out_of_range(dataset, tracks, settings):
     with pytest.raises(ValueError, match=r"must|needs"):
@@ -221,11 +299,12 @@ def options(dataset, tmp_path_factory) -> list[str]:
     return [*options, "--validation_cuts", "2", "--warmup_steps", "1"]
 
 
-def test_script_resumes_exactly(repository, monkeypatch, options, tmp_path):
+@pytest.mark.parametrize("adversary", [[], ["--adversarial_weight", "0.1"]], ids=["alone", "adversary"])
+def test_script_resumes_exactly(repository, monkeypatch, options, tmp_path, adversary):
     script = load_script(repository, "train_vocoder")
 
     def run(*more: str) -> None:
-        run_here(script, monkeypatch, *options, *more)
+        run_here(script, monkeypatch, *options, *adversary, *more)
 
     check_resume(run, tmp_path, monkeypatch, VocoderStage, "model/model.safetensors")
     for name in ("best", "model"):
@@ -241,7 +320,8 @@ def test_two_processes_equal_one(repository, monkeypatch, options, tmp_path):
 def test_bad_options_are_one_line(repository, monkeypatch, dataset, tmp_path):
     script = load_script(repository, "train_vocoder")
     options = ["--dataset", str(dataset), "--output_dir", str(tmp_path / "out")]
-    with pytest.raises(ValueError, match="soften_from"):
-        run_here(script, monkeypatch, *options, "--soften_from", "2")
+    for name in ("soften_from", "adversarial_from"):
+        with pytest.raises(ValueError, match=name):
+            run_here(script, monkeypatch, *options, f"--{name}", "2")
     with pytest.raises(ValueError, match="flowdubber prepare"):
         run_here(script, monkeypatch, "--dataset", str(tmp_path), "--output_dir", str(tmp_path / "out"))

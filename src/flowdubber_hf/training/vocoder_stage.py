@@ -17,6 +17,7 @@ from ..models.vocoder import FlowDubberVocoder
 from ..processing.audio import log_mel
 from .batching import row_generator
 from .samples import Samples, sampled_sounds, vocoder_samples
+from .vocoder_adversary import VocoderAdversary
 from .vocoder_data import VocoderCuts, draw_softening, draw_sources, load_pitch_tracks, soften_mel
 from .vocoder_losses import WINDOWS, VocoderLossWeights, energy_distance, pitch_loss
 
@@ -24,6 +25,7 @@ from .vocoder_losses import WINDOWS, VocoderLossWeights, energy_distance, pitch_
 # An F0 further off than this is heard as another note.
 PITCH_TOLERANCE_CENTS = 50
 VALIDATION_SEED, VALIDATION_BATCH = 1, 8
+FEATURE_SHARE = 2.0  # of feature matching beside fooling, as in MelGAN's descendants
 
 
 class VocoderObjective(nn.Module):
@@ -34,15 +36,22 @@ class VocoderObjective(nn.Module):
     Args:
         model: what is trained.
         weights: of the losses.
+        adversary: what it learns to deceive; asked in batches with a share `adversarial`.
     """
 
-    def __init__(self, model: FlowDubberVocoder, weights: VocoderLossWeights | None = None):
+    def __init__(
+        self,
+        model: FlowDubberVocoder,
+        weights: VocoderLossWeights | None = None,
+        adversary: VocoderAdversary | None = None,
+    ):
         super().__init__()
         self.model = model
         self.weights = weights or VocoderLossWeights()
+        self.adversary = adversary
 
     def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Means over the rows: `energy`, `pitch` and their sum `loss`.
+        """Means over the rows: `energy`, `pitch`, those of [`~training.vocoder_adversary.AdversaryLosses`], and `loss`, their sum.
 
         Args:
             batch: of [`VocoderStage.batch`].
@@ -85,6 +94,12 @@ class VocoderObjective(nn.Module):
                 self.weights,
             )
         losses = {"loss": energy + of_pitch, "energy": energy, "pitch": of_pitch}
+        if self.adversary is not None and "adversarial" in batch:
+            judged, share = self.adversary(waveform, first), batch["adversarial"]
+            losses["loss"] = (
+                losses["loss"] + judged.critic + share * (judged.fooling + FEATURE_SHARE * judged.features)
+            )
+            losses.update(vars(judged))
         return losses, predicted.pitch.detach(), predicted.voicing_logits.detach()
 
 
@@ -99,6 +114,8 @@ class VocoderSettings:
         windows_per_step: resolutions of the loss, drawn anew each step.
         predicted_pitch_share: chance that a cut sounds at the network's own F0 instead of the tracked one.
         validation_cuts: fixed cuts of held-out clips.
+        adversarial_weight: of fooling an adversary beside the energy distance; 0 trains none.
+        adversarial_from: step after which the vocoder hears the adversary, which learns alone before.
     """
 
     num_frames: int = 128
@@ -107,6 +124,8 @@ class VocoderSettings:
     windows_per_step: int = 3
     predicted_pitch_share: float = 0.25
     validation_cuts: int = 16
+    adversarial_weight: float = 0.0
+    adversarial_from: int = 0
 
     def __post_init__(self):
         if not 1 <= self.windows_per_step <= len(WINDOWS):
@@ -116,6 +135,8 @@ class VocoderSettings:
                 raise ValueError(f"`{name}` is a probability and must lie in 0 .. 1, got {getattr(self, name)}.")
         if self.validation_cuts < 1:
             raise ValueError(f"`validation_cuts` must be at least 1, got {self.validation_cuts}.")
+        if not 0 <= self.adversarial_weight < float("inf"):
+            raise ValueError(f"`adversarial_weight` must be 0 or more, got {self.adversarial_weight}.")
 
 
 class VocoderStage:
@@ -145,7 +166,8 @@ class VocoderStage:
         tracks: str | Path,
         seed: int = 0,
     ):
-        self.model = VocoderObjective(vocoder)
+        adversary = VocoderAdversary() if settings.adversarial_weight else None
+        self.model = VocoderObjective(vocoder, adversary=adversary)
         self.settings, self.batch_size, self.seed = settings, batch_size, seed
         everything = list({clip.id: clip for clip in [*clips, *held_out]}.values())
         low, high = float(vocoder.config.pitch_min), float(vocoder.config.pitch_max)
@@ -157,7 +179,8 @@ class VocoderStage:
     def batch(self, step: int, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """Cuts of a step's rows: `waveform` `(rows, samples)`, `pitch` and `voiced` `(rows, frames)`, `own_pitch`
         `(rows,)`, what [`~training.vocoder_data.draw_sources`] and, late in training,
-        [`~training.vocoder_data.draw_softening`] give, and `windows`, the resolutions of the loss in this step."""
+        [`~training.vocoder_data.draw_softening`] give, `windows`, the resolutions of the loss in this step, and, with an
+        adversary, `adversarial`, its weight in this step."""
         settings = self.settings
         items = []
         for row in rows:
@@ -170,7 +193,11 @@ class VocoderStage:
             items.append(item)
         shared = row_generator(self.seed, step, self.batch_size)  # the row behind the last: what all rows share
         chosen = shared.permutation(len(WINDOWS))[: settings.windows_per_step]
-        return default_collate(items) | {"windows": torch.tensor([WINDOWS[index] for index in chosen])}
+        of_all = {"windows": torch.tensor([WINDOWS[index] for index in chosen])}
+        if settings.adversarial_weight:
+            heard = step >= settings.adversarial_from
+            of_all["adversarial"] = torch.tensor(settings.adversarial_weight if heard else 0.0)
+        return default_collate(items) | of_all
 
     def names(self, step: int) -> list[str]:
         """Clips that the step's rows are cut from."""
