@@ -3,7 +3,7 @@
 The waveform loss is the spectral energy distance (Gritsenko et al., "A Spectral Energy Distance for Parallel Speech
 Synthesis", 2020): twice the distance to the truth less the distance between two samples of the model. Without the second
 term a distance of magnitudes prefers a steady buzz to noise, since noise never fits any one recording; with it the right
-amount of noise is the optimum, and no adversary is needed.
+amount of noise is the optimum without an adversary ([`~training.vocoder_adversary`] can be added to it).
 """
 
 # SPDX-FileCopyrightText: 2026 The FlowDubber-HF team
