@@ -111,11 +111,15 @@ def consent(page) -> None:
 
 def set_number(page, name: str, value: float) -> None:
     field = page.get_by_label(name, exact=True)
+    if float(field.input_value()) == value:
+        return
+    # The page takes a number on a moment later, and keeps it then; a dub asked for before would have the old one. What is kept is
+    # sealed, so the number itself cannot be looked for in it.
+    page.wait_for_timeout(300)  # what was changed before is kept by then
+    kept = page.evaluate("localStorage.getItem('flowdubber')")
     field.fill(str(value))
     field.press("Tab")
-    page.wait_for_timeout(
-        300
-    )  # the page takes a number on a moment later; a dub asked for before would have the old one
+    page.wait_for_function("(old) => localStorage.getItem('flowdubber') !== old", arg=kept)
 
 
 def open_settings(page, **values: float) -> None:
