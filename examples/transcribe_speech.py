@@ -6,7 +6,8 @@
 `--data` is a folder with `metadata.jsonl` as `flowdubber prepare` reads it; its lines without `text` are heard. Whisper (a folder of
 transformers or of CTranslate2, as `wer=FOLDER` of `flowdubber evaluate`) writes the text. PocketSphinx, which knows far less English but
 makes nothing up, hears the same sound. A text is kept where the phonemes of both are alike enough (`--min_agreement`) and
-where this package can say it. `--output` gets the recordings that are kept and their `metadata.jsonl`.
+where this package can say it. `--output` gets the recordings that are kept, in its folder `transcribed/`, and their `metadata.jsonl`;
+it can be trained on beside `--data`.
 
 What was heard is kept by recording: the command can be stopped and given again, and another `--min_agreement` hears nothing anew.
 Needs the extras `train` and `eval`.
@@ -35,6 +36,7 @@ from listeners import pocketsphinx
 
 
 LISTING, HEARD = "metadata.jsonl", "heard"
+KEPT = "transcribed"  # folder of what is kept: a clip's name has to differ from that of `--data`'s, or both cannot be trained on
 MAX_LISTING_BYTES = 200_000_000
 
 
@@ -124,11 +126,12 @@ def write_kept(data: Path, output: Path, rows: Sequence[dict[str, Any]], heard: 
     """Recordings and listing of what is kept."""
     lines = []
     for row, texts in zip(rows, heard, strict=True):
-        copy = output / row["file_name"]
+        name = f"{KEPT}/{row['file_name']}"
+        copy = output / name
         if not copy.is_file():
             with replacing(copy) as temporary:
                 shutil.copyfile(data / row["file_name"], temporary)
-        lines.append(json.dumps({**row, "text": texts["whisper"].strip()}) + "\n")
+        lines.append(json.dumps({**row, "file_name": name, "text": texts["whisper"].strip()}) + "\n")
     replace_file(output / LISTING, "".join(lines).encode())
 
 

@@ -66,11 +66,11 @@ def run(data, *more):
 def test_what_both_heard_is_kept(data, heard, capsys):
     output, rows = run(data)
     assert rows == [
-        {**LINES[0], "text": "Put it there, Mr. Hale."},
-        {**LINES[3], "text": "It's 20 past two."},
+        {**LINES[0], "file_name": "transcribed/a/one.wav", "text": "Put it there, Mr. Hale."},
+        {**LINES[3], "file_name": "transcribed/b/three.wav", "text": "It's 20 past two."},
     ]
-    assert (output / "a/one.wav").read_bytes() == (data / "a/one.wav").read_bytes()
-    assert not (output / "a/two.wav").exists()
+    assert (output / "transcribed/a/one.wav").read_bytes() == (data / "a/one.wav").read_bytes()
+    assert not (output / "transcribed/a/two.wav").exists()
     told = capsys.readouterr().out
     assert "kept 2 of 4 recordings" in told and "2 of 3 speakers" in told
     assert "left out 1: the recognisers disagree" in told and "left out 1: the recording cannot be read" in told
@@ -81,14 +81,14 @@ def test_nothing_is_heard_twice_and_the_bar_can_move(data, heard):
     assert heard == [8000, 8000, 9000, 9000]
     _, rows = run(data, "--min_agreement", "0")
     assert heard == [8000, 8000, 9000, 9000, 10000, 10000]
-    assert [row["file_name"] for row in rows] == ["a/one.wav", "a/two.wav", "b/three.wav"]
+    assert [row["file_name"] for row in rows] == [f"transcribed/{name}" for name in ("a/one.wav", "a/two.wav", "b/three.wav")]
     run(data, "--whisper", "another", "--limit", "1")
     assert heard[6:] == [8000, 8000]
 
 
 def test_sources(data, heard):
     _, rows = run(data, "--sources", "second")
-    assert [row["file_name"] for row in rows] == ["b/three.wav"]
+    assert [row["file_name"] for row in rows] == ["transcribed/b/three.wav"]
     with pytest.raises(ValueError, match="no line without text of these sources"):
         run(data, "--sources", "third")
 
