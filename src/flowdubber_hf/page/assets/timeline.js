@@ -4,7 +4,9 @@ element.addEventListener("click", (event) => {
   const word = event.target.closest("button[data-start]");
   if (!word || !player()) return;
   player().currentTime = Number(word.dataset.start);
-  player().play();
+  player().play().catch((reason) => {
+    if (reason.name !== "AbortError") throw reason;  // paused before it began: nothing is wrong
+  });
 });
 const follow = () => {
   const line = element.querySelector(".playhead");
