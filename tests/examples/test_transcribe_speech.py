@@ -81,7 +81,9 @@ def test_nothing_is_heard_twice_and_the_bar_can_move(data, heard):
     assert heard == [8000, 8000, 9000, 9000]
     _, rows = run(data, "--min_agreement", "0")
     assert heard == [8000, 8000, 9000, 9000, 10000, 10000]
-    assert [row["file_name"] for row in rows] == [f"transcribed/{name}" for name in ("a/one.wav", "a/two.wav", "b/three.wav")]
+    assert [row["file_name"] for row in rows] == [
+        f"transcribed/{name}" for name in ("a/one.wav", "a/two.wav", "b/three.wav")
+    ]
     run(data, "--whisper", "another", "--limit", "1")
     assert heard[6:] == [8000, 8000]
 

@@ -4,12 +4,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import pickle
+import threading
+import time
 from dataclasses import replace
 
 import gradio as gr
 import pytest
 
-from flowdubber_hf.page import history, serve
+from flowdubber_hf.page import history, progress, serve
 from flowdubber_hf.page.history import MAX_TAKES, Take, added, numbered
 from flowdubber_hf.page.kept import KEPT, restored
 from flowdubber_hf.page.limits import Request
@@ -105,6 +107,34 @@ def test_only_who_asks_stops_and_nobody_stays_listed():
         second(0.2, desc="three")
     assert told == ["one", "three"]
     assert len(stops) == 0
+
+
+def test_stop_waits_until_the_dub_has_ended(monkeypatch):
+    stops, ended = Stops(), []
+    begun = threading.Event()
+
+    def dub():
+        with stops.listening("a", lambda progress, desc: begun.set()) as report:
+            try:
+                for _ in range(1000):
+                    report(0.1, desc="one")
+                    time.sleep(0.01)
+            except Stopped:
+                ended.append("stopped")
+
+    work = threading.Thread(target=dub)
+    work.start()
+    begun.wait(10)
+    stops.stop("a")
+    assert ended == ["stopped"]
+    work.join()
+    assert len(stops) == 0
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
+    with stops.listening("a", print) as report:  # one that hears nobody is not waited for without an end
+        stops.stop("a")
+        with pytest.raises(Stopped):
+            report(0.1, desc="two")
+    stops.stop("nobody")
 
 
 def test_another_process_is_told_on_without_being_asked():

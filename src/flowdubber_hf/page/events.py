@@ -169,13 +169,10 @@ class _Page:
         ended.then(None, js=asset("show_outcome.js"))
         for event in (asked, another, moved):
             event.then(None, js=asset("show_problem.js"))
-        buttons["stop"].click(
-            stop_handler(self.stops),
-            None,
-            [buttons["stop"], self.parts.results["remarks"]],
-            cancels=[made],
-            **self.quietly,
+        stopped = buttons["stop"].click(
+            stop_handler(self.stops), None, [buttons["stop"], self.parts.results["remarks"]], **self.quietly
         )
+        stopped.then(None, cancels=[made])  # a dub that still waits for its turn, or hears nobody
 
     def show_takes(self) -> None:
         """An earlier take of the visit is shown again."""
@@ -330,7 +327,7 @@ def stop_handler(stops: Stops) -> Callable[[gr.Request], tuple]:
     """The function of Stop."""
 
     def stop(visitor: gr.Request) -> tuple:
-        stops.ask(visitor.session_hash)
+        stops.stop(visitor.session_hash)
         return gr.Button(visible=False), '<ul class="remarks"><li>Stopped: no new dub was made.</li></ul>'
 
     return stop

@@ -153,7 +153,8 @@ class _Tab:
         ended = made.then(lambda: gr.Button(visible=False), None, buttons["stop"], **self.quietly)
         ended.then(None, js=asset("show_outcome.js"))
         stop = film_stop_handler(self.stops)
-        buttons["stop"].click(stop, None, [buttons["stop"], parts.remarks], cancels=[made], **self.quietly)
+        stopped = buttons["stop"].click(stop, None, [buttons["stop"], parts.remarks], **self.quietly)
+        stopped.then(None, cancels=[made])  # a film that still waits for its turn, or hears nobody
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ def film_stop_handler(stops: Stops) -> Callable[[gr.Request], tuple]:
     """The function of Stop."""
 
     def stop_film(visitor: gr.Request) -> tuple:
-        stops.ask(visitor.session_hash)
+        stops.stop(visitor.session_hash)
         return gr.Button(visible=False), _STOPPED
 
     return stop_film

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from threading import Event
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
@@ -15,6 +16,7 @@ import torch
 
 
 CHECKING, WRITING = "Checking what you gave", "Writing the clip"
+PATIENCE = 10.0  # seconds that Stop waits for the dub to end by itself
 DONE = 0.95  # share of the work when the models are through
 #: What each stage of the pipeline is to a visitor, and which share of the work until then is done when it begins: means over the
 #: page's examples and a clip of GRID, twice each but for the first, in processor seconds of one thread, with the bundled model and
@@ -42,11 +44,17 @@ class Stopped(Exception):
     """The visitor pressed Stop. No `ValueError`: nothing is wrong."""
 
 
+@dataclass(frozen=True)
+class _Running:
+    asked: Event = field(default_factory=Event)
+    ended: Event = field(default_factory=Event)
+
+
 class Stops:
     """Who wants to stop: an entry for each visitor whose dub is being made, none for others."""
 
     def __init__(self) -> None:
-        self._running: dict[str, Event] = {}
+        self._running: dict[str, _Running] = {}
 
     @contextmanager
     def listening(self, visitor: str | None, report: Report) -> Iterator[Report]:
@@ -56,20 +64,28 @@ class Stops:
             visitor: name of the session; `None` cannot ask.
             report: is called with the progress.
         """
-        asked = Event()
+        running = _Running()
         if visitor is not None:
-            self._running[visitor] = asked
+            self._running[visitor] = running
         try:
-            yield _StoppingReport(report, asked)
+            yield _StoppingReport(report, running.asked)
         finally:
+            running.ended.set()
             if visitor is not None:
                 self._running.pop(visitor, None)
 
     def ask(self, visitor: str | None) -> None:
         """Stops the visitor's dub where one is being made."""
-        asked = self._running.get(visitor or "")
-        if asked is not None:
-            asked.set()
+        running = self._running.get(visitor or "")
+        if running is not None:
+            running.asked.set()
+
+    def stop(self, visitor: str | None) -> None:
+        """The same, and waits up to `PATIENCE` until that dub has ended: gradio draws an error over what it has to break off."""
+        running = self._running.get(visitor or "")
+        self.ask(visitor)
+        if running is not None:
+            running.ended.wait(PATIENCE)
 
     def __len__(self) -> int:
         return len(self._running)
