@@ -394,6 +394,26 @@ def test_words_are_moved_dubs_stopped_and_script_and_settings_kept(open_page):
     assert not page.get_by_label("have agreed to this dub").is_checked() and page.locator("#clip video").count() == 0
 
 
+def test_a_dub_that_waits_is_stopped_and_the_one_that_runs_is_not(open_page):
+    first, second = open_page(), open_page()
+    for page, settings in ((first, {"steps": 50, "takes": 4}), (second, {"steps": 1})):
+        page.locator("#examples button").first.click()
+        page.locator("#clip video").wait_for()
+        consent(page)
+        open_settings(page, **settings)
+    ready = shown(first)
+    press(first)
+    first.get_by_role("button", name="Stop", exact=True).wait_for()
+    press(second)
+    second.get_by_role("button", name="Stop", exact=True).click()
+    playwright.expect(second.locator("#remarks")).to_contain_text("Stopped")
+    assert first.locator("#takes label").count() == 0  # it still runs, so the second one waited
+    result(first, other_than=ready)
+    second.wait_for_timeout(5000)  # long enough for a dub of one step
+    assert second.locator("#takes label").count() == 0
+    playwright.expect(second.locator("#remarks")).to_contain_text("Stopped")
+
+
 def set_cell(page, row: int, column: int, text: str) -> None:
     page.locator(f"#moves [data-row='{row}'][data-col='{column}']").last.dblclick()
     page.wait_for_function("document.activeElement.matches('#moves input, #moves textarea')")

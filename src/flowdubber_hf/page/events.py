@@ -20,7 +20,7 @@ from .kept import keep_in_browser
 from .layout import DOWNLOADS, Parts, asset
 from .limits import FIELDS, MAX_SEED, Problem, Problems, Request, check_clip, check_script, for_visitors
 from .moving import Row, moved_frames, rows_of
-from .progress import Stopped, Stops
+from .progress import Stopped, Stops, cancel_waiting
 from .voices import prepare_voice as make_voice_ready
 
 
@@ -172,7 +172,7 @@ class _Page:
         stopped = buttons["stop"].click(
             stop_handler(self.stops), None, [buttons["stop"], self.parts.results["remarks"]], **self.quietly
         )
-        stopped.then(None, cancels=[made])  # a dub that still waits for its turn, or hears nobody
+        cancel_waiting(stopped, made, "leave-line")
 
     def show_takes(self) -> None:
         """An earlier take of the visit is shown again."""

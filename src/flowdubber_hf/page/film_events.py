@@ -34,7 +34,7 @@ from .film_limits import (
 from .film_tab import FILM_DOWNLOADS, FilmParts, voice_label
 from .layout import asset
 from .limits import Problem, Problems
-from .progress import Stopped, Stops
+from .progress import Stopped, Stops, cancel_waiting
 
 
 Wanted = tuple[int, FilmRequest | None]  # how many requests this visitor has made, and the last one
@@ -154,7 +154,7 @@ class _Tab:
         ended.then(None, js=asset("show_outcome.js"))
         stop = film_stop_handler(self.stops)
         stopped = buttons["stop"].click(stop, None, [buttons["stop"], parts.remarks], **self.quietly)
-        stopped.then(None, cancels=[made])  # a film that still waits for its turn, or hears nobody
+        cancel_waiting(stopped, made, "film-leave-line")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
