@@ -17,10 +17,10 @@ from .draft import ABOUT_DRAFT, draft_script
 from .dubbing import Dubber, playable
 from .history import Take, added, keep, numbered
 from .kept import keep_in_browser
-from .layout import DOWNLOADS, Parts, asset
+from .layout import DOWNLOADS, Parts, asset, cancel_waiting
 from .limits import FIELDS, MAX_SEED, Problem, Problems, Request, check_clip, check_script, for_visitors
 from .moving import Row, moved_frames, rows_of
-from .progress import Stopped, Stops, cancel_waiting
+from .progress import Stopped, Stops
 from .voices import prepare_voice as make_voice_ready
 
 

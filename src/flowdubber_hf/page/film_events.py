@@ -32,9 +32,9 @@ from .film_limits import (
     with_notes,
 )
 from .film_tab import FILM_DOWNLOADS, FilmParts, voice_label
-from .layout import asset
+from .layout import asset, cancel_waiting
 from .limits import Problem, Problems
-from .progress import Stopped, Stops, cancel_waiting
+from .progress import Stopped, Stops
 
 
 Wanted = tuple[int, FilmRequest | None]  # how many requests this visitor has made, and the last one

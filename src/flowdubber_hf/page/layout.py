@@ -418,3 +418,18 @@ def _moves(buttons: dict[str, gr.Button]) -> tuple[gr.Dataframe, gr.Accordion, g
         problem = problem_line("moves")
         buttons["redo"] = gr.Button("Redo with these times", size="md", elem_id="redo")
     return moves, fold, problem
+
+
+def cancel_waiting(stopped: Any, made: Any, name: str) -> None:
+    """Takes what still waits for its turn, or hears nobody, out of the line once Stop is through.
+
+    gradio cancels where something is clicked, not in a `then`, so a button that nobody sees is.
+
+    Args:
+        stopped: the event of Stop.
+        made: the event that makes the dub.
+        name: of the button in the page.
+    """
+    button = gr.Button(visible="hidden", elem_id=name)
+    stopped.then(None, js=f"() => document.querySelector('#{name}').click()")
+    button.click(None, cancels=[made])

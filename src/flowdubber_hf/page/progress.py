@@ -12,7 +12,6 @@ from threading import Event
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
-import gradio as gr
 import torch
 
 
@@ -90,21 +89,6 @@ class Stops:
 
     def __len__(self) -> int:
         return len(self._running)
-
-
-def cancel_waiting(stopped: Any, made: Any, name: str) -> None:
-    """Takes what still waits for its turn, or hears nobody, out of the line once Stop is through.
-
-    gradio cancels where something is clicked, not in a `then`, so a button that nobody sees is.
-
-    Args:
-        stopped: the event of Stop.
-        made: the event that makes the dub.
-        name: of the button in the page.
-    """
-    button = gr.Button(visible="hidden", elem_id=name)
-    stopped.then(None, js=f"() => document.querySelector('#{name}').click()")
-    button.click(None, cancels=[made])
 
 
 class _StoppingReport:
